@@ -1,0 +1,40 @@
+import type { AttemptStatus } from '@clawbernetes/protocol';
+import type { ExecRequest, ExecResult, ExecutionStats, Launch } from '../execution/executor.ts';
+
+/**
+ * Owner of a node's workloads: children, cgroups, log files and exit records. It lives in a process of its own, so that
+ * the agent may die or be upgraded while workloads run; the simulator has a virtual one.
+ * Every method may be repeated safely.
+ */
+export interface Supervisor extends AsyncDisposable {
+  /**
+   * Records and starts an attempt; answers as soon as it is durably accepted. A known attempt id answers its present
+   * status. @throws CodedError `stale-epoch` when a newer epoch of the same workload was seen.
+   */
+  launch(launch: Launch): Promise<AttemptStatus>;
+  /** Stops an attempt; unknown or ended ones are left as they are. */
+  stop(attemptId: string, options: { readonly graceMs: number }): Promise<void>;
+  /** All attempts that are not forgotten, the ended ones included. */
+  list(): Promise<readonly AttemptStatus[]>;
+  /** Drops an ended attempt and its log: its end is stored elsewhere. */
+  forget(attemptIds: readonly string[]): Promise<void>;
+  /** @throws CodedError `attempt-not-running`. */
+  exec(attemptId: string, request: ExecRequest): Promise<ExecResult>;
+  /** @throws CodedError `attempt-not-running`. */
+  stats(attemptId: string): Promise<ExecutionStats>;
+  /** Bytes of the attempt's segment log from `position` on; see packages/telemetry. */
+  readLog(attemptId: string, position: number, maxBytes: number): Promise<LogSlice>;
+  /** Called with every new status, in order per attempt. */
+  onStatus(listener: (status: AttemptStatus) => void): void;
+  /** Called when an attempt's log has grown to `end`; may be called less often than bytes arrive. */
+  onLog(listener: (attemptId: string, end: number) => void): void;
+  /** The supervisor itself is gone. */
+  onLost(listener: (reason: string) => void): void;
+}
+
+export interface LogSlice {
+  /** Where `records` begin: later than asked if the log was rotated past it. */
+  readonly position: number;
+  readonly records: Uint8Array;
+  readonly end: number;
+}

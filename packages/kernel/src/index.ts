@@ -1,0 +1,11 @@
+export { assert, present, unreachable } from './assert.ts';
+export { backoffMs, retry, type BackoffOptions, type RetryOptions } from './backoff.ts';
+export { BoundedQueue } from './bounded-queue.ts';
+export { canonicalJson, type Json } from './canonical-json.ts';
+export { every, sleep, systemClock, withTimeout, type Clock, type Timer } from './clock.ts';
+export { CodedError, errorCode, errorMessage, type ErrorFacts } from './coded-error.ts';
+export { encodeBase32, newId, type Brand } from './ids.ts';
+export { silentLogger, type Logger, type LogFacts } from './logger.ts';
+export { nearest } from './nearest.ts';
+export { formatBytes, formatDuration, parseDurationMs } from './quantities.ts';
+export { seededRandom, systemRandom, type Random } from './random.ts';

@@ -1,0 +1,15 @@
+/**
+ * A connection that carries whole frames in order, or dies: a WebSocket in production, a virtual link in the simulator.
+ * Listeners are set once, before the first frame can arrive.
+ */
+export interface FrameChannel {
+  /** Address of the peer, for logs and messages. */
+  readonly remote: string;
+  /** Bytes handed to `send` that the network has not taken yet; senders hold back above their limit. */
+  readonly backlogBytes: number;
+  send(frame: Uint8Array): void;
+  close(code: number, reason: string): void;
+  onFrame(listener: (frame: Uint8Array) => void): void;
+  /** Called once, however the connection ended. */
+  onClose(listener: (code: number, reason: string) => void): void;
+}

@@ -1,0 +1,69 @@
+import { z } from 'zod';
+
+/** How two GPUs of a node reach each other, best first; `NV` carries the number of bonded NVLinks. */
+export const GPU_LINKS = ['SELF', 'NV', 'PIX', 'PXB', 'PHB', 'NODE', 'SYS', 'UNKNOWN'] as const;
+
+export const gpuVendors = ['nvidia', 'amd', 'apple', 'intel', 'other'] as const;
+
+export const gpuDeviceSchema = z.object({
+  /** Stable over reboots where the vendor gives such an id (`GPU-…`, a PCI address), unique within the node. */
+  id: z.string(),
+  index: z.int().min(0),
+  vendor: z.enum(gpuVendors),
+  model: z.string(),
+  memoryMib: z.int().min(0),
+  pciAddress: z.string().optional(),
+  driverVersion: z.string().optional(),
+  computeCapability: z.string().optional(),
+  numaNode: z.int().optional(),
+  powerLimitW: z.number().optional(),
+  migEnabled: z.boolean().optional(),
+  /** Set for a MIG instance: the id of the GPU it is a slice of, and its profile such as `1g.10gb`. */
+  parentId: z.string().optional(),
+  migProfile: z.string().optional(),
+  /** `healthy`, or why not to place work here. */
+  health: z.object({ state: z.enum(['healthy', 'degraded', 'unhealthy']), reason: z.string().optional() }),
+  /** Not real hardware: made up by `--simulate-gpus`. */
+  simulated: z.boolean(),
+});
+export type GpuDevice = z.output<typeof gpuDeviceSchema>;
+
+export const gpuLinkSchema = z.object({
+  from: z.string(),
+  to: z.string(),
+  link: z.enum(GPU_LINKS),
+  /** NVLinks bonded, for `NV`. */
+  width: z.int().min(0).optional(),
+});
+
+/** What a node has. `probes` says what was looked for and how it went, so that "no GPU" can be told from "no answer". */
+export const nodeInventorySchema = z.object({
+  hostname: z.string(),
+  os: z.string(),
+  kernel: z.string(),
+  architecture: z.string(),
+  cpu: z.object({ model: z.string(), cores: z.int().min(1), sockets: z.int().min(1), numaNodes: z.int().min(1) }),
+  memoryMib: z.int().min(1),
+  disk: z.object({ path: z.string(), totalMib: z.int().min(0), freeMib: z.int().min(0) }),
+  gpus: z.array(gpuDeviceSchema).max(256),
+  gpuLinks: z.array(gpuLinkSchema).max(65_536),
+  executors: z.array(
+    z.object({
+      kind: z.enum(['process', 'container']),
+      available: z.boolean(),
+      /** `bubblewrap`, `none`, or the engine and its version. */
+      sandbox: z.string(),
+      /** Degraded modes of this host, in words a user understands. */
+      limitations: z.array(z.string()),
+    }),
+  ),
+  probes: z.array(
+    z.object({
+      name: z.string(),
+      outcome: z.enum(['found', 'absent', 'failed', 'timed-out']),
+      detail: z.string().optional(),
+      durationMs: z.number(),
+    }),
+  ),
+});
+export type NodeInventory = z.output<typeof nodeInventorySchema>;
