@@ -6,8 +6,40 @@ export {
   type EndReason,
   type NodeAttemptState,
 } from './attempt.ts';
+export { attemptsDigestText } from './attempts-digest.ts';
+export { COMMON_ERRORS, type CommandDefinition, type CommandTier } from './commands/command.ts';
+export { MAX_CONFIG_BYTES } from './commands/config-commands.ts';
+export {
+  COMMAND_NAMES,
+  commands,
+  isCommandName,
+  type CommandInput,
+  type CommandName,
+  type CommandOutput,
+  type CommandRequest,
+} from './commands/registry.ts';
+export { MAX_WAIT_MS } from './commands/workload-commands.ts';
 export { compareEpochs, type Epoch } from './epoch.ts';
+export {
+  API_ERROR_CODES,
+  apiError,
+  isApiErrorCode,
+  meaningOf,
+  type ApiErrorCode,
+  type ApiErrorFacts,
+} from './errors.ts';
 export type { FrameChannel } from './frame-channel.ts';
+export {
+  DEFAULT_MAX_FRAME_BYTES,
+  decodeGatewayFrame,
+  decodeNodeFrame,
+  encodeGatewayFrame,
+  encodeNodeFrame,
+  PROTOCOL_VERSIONS,
+  type GatewayBody,
+  type NodeBody,
+} from './frames.ts';
+export { fromWireStatus, toWireEpoch, fromWireEpoch, toWireStatus } from './wire-status.ts';
 export {
   GPU_LINKS,
   gpuDeviceSchema,
@@ -17,6 +49,23 @@ export {
   type GpuDevice,
   type NodeInventory,
 } from './node-inventory.ts';
+export { openApiDocument } from './open-api.ts';
+export {
+  ATTEMPT_STATES,
+  CAUSES,
+  hasEnded,
+  WAIT_REASONS,
+  WORKLOAD_STATES,
+  type AttemptState,
+  type AttemptView,
+  type Cause,
+  type ConfigEntry,
+  type EventView,
+  type NodeView,
+  type WaitReason,
+  type WorkloadState,
+  type WorkloadView,
+} from './views.ts';
 export {
   DEFAULT_RESERVATION,
   DEFAULT_STOP_GRACE_MS,

@@ -42,7 +42,12 @@ export const nodeInventorySchema = z.object({
   os: z.string(),
   kernel: z.string(),
   architecture: z.string(),
-  cpu: z.object({ model: z.string(), cores: z.int().min(1), sockets: z.int().min(1), numaNodes: z.int().min(1) }),
+  cpu: z.object({
+    model: z.string(),
+    cores: z.int().min(1),
+    sockets: z.int().min(1),
+    numaNodes: z.int().min(1),
+  }),
   memoryMib: z.int().min(1),
   disk: z.object({ path: z.string(), totalMib: z.int().min(0), freeMib: z.int().min(0) }),
   gpus: z.array(gpuDeviceSchema).max(256),

@@ -15,7 +15,10 @@ const withoutNul = z.string().refine((text) => !text.includes('\0'), 'must not c
 /** Lower-case DNS label: what names of nodes, workloads and namespaces look like (RFC 1123). */
 export const nameSchema = z
   .string()
-  .regex(/^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$/, 'must be 1–63 of a–z, 0–9, "-" and ".", starting and ending with a letter or digit');
+  .regex(
+    /^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$/,
+    'must be 1–63 of a–z, 0–9, "-" and ".", starting and ending with a letter or digit',
+  );
 
 const resourcesSchema = z
   .strictObject({
@@ -49,7 +52,10 @@ export const workloadSpecSchema = z
     /** Program and arguments; may be empty only for an image with a command of its own. */
     command: z.array(withoutNul).max(4096).default([]),
     env: z
-      .record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'is not a name for an environment variable'), withoutNul)
+      .record(
+        z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'is not a name for an environment variable'),
+        withoutNul,
+      )
       .default({}),
     workingDirectory: absolutePath.optional(),
     resources: resourcesSchema,
@@ -69,7 +75,10 @@ export const workloadSpecSchema = z
     message: 'a workload without an image needs a command',
     path: ['command'],
   })
-  .refine((spec) => spec.command[0] !== '', { message: 'the program must not be empty', path: ['command', 0] })
+  .refine((spec) => spec.command[0] !== '', {
+    message: 'the program must not be empty',
+    path: ['command', 0],
+  })
   .refine((spec) => JSON.stringify([spec.command, spec.env]).length <= MAX_COMMAND_BYTES, {
     message: `command and environment together must stay below ${MAX_COMMAND_BYTES} bytes`,
     path: ['command'],

@@ -1,0 +1,105 @@
+import { z } from 'zod';
+import { eventViewSchema, nodeViewSchema } from '../views.ts';
+import { command } from './command.ts';
+import { nodeReference } from './references.ts';
+
+const toNode = z.strictObject({ node: nodeReference });
+const count = z.int().min(0);
+
+export const fleetCommands = {
+  'fleet.status': command({
+    tier: 'fleet',
+    target: 'gateway',
+    summary: 'The fleet at a glance',
+    input: z.strictObject({}),
+    output: z.object({
+      gatewayId: z.string(),
+      version: z.string(),
+      startedAtMs: z.number(),
+      url: z.string(),
+      storage: z.string(),
+      writerTerm: z.int(),
+      nodes: z.object({ total: count, connected: count, schedulable: count, pending: count }),
+      gpus: z.object({ total: count, free: count, simulated: count }),
+      workloads: z.record(z.string(), count),
+      /** What needs somebody's attention, in sentences. */
+      warnings: z.array(z.string()),
+    }),
+    errors: [],
+  }),
+  'node.list': command({
+    tier: 'fleet',
+    target: 'gateway',
+    summary: 'Nodes of the fleet, by name, in pages',
+    input: z.strictObject({
+      limit: z.int().min(1).max(10_000).default(1000),
+      cursor: z.string().max(128).optional(),
+    }),
+    output: z.object({ nodes: z.array(nodeViewSchema), next: z.string().optional() }),
+    errors: [],
+  }),
+  'node.info': command({
+    tier: 'fleet',
+    target: 'gateway',
+    summary: 'One node in full',
+    input: toNode,
+    output: nodeViewSchema,
+    errors: ['not-found'],
+  }),
+  'node.pending': command({
+    tier: 'fleet',
+    target: 'gateway',
+    summary: 'Nodes that wait for approval',
+    input: z.strictObject({}),
+    output: z.object({ nodes: z.array(nodeViewSchema) }),
+    errors: [],
+  }),
+  'node.approve': command({
+    tier: 'fleet',
+    target: 'gateway',
+    summary: 'Admit a waiting node to the fleet',
+    input: toNode,
+    output: nodeViewSchema,
+    errors: ['not-found', 'name-taken'],
+  }),
+  'node.drain': command({
+    tier: 'fleet',
+    target: 'gateway',
+    summary: 'Place nothing more on a node and let its work end; with force stop the work',
+    input: z.strictObject({ node: nodeReference, force: z.boolean().default(false) }),
+    output: nodeViewSchema,
+    errors: ['not-found', 'conflict'],
+  }),
+  'node.undrain': command({
+    tier: 'fleet',
+    target: 'gateway',
+    summary: 'Make a cordoned, draining or drained node schedulable again',
+    input: toNode,
+    output: nodeViewSchema,
+    errors: ['not-found', 'conflict'],
+  }),
+  'node.token': command({
+    tier: 'fleet',
+    target: 'gateway',
+    summary: 'Make a one-time token with which a node may join',
+    input: z.strictObject({
+      /** The node that uses it needs no approval. */
+      approve: z.boolean().default(true),
+      lifetimeMs: z.int().min(1000).max(604_800_000).default(3_600_000),
+    }),
+    output: z.object({ token: z.string(), expiresAtMs: z.number() }),
+    errors: [],
+  }),
+  'event.list': command({
+    tier: 'fleet',
+    target: 'gateway',
+    summary: 'Events from a sequence number on; GET /api/events streams them',
+    input: z.strictObject({
+      from: z.int().min(0).default(0),
+      subject: z.string().max(128).optional(),
+      limit: z.int().min(1).max(1000).default(100),
+    }),
+    output: z.object({ events: z.array(eventViewSchema), next: z.int() }),
+    errors: [],
+  }),
+} as const;

@@ -1,0 +1,57 @@
+import { CodedError } from '@clawbernetes/kernel';
+import { create, fromBinary, toBinary, type MessageInitShape } from '@bufbuild/protobuf';
+import {
+  GatewayFrameSchema,
+  NodeFrameSchema,
+  type GatewayFrame,
+  type NodeFrame,
+} from './generated/clawbernetes/node/v1/node_pb.ts';
+
+/** Versions of the node protocol that this code speaks, both ends included. */
+export const PROTOCOL_VERSIONS = { min: 1, max: 1 } as const;
+export const DEFAULT_MAX_FRAME_BYTES = 1_048_576;
+
+export type NodeBody = NodeFrame['body'];
+export type GatewayBody = GatewayFrame['body'];
+
+export function encodeNodeFrame(
+  id: number,
+  body: MessageInitShape<typeof NodeFrameSchema>['body'],
+): Uint8Array {
+  return toBinary(
+    NodeFrameSchema,
+    create(NodeFrameSchema, { id: BigInt(id), body: body ?? { case: undefined } }),
+  );
+}
+
+export function encodeGatewayFrame(
+  id: number,
+  body: MessageInitShape<typeof GatewayFrameSchema>['body'],
+): Uint8Array {
+  return toBinary(
+    GatewayFrameSchema,
+    create(GatewayFrameSchema, { id: BigInt(id), body: body ?? { case: undefined } }),
+  );
+}
+
+/** @throws CodedError `bad-frame` for bytes that are not a frame. */
+export function decodeNodeFrame(bytes: Uint8Array): NodeFrame {
+  return decode(() => fromBinary(NodeFrameSchema, bytes));
+}
+
+/** @throws CodedError `bad-frame` for bytes that are not a frame. */
+export function decodeGatewayFrame(bytes: Uint8Array): GatewayFrame {
+  return decode(() => fromBinary(GatewayFrameSchema, bytes));
+}
+
+function decode<Frame extends { body: { case: string | undefined } }>(parse: () => Frame): Frame {
+  try {
+    return parse();
+  } catch (cause) {
+    throw new CodedError(
+      'The peer sent bytes that are not a frame of the node protocol.',
+      { code: 'bad-frame' },
+      { cause },
+    );
+  }
+}

@@ -1,0 +1,188 @@
+import { z } from 'zod';
+import { END_REASONS } from './attempt.ts';
+import { gpuDeviceSchema } from './node-inventory.ts';
+import { workloadSpecSchema } from './workload-spec.ts';
+
+/** What users see of a workload; derived from its attempts. */
+export const WORKLOAD_STATES = [
+  'submitted',
+  'queued',
+  'reserved',
+  'preparing',
+  'starting',
+  'running',
+  'stopping',
+  'preempting',
+  'degraded',
+  'held',
+  'rejected',
+  'succeeded',
+  'failed',
+  'cancelled',
+] as const;
+export type WorkloadState = (typeof WORKLOAD_STATES)[number];
+
+const ENDED: ReadonlySet<WorkloadState> = new Set(['rejected', 'succeeded', 'failed', 'cancelled']);
+export function hasEnded(state: WorkloadState): boolean {
+  return ENDED.has(state);
+}
+
+export const ATTEMPT_STATES = [
+  'placed',
+  'offered',
+  'accepted',
+  'preparing',
+  'ready',
+  'running',
+  'stopping',
+  'exited',
+  'killed',
+  'lost',
+] as const;
+export type AttemptState = (typeof ATTEMPT_STATES)[number];
+
+/** Why a workload waits, most fundamental first: the first tier that applies is shown. */
+export const WAIT_REASONS = [
+  'config-error',
+  'never-fits',
+  'over-limit',
+  'waiting-for-quota',
+  'topology',
+  'waiting-for-capacity',
+  'no-nodes',
+  'held',
+] as const;
+export type WaitReason = (typeof WAIT_REASONS)[number];
+
+/** Who or what moved a workload or an attempt. */
+export const CAUSES = [
+  'user',
+  'scheduler',
+  'preemptor',
+  'health',
+  'node-loss',
+  'limit',
+  'system',
+  'node',
+] as const;
+export type Cause = (typeof CAUSES)[number];
+
+const timeMs = z.number().describe('Milliseconds since the Unix epoch.');
+
+export const attemptViewSchema = z.object({
+  id: z.string(),
+  number: z.int(),
+  state: z.enum(ATTEMPT_STATES),
+  /** Since when nothing is known of it, its node being out of reach. */
+  unknownSinceMs: timeMs.optional(),
+  nodeId: z.string(),
+  nodeName: z.string(),
+  devices: z.array(z.string()),
+  epoch: z.object({ term: z.int(), counter: z.int() }),
+  exitCode: z.int().optional(),
+  signal: z.string().optional(),
+  endReason: z.enum(END_REASONS).optional(),
+  message: z.string().optional(),
+  sandbox: z.enum(['bubblewrap', 'container', 'none']).optional(),
+  limitations: z.array(z.string()),
+  placedAtMs: timeMs,
+  startedAtMs: timeMs.optional(),
+  finishedAtMs: timeMs.optional(),
+});
+export type AttemptView = z.output<typeof attemptViewSchema>;
+
+export const workloadViewSchema = z.object({
+  id: z.string(),
+  name: z.string(),
+  namespace: z.string(),
+  state: z.enum(WORKLOAD_STATES),
+  /** Set while it waits: a code and a sentence with what would help. */
+  waiting: z.object({ reason: z.enum(WAIT_REASONS), message: z.string() }).optional(),
+  spec: workloadSpecSchema,
+  /** The latest attempt. */
+  attempt: attemptViewSchema.optional(),
+  /** Of the latest attempt once it ended. */
+  exitCode: z.int().optional(),
+  signal: z.string().optional(),
+  endReason: z.enum(END_REASONS).optional(),
+  message: z.string().optional(),
+  /** It runs, or ran, on GPUs that `--simulate-gpus` made up. */
+  simulated: z.boolean(),
+  submittedAtMs: timeMs,
+  startedAtMs: timeMs.optional(),
+  finishedAtMs: timeMs.optional(),
+});
+export type WorkloadView = z.output<typeof workloadViewSchema>;
+
+export const CONNECTIVITY = ['connected', 'suspect', 'disconnected', 'lost'] as const;
+export const ELIGIBILITY = [
+  'joining',
+  'verifying',
+  'schedulable',
+  'cordoned',
+  'draining',
+  'drained',
+  'retired',
+] as const;
+export const NODE_HEALTH = ['healthy', 'degraded', 'unhealthy', 'quarantined', 'probation'] as const;
+export const GPU_STATES = ['free', 'reserved', 'in-use', 'cleaning', 'quarantined', 'missing'] as const;
+
+export const nodeGpuViewSchema = gpuDeviceSchema.extend({
+  state: z.enum(GPU_STATES),
+  attemptId: z.string().optional(),
+});
+
+export const nodeViewSchema = z.object({
+  id: z.string(),
+  name: z.string(),
+  approved: z.boolean(),
+  connectivity: z.enum(CONNECTIVITY),
+  eligibility: z.enum(ELIGIBILITY),
+  health: z.enum(NODE_HEALTH),
+  healthReason: z.string().optional(),
+  labels: z.record(z.string(), z.string()),
+  agentVersion: z.string(),
+  /** Short hash of the node's public key, to compare before approving. */
+  fingerprint: z.string(),
+  hostname: z.string(),
+  cpuModel: z.string(),
+  capacity: z.object({ cpuMilli: z.int(), memoryMib: z.int(), gpus: z.int() }),
+  free: z.object({ cpuMilli: z.int(), memoryMib: z.int(), gpus: z.int() }),
+  gpus: z.array(nodeGpuViewSchema),
+  executors: z.array(
+    z.object({
+      kind: z.enum(['process', 'container']),
+      available: z.boolean(),
+      sandbox: z.string(),
+      limitations: z.array(z.string()),
+    }),
+  ),
+  simulated: z.boolean(),
+  attempts: z.int().describe('Live attempts on the node.'),
+  joinedAtMs: timeMs,
+  lastSeenAtMs: timeMs.optional(),
+});
+export type NodeView = z.output<typeof nodeViewSchema>;
+
+/** One entry of the fleet's gap-free event log. */
+export const eventViewSchema = z.object({
+  sequence: z.int(),
+  timeMs,
+  namespace: z.string(),
+  /** Such as `workload.queued`, `attempt.running`, `node.connected`, `config.updated`. */
+  type: z.string(),
+  /** Id of the workload, node or configuration entry that it is about. */
+  subject: z.string(),
+  cause: z.enum(CAUSES),
+  message: z.string(),
+  facts: z.record(z.string(), z.json()),
+});
+export type EventView = z.output<typeof eventViewSchema>;
+
+export const configEntrySchema = z.object({
+  key: z.string(),
+  value: z.json(),
+  version: z.int(),
+  updatedAtMs: timeMs,
+});
+export type ConfigEntry = z.output<typeof configEntrySchema>;
