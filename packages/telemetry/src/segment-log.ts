@@ -1,0 +1,215 @@
+import { assert, CodedError, present } from '@clawbernetes/kernel';
+import { FileSegments } from './file-segments.ts';
+import {
+  encodeRecordHeader,
+  MAX_RECORD_BYTES,
+  measureRecords,
+  RECORD_HEADER_BYTES,
+  type LogStream,
+} from './log-records.ts';
+import type { OpenSegments, Segment, Segments } from './segments.ts';
+import { walkSegment, wholeBytes, type PlacedRecord } from './walk-segment.ts';
+
+export const DEFAULT_LOG_BYTES = 64 * 1024 * 1024;
+export const DEFAULT_SEGMENT_BYTES = 8 * 1024 * 1024;
+
+export interface SegmentLogOptions {
+  readonly folder: string;
+  /** Bound of all segments together; the oldest go first. At least twice `segmentBytes`. */
+  readonly maxBytes?: number;
+  readonly segmentBytes?: number;
+}
+
+export interface LogSlice {
+  /** Where `records` begin. Later than asked by as many bytes as are gone. */
+  readonly position: number;
+  /** Whole records; empty at the end of the log. */
+  readonly records: Uint8Array;
+  readonly end: number;
+}
+
+/**
+ * An append-only log of one workload: bounded, rotated, binary-safe. A position counts the bytes ever appended, headers
+ * included, and keeps its meaning over rotation, restarts and copies. Appended bytes are in the kernel's page cache when
+ * `append` returns: they survive the death of the process, not a power cut. One writer; readers in the same process.
+ */
+export class SegmentLog implements Disposable {
+  readonly #segments: Segments;
+  readonly #maxBytes: number;
+  readonly #segmentBytes: number;
+  #kept: Segment[];
+
+  /** Opens or begins a log; a record torn by a crash is cut off. Nothing is created before the first byte. */
+  static open({ segments }: { readonly segments?: OpenSegments }, options: SegmentLogOptions): SegmentLog {
+    return new SegmentLog(segments?.(options.folder) ?? new FileSegments(options.folder), options);
+  }
+
+  private constructor(
+    segments: Segments,
+    { maxBytes = DEFAULT_LOG_BYTES, segmentBytes = DEFAULT_SEGMENT_BYTES }: SegmentLogOptions,
+  ) {
+    assert(segmentBytes > 0 && maxBytes >= 2 * segmentBytes, 'a log holds at least two segments');
+    this.#segments = segments;
+    this.#maxBytes = maxBytes;
+    this.#segmentBytes = segmentBytes;
+    this.#kept = withoutOverlap(segments.list());
+    this.#cutTornTail();
+  }
+
+  /** Position of the first byte that is kept. */
+  get start(): number {
+    return this.#kept[0]?.start ?? 0;
+  }
+
+  /** Position just past the last byte. */
+  get end(): number {
+    const last = this.#kept.at(-1);
+    return last === undefined ? 0 : last.start + last.sizeBytes;
+  }
+
+  get sizeBytes(): number {
+    return this.#kept.reduce((sum, segment) => sum + segment.sizeBytes, 0);
+  }
+
+  /** @throws CodedError `log-write-failed`; the log is as before then, apart from whole records of a long content. */
+  append(stream: LogStream, timeMs: number, bytes: Uint8Array): void {
+    for (let offset = 0; offset < bytes.length; offset += MAX_RECORD_BYTES) {
+      const content = bytes.subarray(offset, offset + MAX_RECORD_BYTES);
+      this.#write(this.end, [encodeRecordHeader(stream, timeMs, content.length), content]);
+    }
+  }
+
+  /**
+   * Appends whole records copied from another log, at the same positions. What is here already is skipped, so a repeated
+   * or overlapping copy is harmless; a position past the end leaves a gap, which readers see as bytes that are gone.
+   * @returns the new end, from which to go on copying.
+   * @throws CodedError `log-damaged` when `records` are longer than a segment, are not whole records, or do not continue
+   *   this log at a record.
+   */
+  appendRaw(position: number, records: Uint8Array): number {
+    const known = Math.max(0, this.end - position);
+    const longest = Math.max(this.#segmentBytes, RECORD_HEADER_BYTES + MAX_RECORD_BYTES);
+    if (records.length > longest) throw damaged(`${records.length} bytes at once; ${longest} are allowed`);
+    const { length } = measureRecords(records);
+    if (length !== records.length)
+      throw damaged(`only ${length} of ${records.length} bytes are whole records`);
+    if (known >= records.length) return this.end;
+    if (known > 0 && measureRecords(records.subarray(0, known)).length !== known) {
+      throw damaged(`they do not continue the copy, which ends at ${this.end}`);
+    }
+    this.#write(position + known, [records.subarray(known)]);
+    return this.end;
+  }
+
+  /**
+   * Whole records from `position` on: at most `maxBytes`, but at least one if there is one. Ends at the end of a segment,
+   * so readers go on until they reach `end`. A position that is gone continues at the first kept record after it, one
+   * inside a record at the next record, one past the end at the end.
+   */
+  read(position: number, maxBytes: number): LogSlice {
+    const { end } = this;
+    for (const segment of this.#kept) {
+      if (segment.start + segment.sizeBytes <= position) continue;
+      const slice = this.#readSegment(segment, Math.max(position, segment.start), maxBytes);
+      if (slice) return { ...slice, end };
+    }
+    return { position: end, records: new Uint8Array(), end };
+  }
+
+  /**
+   * Position from which at least the last `lines` lines can be read whole. Records hold several lines, so a few more may
+   * come before them. Costs reading one segment, more only if it has too few lines.
+   */
+  tail(lines: number): number {
+    if (lines <= 0) return this.end;
+    let missing: number | undefined;
+    for (const segment of this.#kept.toReversed()) {
+      for (const { position, record } of [...walkSegment(this.#segments, segment)].reverse()) {
+        missing ??= record.bytes.at(-1) === NEWLINE ? lines + 1 : lines;
+        missing -= countNewlines(record.bytes);
+        if (missing <= 0) return position;
+      }
+    }
+    return this.start;
+  }
+
+  /** Gives back the file descriptor; a later append takes it again. */
+  close(): void {
+    this.#segments.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  /** Deletes the log. */
+  remove(): void {
+    this.#segments.removeAll();
+    this.#kept = [];
+  }
+
+  #write(position: number, parts: readonly Uint8Array[]): void {
+    const length = parts.reduce((sum, part) => sum + part.length, 0);
+    const last = this.#kept.at(-1);
+    const fits = last && position === this.end && last.sizeBytes + length <= this.#segmentBytes;
+    const start = fits ? last.start : position;
+    this.#segments.append(start, parts);
+    if (fits || last?.start === start) this.#kept.pop();
+    this.#kept.push({ start, sizeBytes: (fits ? last.sizeBytes : 0) + length });
+    if (!fits) this.#dropOldest();
+  }
+
+  #dropOldest(): void {
+    for (let size = this.sizeBytes; size > this.#maxBytes - this.#segmentBytes && this.#kept.length > 1;) {
+      const oldest = present(this.#kept.shift(), 'the oldest segment');
+      this.#segments.remove(oldest.start);
+      size -= oldest.sizeBytes;
+    }
+  }
+
+  #readSegment(segment: Segment, position: number, maxBytes: number): Omit<LogSlice, 'end'> | undefined {
+    const offset = position - segment.start;
+    const wanted = Math.max(maxBytes, RECORD_HEADER_BYTES + MAX_RECORD_BYTES);
+    const chunk = this.#segments.read(segment.start, offset, Math.min(wanted, segment.sizeBytes - offset));
+    const { length } = measureRecords(chunk, maxBytes);
+    if (length > 0) return { position, records: chunk.subarray(0, length) };
+    const next = this.#nextRecord(segment, position);
+    return next && this.#readSegment(segment, next.position, maxBytes);
+  }
+
+  /** The first record after `position`, found from the segment's start: for positions inside a record. */
+  #nextRecord(segment: Segment, position: number): PlacedRecord | undefined {
+    for (const placed of walkSegment(this.#segments, segment)) {
+      if (placed.position > position) return placed;
+    }
+    return undefined;
+  }
+
+  #cutTornTail(): void {
+    const last = this.#kept.pop();
+    if (last === undefined) return;
+    const sizeBytes = wholeBytes(this.#segments, last);
+    if (sizeBytes < last.sizeBytes) this.#segments.truncate(last.start, sizeBytes);
+    this.#kept.push({ start: last.start, sizeBytes });
+  }
+}
+
+const NEWLINE = 10;
+
+function countNewlines(bytes: Uint8Array): number {
+  let count = 0;
+  for (let at = bytes.indexOf(NEWLINE); at !== -1; at = bytes.indexOf(NEWLINE, at + 1)) count += 1;
+  return count;
+}
+
+/** Segments never overlap; should a damaged disk say so, the later one is right. */
+function withoutOverlap(segments: readonly Segment[]): Segment[] {
+  return segments.map(({ start, sizeBytes }, index) => {
+    const next = segments[index + 1]?.start ?? Infinity;
+    return { start, sizeBytes: Math.min(sizeBytes, next - start) };
+  });
+}
+
+function damaged(how: string): CodedError {
+  return new CodedError(`Copied log records are damaged: ${how}.`, { code: 'log-damaged' });
+}
