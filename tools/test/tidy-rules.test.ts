@@ -49,7 +49,10 @@ const BAD: Readonly<Record<string, readonly Sample[]>> = {
   layers: [
     {
       what: 'fleet importing ledger',
-      files: at('packages/fleet/src/a.ts', "import { name } from '@clawbernetes/ledger';\nexport const x = name;"),
+      files: at(
+        'packages/fleet/src/a.ts',
+        "import { name } from '@clawbernetes/ledger';\nexport const x = name;",
+      ),
       says: '"fleet" may not import "ledger"',
     },
     {
@@ -185,6 +188,11 @@ const BAD: Readonly<Record<string, readonly Sample[]>> = {
       what: 'a package without README or index',
       files: at('packages/trust/package.json', JSON.stringify({ name: '@clawbernetes/trust' })),
       says: 'packages/trust/README.md:1 missing',
+    },
+    {
+      what: 'tests that the linter cannot type-check',
+      files: at('packages/fleet/test/unit/a.test.ts', ''),
+      says: 'packages/fleet/test/tsconfig.json:1 missing',
     },
     {
       what: 'error codes that are listed nowhere',

@@ -5,7 +5,9 @@ export type Ratchet = Readonly<Record<string, number>>;
 
 export interface Judgement {
   readonly failures: readonly Violation[];
-  /** The ratchet as it should be written: lower where something shrank, without what is within the limit now. */
+  /**
+   * The ratchet as it should be written: lower where something shrank, without what is within the limit now.
+   */
   readonly next: Ratchet;
 }
 

@@ -12,5 +12,5 @@ export interface Violation {
 
 export interface Rule {
   readonly name: string;
-  check(project: Project): Violation[];
+  readonly check: (project: Project) => Violation[];
 }

@@ -7,8 +7,9 @@ export interface BackoffOptions {
 }
 
 /**
- * Delay before attempt `attempt` (0 = first retry): exponential growth with full jitter, so that many clients that lost
- * the same peer do not return together. At least a tenth of the ceiling, so that it is never a busy loop.
+ * Delay before attempt `attempt` (0 = first retry): exponential growth with full jitter, so that many clients
+ * that lost the same peer do not return together. At least a tenth of the ceiling, so that it is never a busy
+ * loop.
  */
 export function backoffMs(attempt: number, { firstMs, maxMs }: BackoffOptions, random: Random): number {
   const ceiling = Math.min(maxMs, firstMs * 2 ** Math.min(attempt, 30));

@@ -1,8 +1,9 @@
 import { assert } from './assert.ts';
 
 /**
- * A first-in, first-out queue that cannot grow past `capacity`. A full queue refuses (`push` answers false); the caller
- * decides what that means. O(1) amortised: the head index moves and the array is compacted now and then.
+ * A first-in, first-out queue that cannot grow past `capacity`. A full queue refuses (`push` answers false);
+ * the caller decides what that means. O(1) amortised: the head index moves and the array is compacted now and
+ * then.
  */
 export class BoundedQueue<T> {
   readonly capacity: number;

@@ -1,14 +1,16 @@
 import { CodedError } from './coded-error.ts';
 
-export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json | undefined };
+export type Json =
+  null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json | undefined };
 
 /** Deepest nesting accepted, so that hostile data cannot exhaust the stack. */
 const MAX_DEPTH = 128;
 
 /**
- * Canonical JSON by RFC 8785 (JCS): keys sorted by UTF-16 code units, numbers and strings as ECMAScript prints them,
- * no spaces. Members whose value is `undefined` are left out, as JSON.stringify does.
- * @throws CodedError `canonical-json` for a number that is not finite, a lone surrogate, or too deep a nesting.
+ * Canonical JSON by RFC 8785 (JCS): keys sorted by UTF-16 code units, numbers and strings as ECMAScript
+ * prints them, no spaces. Members whose value is `undefined` are left out, as JSON.stringify does.
+ * @throws CodedError `canonical-json` for a number that is not finite, a lone surrogate, or too deep a
+ * nesting.
  */
 export function canonicalJson(value: Json): string {
   return write(value, 0);

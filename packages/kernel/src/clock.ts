@@ -5,8 +5,8 @@ export interface Timer {
 }
 
 /**
- * Time as a dependency, so that a simulator can own it. `nowMs` is wall time (it may jump); `monotonicMs` only rises
- * and is for durations, leases and deadlines.
+ * Time as a dependency, so that a simulator can own it. `nowMs` is wall time (it may jump); `monotonicMs`
+ * only rises and is for durations, leases and deadlines.
  */
 export interface Clock {
   nowMs(): number;
@@ -26,7 +26,11 @@ export const systemClock: Clock = {
 };
 
 /** Resolves after `delayMs`; rejects with code `aborted` as soon as `signal` aborts. */
-export function sleep(clock: Clock, delayMs: number, { signal }: { signal?: AbortSignal } = {}): Promise<void> {
+export function sleep(
+  clock: Clock,
+  delayMs: number,
+  { signal }: { signal?: AbortSignal } = {},
+): Promise<void> {
   return new Promise((resolve, reject) => {
     const abort = (): void => {
       timer.cancel();
@@ -42,7 +46,12 @@ export function sleep(clock: Clock, delayMs: number, { signal }: { signal?: Abor
 }
 
 /** `promise`, or a CodedError with code `timeout` and `message` once `timeoutMs` have passed. */
-export async function withTimeout<T>(clock: Clock, timeoutMs: number, message: string, promise: Promise<T>): Promise<T> {
+export async function withTimeout<T>(
+  clock: Clock,
+  timeoutMs: number,
+  message: string,
+  promise: Promise<T>,
+): Promise<T> {
   const { promise: expired, reject } = Promise.withResolvers<never>();
   const timer = clock.after(timeoutMs, () => reject(new CodedError(message, { code: 'timeout' })));
   try {

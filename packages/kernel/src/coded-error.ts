@@ -4,8 +4,9 @@ export interface ErrorFacts {
 }
 
 /**
- * The one error class of the project. Callers match on `error.code`, never on the class, so two copies of a package
- * cannot disagree. `message` is for people: what happened, to what, and what to do next. No secrets in either.
+ * The one error class of the project. Callers match on `error.code`, never on the class, so two copies of a
+ * package cannot disagree. `message` is for people: what happened, to what, and what to do next. No secrets
+ * in either.
  */
 export class CodedError<F extends ErrorFacts = ErrorFacts> extends Error {
   readonly code: F['code'];

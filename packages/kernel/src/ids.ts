@@ -24,8 +24,8 @@ export function encodeBase32(bytes: Uint8Array): string {
 }
 
 /**
- * A new id: `<prefix>-<time><random>`, 10 characters of milliseconds and 10 of randomness (50 bits), in the manner of
- * ULID: ids made later sort later.
+ * A new id: `<prefix>-<time><random>`, 10 characters of milliseconds and 10 of randomness (50 bits), in the
+ * manner of ULID: ids made later sort later.
  */
 export function newId<Name extends string>(prefix: string, clock: Clock, random: Random): Brand<Name> {
   let time = '';

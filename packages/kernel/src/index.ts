@@ -4,6 +4,7 @@ export { BoundedQueue } from './bounded-queue.ts';
 export { canonicalJson, type Json } from './canonical-json.ts';
 export { every, sleep, systemClock, withTimeout, type Clock, type Timer } from './clock.ts';
 export { CodedError, errorCode, errorMessage, type ErrorFacts } from './coded-error.ts';
+export type { KernelError } from './errors.ts';
 export { encodeBase32, newId, type Brand } from './ids.ts';
 export { silentLogger, type Logger, type LogFacts } from './logger.ts';
 export { nearest } from './nearest.ts';

@@ -1,6 +1,6 @@
 /**
- * The candidate closest to `word` by edit distance (Damerau–Levenshtein, adjacent transpositions), or undefined if
- * none is near enough to be a likely slip: at most a third of the letters, at least two.
+ * The candidate closest to `word` by edit distance (Damerau–Levenshtein, adjacent transpositions), or
+ * undefined if none is near enough to be a likely slip: at most a third of the letters, at least two.
  */
 export function nearest(word: string, candidates: Iterable<string>): string | undefined {
   let best: string | undefined;

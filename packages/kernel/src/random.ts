@@ -16,8 +16,8 @@ export const systemRandom: Random = {
 };
 
 /**
- * A reproducible generator for simulation and tests: xoshiro128** (Blackman and Vigna, 2018) seeded by splitmix32.
- * Never for keys.
+ * A reproducible generator for simulation and tests: xoshiro128** (Blackman and Vigna, 2018) seeded by
+ * splitmix32. Never for keys.
  */
 export function seededRandom(seed: number): Random {
   const state = new Uint32Array(4).map(splitmix32(seed));

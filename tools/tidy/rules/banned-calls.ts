@@ -38,14 +38,14 @@ const APP_ONLY: readonly string[] = [
 
 const CHECKED = /^(?:packages|apps)\/[^/]+\/(?:src|bin)\//;
 const EXEMPT = [
-  /^packages\/kernel\/src\/(?:clock|random)\.ts$/,
+  /^packages\/kernel\/src\/(?:clock|random|testing\/virtual-clock)\.ts$/,
   /^apps\/[^/]+\/src\/(?:.*\/)?(?:[a-z-]+-)?(?:main|config)\.ts$/,
   /^apps\/[^/]+\/bin\//,
 ];
 
 /**
- * Clock, random, network, environment and spawning come from deps, so that everything can be simulated. The kernel's
- * clock and random and the composition roots are where they enter.
+ * Clock, random, network, environment and spawning come from deps, so that everything can be simulated. The
+ * kernel's clock and random and the composition roots are where they enter.
  */
 export const bannedCalls: Rule = {
   name: 'banned-calls',

@@ -3,8 +3,8 @@ import type { Rule, Violation } from '../rule.ts';
 import { identifierName, isNode, walk, type SourceFile } from '../source-file.ts';
 
 /**
- * Each package has a README.md and one src/index.ts of explicit names; with two error codes of its own or more, a
- * src/errors.ts that lists them.
+ * Each package has a README.md and one src/index.ts of explicit names; with two error codes of its own or
+ * more, a src/errors.ts that lists them.
  */
 export const packageFiles: Rule = {
   name: 'package-files',
@@ -17,7 +17,9 @@ export const packageFiles: Rule = {
 function missingFiles(project: Project, { directory }: Workspace): Violation[] {
   const own = project.sources.filter(({ path }) => path.startsWith(`${directory}/src/`));
   const codes = [...new Set(own.flatMap(errorCodes))].toSorted();
+  const tested = project.sources.some(({ path }) => path.startsWith(`${directory}/test/`));
   const wanted = ['README.md', 'src/index.ts', ...(codes.length > 1 ? ['src/errors.ts'] : [])];
+  if (tested) wanted.push('test/tsconfig.json'); // without it, editors and the typed linter see no types in tests
   return wanted
     .filter((name) => !project.files.has(`${directory}/${name}`))
     .map((name) => ({

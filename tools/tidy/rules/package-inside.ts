@@ -2,7 +2,9 @@ import { workspaceOf, type Project } from '../project.ts';
 import { resolveImport } from '../resolve-import.ts';
 import type { Rule } from '../rule.ts';
 
-/** Another package is reached through its exports only: no deep specifiers, no relative path out of a package. */
+/**
+ * Another package is reached through its exports only: no deep specifiers, no relative path out of a package.
+ */
 export const packageInside: Rule = {
   name: 'package-inside',
   check: (project) =>

@@ -6,7 +6,9 @@ const MAX_FILE_LINES = 400;
 const MAX_LINE_LENGTH = 110;
 const FUNCTIONS = ['FunctionDeclaration', 'FunctionExpression', 'ArrowFunctionExpression'];
 
-/** Functions, files and lines have a size that fits a screen; see the ratchet for what is older than the rule. */
+/**
+ * Functions, files and lines have a size that fits a screen; see the ratchet for what is older than the rule.
+ */
 export const sizes: Rule = {
   name: 'sizes',
   check: ({ sources }) =>
