@@ -38,7 +38,8 @@ const APP_ONLY: readonly string[] = [
 
 const CHECKED = /^(?:packages|apps)\/[^/]+\/(?:src|bin)\//;
 const EXEMPT = [
-  /^packages\/kernel\/src\/(?:clock|random|testing\/virtual-clock)\.ts$/,
+  /^packages\/kernel\/src\/(?:clock|random)\.ts$/,
+  /\/src\/testing\//,
   /^apps\/[^/]+\/src\/(?:.*\/)?(?:[a-z-]+-)?(?:main|config)\.ts$/,
   /^apps\/[^/]+\/bin\//,
 ];

@@ -1,0 +1,58 @@
+// npm run bench -- <name> [--json] [--small]
+// Runs test/perf/<name>.ts against the built packages (what users run), after bringing the build up to date.
+// With --json the last line of the output is one object: {name, machine, results, peers, ratios}.
+import { globSync } from 'node:fs';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import type { Benchmark, BenchmarkReport } from './bench/benchmark.ts';
+import { figureTable } from './bench/figure-table.ts';
+import { thisMachine } from './bench/machine.ts';
+import { runCommand } from './run-command.ts';
+
+const root = path.resolve(import.meta.dirname, '..');
+const folder = path.join(root, 'test', 'perf');
+
+function benchmarkNames(): string[] {
+  return globSync('*.ts', { cwd: folder })
+    .map((file) => path.basename(file, '.ts'))
+    .toSorted();
+}
+
+/** What to say to someone who named no benchmark, or one that does not exist. */
+async function explainNames(name: string | undefined): Promise<string> {
+  await runCommand('tsc', ['-b', 'packages/kernel'], { cwd: root });
+  const { nearest } = await import('@clawbernetes/kernel');
+  const names = benchmarkNames();
+  const meant = name === undefined ? undefined : nearest(name, names);
+  const problem = name === undefined ? 'Which benchmark?' : `There is no benchmark "${name}".`;
+  const known = names.length > 0 ? names.join(', ') : 'none yet; add one to test/perf';
+  return `${problem}${meant === undefined ? '' : ` Did you mean "${meant}"?`}\nBenchmarks: ${known}.`;
+}
+
+async function runBenchmark(name: string, small: boolean): Promise<BenchmarkReport> {
+  const module = (await import(path.join(folder, `${name}.ts`))) as { readonly default: Benchmark };
+  return module.default({ small, log: (line) => console.log(`${name}: ${line}`) });
+}
+
+async function main(): Promise<number> {
+  const { values, positionals } = parseArgs({
+    options: { json: { type: 'boolean' }, small: { type: 'boolean' } },
+    allowPositionals: true,
+  });
+  const [name] = positionals;
+  if (name === undefined || !benchmarkNames().includes(name)) {
+    console.error(await explainNames(name));
+    return 5;
+  }
+  const build = await runCommand('tsc', ['-b'], { cwd: root });
+  if (build.exitCode !== 0) return build.exitCode;
+  const machine = thisMachine();
+  console.log(`${name}: ${machine.cpu}, ${machine.cores} cores, Node ${machine.node}, ${machine.kernel}`);
+  const report = await runBenchmark(name, values.small ?? false);
+  for (const line of figureTable(report)) console.log(line);
+  const { results, peers, ratios } = report;
+  if (values.json) console.log(JSON.stringify({ name, machine, results, peers, ratios }));
+  return 0;
+}
+
+process.exitCode = await main();
