@@ -53,9 +53,7 @@ export { openApiDocument } from './open-api.ts';
 export {
   ATTEMPT_STATES,
   CAUSES,
-  hasEnded,
   WAIT_REASONS,
-  WORKLOAD_STATES,
   type AttemptState,
   type AttemptView,
   type Cause,
@@ -63,7 +61,6 @@ export {
   type EventView,
   type NodeView,
   type WaitReason,
-  type WorkloadState,
   type WorkloadView,
 } from './views.ts';
 export {
@@ -74,3 +71,4 @@ export {
   type WorkloadSpec,
   type WorkloadSpecInput,
 } from './workload-spec.ts';
+export { hasEnded, WORKLOAD_STATES, type WorkloadState } from './workload-state.ts';

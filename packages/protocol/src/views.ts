@@ -2,30 +2,7 @@ import { z } from 'zod';
 import { END_REASONS } from './attempt.ts';
 import { gpuDeviceSchema } from './node-inventory.ts';
 import { workloadSpecSchema } from './workload-spec.ts';
-
-/** What users see of a workload; derived from its attempts. */
-export const WORKLOAD_STATES = [
-  'submitted',
-  'queued',
-  'reserved',
-  'preparing',
-  'starting',
-  'running',
-  'stopping',
-  'preempting',
-  'degraded',
-  'held',
-  'rejected',
-  'succeeded',
-  'failed',
-  'cancelled',
-] as const;
-export type WorkloadState = (typeof WORKLOAD_STATES)[number];
-
-const ENDED: ReadonlySet<WorkloadState> = new Set(['rejected', 'succeeded', 'failed', 'cancelled']);
-export function hasEnded(state: WorkloadState): boolean {
-  return ENDED.has(state);
-}
+import { WORKLOAD_STATES } from './workload-state.ts';
 
 export const ATTEMPT_STATES = [
   'placed',

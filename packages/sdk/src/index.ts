@@ -1,1 +1,13 @@
-export {};
+export {
+  openClient,
+  type CallOptions,
+  type Client,
+  type ClientDeps,
+  type ClientOptions,
+  type RunOptions,
+} from './client.ts';
+export type { UnreachableFacts } from './errors.ts';
+export type { FollowEventsOptions } from './follow-events.ts';
+export type { FollowLogsOptions } from './follow-logs.ts';
+export type { LogEntry } from './record-reader.ts';
+export type { Fetch } from './transport.ts';

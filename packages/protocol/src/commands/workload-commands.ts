@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import { attemptViewSchema, eventViewSchema, workloadViewSchema, WORKLOAD_STATES } from '../views.ts';
+import { attemptViewSchema, eventViewSchema, workloadViewSchema } from '../views.ts';
 import { workloadSpecSchema } from '../workload-spec.ts';
+import { WORKLOAD_STATES } from '../workload-state.ts';
 import { command } from './command.ts';
 import { execOutputSchema, workloadReference } from './references.ts';
 

@@ -1,0 +1,86 @@
+import { sleep, type Clock, type Random } from '@clawbernetes/kernel';
+import type { CommandOutput } from '@clawbernetes/protocol';
+import { isTransient } from './errors.ts';
+import { Patience } from './patience.ts';
+import { RecordReader, type LogEntry } from './record-reader.ts';
+import type { Transport } from './transport.ts';
+
+export interface FollowLogsOptions {
+  /** Where to begin; an entry's `position` goes on after that entry. Default 0, the beginning. */
+  readonly position?: number | undefined;
+  /** Begin this many lines before the end instead. */
+  readonly tail?: number | undefined;
+  /** Stay until the workload has ended and its log is complete; otherwise end at the present end. Default true. */
+  readonly follow?: boolean | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface LogSource {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly transport: Transport;
+  /** How long to go on trying after the connection was lost, ms. */
+  readonly patienceMs: () => number;
+  /** A piece of the log with whether it is the last, to tell the end of a log from the end of a connection. */
+  readLog(reference: string, position: number): Promise<CommandOutput<'workload.logs'>>;
+}
+
+/** Before asking again where a gateway, or a proxy before it, ended a stream politely but too early. */
+const ENDED_EARLY_MS = 200;
+const ACCEPT = 'application/vnd.clawbernetes.log-records';
+
+/**
+ * The entries of a workload's log, each exactly once: a lost connection is made again and goes on at the position
+ * after the last whole record.
+ */
+export async function* followLogs(
+  source: LogSource,
+  reference: string,
+  options: FollowLogsOptions,
+): AsyncGenerator<LogEntry, void, undefined> {
+  const { follow = true, signal } = options;
+  const patience = new Patience(source, { patienceMs: source.patienceMs, signal });
+  let next: FollowLogsOptions = options;
+  for (;;) {
+    try {
+      for await (const entry of readOnce(source, reference, { ...next, follow, signal }, patience)) {
+        next = { position: entry.position };
+        yield entry;
+      }
+      if (!follow || (await isComplete(source, reference, next.position))) return;
+      await sleep(source.clock, ENDED_EARLY_MS, signal ? { signal } : {});
+    } catch (error) {
+      if (!isTransient(error)) throw error;
+      await patience.afterFailure(error);
+    }
+  }
+}
+
+async function* readOnce(
+  { transport, clock }: LogSource,
+  reference: string,
+  options: FollowLogsOptions,
+  patience: Patience,
+): AsyncGenerator<LogEntry, void, undefined> {
+  const { position = 0, tail, follow, signal } = options;
+  const start = tail === undefined ? { position: String(position) } : { tail: String(tail) };
+  const query = new URLSearchParams({ ...start, follow: String(follow) });
+  const path = `/api/workloads/${encodeURIComponent(reference)}/logs?${query}`;
+  const response = await transport.open(path, { accept: ACCEPT }, { signal });
+  patience.succeeded();
+  const begin = Number(response.headers.get('x-log-position') ?? position);
+  if (tail === undefined && begin > position) yield rotatedAway(begin, position, clock.nowMs());
+  const reader = new RecordReader(begin);
+  for await (const chunk of transport.chunks(response, signal)) yield* reader.push(chunk);
+}
+
+/** A gateway that stops may end a stream politely; only the log itself knows whether that was all. */
+async function isComplete(source: LogSource, reference: string, position = 0): Promise<boolean> {
+  const { complete, entries } = await source.readLog(reference, position);
+  return complete && entries.length === 0;
+}
+
+function rotatedAway(begin: number, position: number, timeMs: number): LogEntry {
+  const message = `${begin - position} bytes of the log before this were rotated away\n`;
+  return { stream: 'notice', timeMs, bytes: new TextEncoder().encode(message), position: begin };
+}

@@ -1,0 +1,39 @@
+import type { CommandName } from '@clawbernetes/protocol';
+
+/**
+ * Whether repeating the request changes nothing more, so that it may be sent again when the answer got lost. A new
+ * command does not compile until it is decided here. `workload.run` is one because the client adds an idempotency key.
+ */
+const IDEMPOTENT: Record<CommandName, boolean> = {
+  'system.info': true,
+  'system.run': false,
+  'gpu.list': true,
+  'gpu.metrics': true,
+  'node.capabilities': true,
+  'node.health': true,
+  'workload.run': true,
+  'workload.stop': true,
+  'workload.list': true,
+  'workload.inspect': true,
+  'workload.logs': true,
+  'workload.stats': true,
+  'container.exec': false,
+  'config.create': false,
+  'config.get': true,
+  'config.update': false,
+  'config.delete': false,
+  'config.list': true,
+  'fleet.status': true,
+  'node.list': true,
+  'node.info': true,
+  'node.pending': true,
+  'node.approve': true,
+  'node.drain': true,
+  'node.undrain': true,
+  'node.token': false,
+  'event.list': true,
+};
+
+export function isIdempotent(name: CommandName): boolean {
+  return IDEMPOTENT[name];
+}
