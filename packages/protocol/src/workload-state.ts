@@ -1,4 +1,7 @@
-/** What users see of a workload; derived from its attempts. No schema here, so that small clients load it fast. */
+/**
+ * What users see of a workload; derived from its attempts. No schema here, so that small clients load it
+ * fast.
+ */
 export const WORKLOAD_STATES = [
   'submitted',
   'queued',

@@ -44,7 +44,10 @@ const COMMAND_PATIENCE_MS = 400;
 /** One long poll; the gateway allows up to a minute. */
 const LONG_POLL_MS = 30_000;
 
-/** A client of one gateway. It holds nothing open: connections are the platform's, kept alive between requests. */
+/**
+ * A client of one gateway. It holds nothing open: connections are the platform's, kept alive between
+ * requests.
+ */
 export function openClient(deps: ClientDeps, options: ClientOptions): Client {
   return new Client(deps, options);
 }
@@ -92,7 +95,7 @@ export class Client {
   /** Submits a workload and answers when it has ended. */
   async runToEnd(spec: WorkloadSpecInput, options: RunOptions = {}): Promise<WorkloadView> {
     const workload = await this.#run(spec, options, LONG_POLL_MS);
-    return hasEnded(workload.state) ? workload : await this.waitForEnd(workload.id, options);
+    return hasEnded(workload.state) ? workload : this.waitForEnd(workload.id, options);
   }
 
   /** The workload once it has ended, however long that takes. */

@@ -1,7 +1,9 @@
-import { CodedError, errorCode, type ErrorFacts } from '@clawbernetes/kernel';
+import { CodedError, errorCode } from '@clawbernetes/kernel';
 import { apiError, isApiErrorCode, type ApiErrorFacts } from '@clawbernetes/protocol/errors';
 
-/** Nothing that speaks the API answered at `url`. Every other error has the code that the gateway answered. */
+/**
+ * Nothing that speaks the API answered at `url`. Every other error has the code that the gateway answered.
+ */
 export interface UnreachableFacts {
   readonly code: 'gateway-unreachable';
   readonly url: string;
@@ -32,15 +34,20 @@ export function unreachable(url: string, cause: unknown): CodedError<Unreachable
 
 export function notAGateway(url: string, status: number): CodedError<UnreachableFacts> {
   return new CodedError<UnreachableFacts>(
-    `What answers at ${url} is not a Clawbernetes gateway (HTTP ${status} without its JSON). Check the address.`,
+    `What answers at ${url} is not a Clawbernetes gateway (HTTP ${status} without its JSON). ` +
+      'Check the address.',
     { code: 'gateway-unreachable', url, reason: `HTTP ${status}` },
   );
 }
 
-/** The error that a gateway answered with; undefined if `body` is not one. A code from a newer gateway is `internal`. */
+/**
+ * The error that a gateway answered with; undefined if `body` is not one. A code from a newer gateway is
+ * `internal`.
+ */
 export function answeredError(body: unknown): CodedError<ApiErrorFacts> | undefined {
-  if (typeof body !== 'object' || body === null || !('code' in body) || !('message' in body))
+  if (typeof body !== 'object' || body === null || !('code' in body) || !('message' in body)) {
     return undefined;
+  }
   const { code, message, ...facts } = body;
   if (typeof code !== 'string' || typeof message !== 'string') return undefined;
   return apiError(isApiErrorCode(code) ? code : 'internal', message, facts);
@@ -54,8 +61,10 @@ export function isTransient(error: unknown): boolean {
 
 /** How long the gateway asks to be left alone, ms. */
 export function retryAfterMs(error: unknown): number {
-  const facts: ErrorFacts | undefined = error instanceof CodedError ? error.facts : undefined;
-  return facts && 'retryAfterMs' in facts && typeof facts.retryAfterMs === 'number' ? facts.retryAfterMs : 0;
+  if (!(error instanceof CodedError)) return 0;
+  const facts: unknown = error.facts;
+  if (typeof facts !== 'object' || facts === null || !('retryAfterMs' in facts)) return 0;
+  return typeof facts.retryAfterMs === 'number' ? facts.retryAfterMs : 0;
 }
 
 /** `fetch` wraps what the network said; a host with several addresses has several. */

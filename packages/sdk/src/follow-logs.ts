@@ -10,7 +10,10 @@ export interface FollowLogsOptions {
   readonly position?: number | undefined;
   /** Begin this many lines before the end instead. */
   readonly tail?: number | undefined;
-  /** Stay until the workload has ended and its log is complete; otherwise end at the present end. Default true. */
+  /**
+   * Stay until the workload has ended and its log is complete; otherwise end at the present end. Default
+   * true.
+   */
   readonly follow?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -21,7 +24,9 @@ export interface LogSource {
   readonly transport: Transport;
   /** How long to go on trying after the connection was lost, ms. */
   readonly patienceMs: () => number;
-  /** A piece of the log with whether it is the last, to tell the end of a log from the end of a connection. */
+  /**
+   * A piece of the log with whether it is the last, to tell the end of a log from the end of a connection.
+   */
   readLog(reference: string, position: number): Promise<CommandOutput<'workload.logs'>>;
 }
 
@@ -30,7 +35,8 @@ const ENDED_EARLY_MS = 200;
 const ACCEPT = 'application/vnd.clawbernetes.log-records';
 
 /**
- * The entries of a workload's log, each exactly once: a lost connection is made again and goes on at the position
+ * The entries of a workload's log, each exactly once: a lost connection is made again and goes on at the
+ * position
  * after the last whole record.
  */
 export async function* followLogs(
@@ -65,7 +71,7 @@ async function* readOnce(
   const { position = 0, tail, follow, signal } = options;
   const start = tail === undefined ? { position: String(position) } : { tail: String(tail) };
   const query = new URLSearchParams({ ...start, follow: String(follow) });
-  const path = `/api/workloads/${encodeURIComponent(reference)}/logs?${query}`;
+  const path = `/api/workloads/${encodeURIComponent(reference)}/logs?${query.toString()}`;
   const response = await transport.open(path, { accept: ACCEPT }, { signal });
   patience.succeeded();
   const begin = Number(response.headers.get('x-log-position') ?? position);

@@ -1,8 +1,10 @@
 import type { CommandName } from '@clawbernetes/protocol';
 
 /**
- * Whether repeating the request changes nothing more, so that it may be sent again when the answer got lost. A new
- * command does not compile until it is decided here. `workload.run` is one because the client adds an idempotency key.
+ * Whether repeating the request changes nothing more, so that it may be sent again when the answer got lost.
+ * A new
+ * command does not compile until it is decided here. `workload.run` is one because the client adds an
+ * idempotency key.
  */
 const IDEMPOTENT: Record<CommandName, boolean> = {
   'system.info': true,

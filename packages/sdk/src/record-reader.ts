@@ -6,7 +6,9 @@ export interface LogEntry extends LogRecord {
   readonly position: number;
 }
 
-/** Cuts a stream of log records, which comes in chunks cut anywhere, into entries. Keeps at most one record. */
+/**
+ * Cuts a stream of log records, which comes in chunks cut anywhere, into entries. Keeps at most one record.
+ */
 export class RecordReader {
   #position: number;
   #rest: Uint8Array = new Uint8Array();

@@ -9,7 +9,8 @@ export interface ServerSentEvent {
 const MAX_EVENT_LENGTH = 4_194_304;
 
 /**
- * Reads `text/event-stream` (HTML standard, section 9.2) from chunks cut anywhere. Comments, event types and retry
+ * Reads `text/event-stream` (HTML standard, section 9.2) from chunks cut anywhere. Comments, event types and
+ * retry
  * hints are skipped: the gateway's events say what they are in their data.
  */
 export class ServerSentEventReader {

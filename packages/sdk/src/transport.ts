@@ -64,7 +64,7 @@ export class Transport {
 
   /** Chunks of a response's body; the connection is dropped when the reader stops early. */
   async *chunks(response: Response, signal?: AbortSignal): AsyncGenerator<Uint8Array, void, undefined> {
-    const reader = response.body?.getReader();
+    const reader = response.body?.getReader() as ReadableStreamDefaultReader<Uint8Array> | undefined;
     if (!reader) return;
     try {
       for (;;) {
@@ -96,8 +96,9 @@ export class Transport {
       this.#reached = true;
       return result;
     } catch (error) {
-      if (signal?.aborted)
+      if (signal?.aborted) {
         throw new CodedError('The request was aborted.', { code: 'aborted' }, { cause: error });
+      }
       const failure = unreachable(this.url, error);
       if (BROKEN.has(failure.facts.reason)) this.#reached = true;
       throw failure;

@@ -29,7 +29,8 @@ export class Refusal {
 export const DROP_CONNECTION = Symbol('drop connection');
 
 /**
- * A real HTTP server with the gateway's API, answering what the test says. It holds both sides to the registry: inputs
+ * A real HTTP server with the gateway's API, answering what the test says. It holds both sides to the
+ * registry: inputs
  * and outputs are checked with its schemas.
  */
 export class GatewayStandIn implements AsyncDisposable {

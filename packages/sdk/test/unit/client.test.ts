@@ -1,4 +1,5 @@
-// Shows how the client carries out commands: authorisation, typed errors, retries of what may be repeated, long polls.
+// Shows how the client carries out commands: authorisation, typed errors, retries of what may be repeated,
+// long polls.
 import { errorCode } from '@clawbernetes/kernel';
 import { afterEach, describe, expect, it } from 'vitest';
 import { openClient, type UnreachableFacts } from '../../src/index.ts';

@@ -21,7 +21,10 @@ function someLog(count: number): Buffer {
   return Buffer.concat(records);
 }
 
-/** Serves `log`, but breaks the connection after as many bytes as `cuts` says, one per request; then to the end. */
+/**
+ * Serves `log`, but breaks the connection after as many bytes as `cuts` says, one per request; then to the
+ * end.
+ */
 function serveWithCuts(log: Buffer, cuts: number[]) {
   return (url: URL, response: ServerResponse): void => {
     const position = Number(url.searchParams.get('position') ?? 0);
