@@ -1,7 +1,7 @@
 // Generates TypeScript from packages/protocol/proto. Everything runs offline.
 //   npm run generate                  lints the protocol and writes the generated code
-//   npm run generate -- --check       fails if the committed code is stale or the protocol breaks its released form
-//   npm run generate -- --baseline    records today's protocol as the released one: on each release, and never else
+//   npm run generate -- --check       fails if the committed code is stale or the released protocol is broken
+//   npm run generate -- --baseline    records today's protocol as the released one: on each release only
 import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -34,7 +34,7 @@ async function isFresh(): Promise<boolean> {
     const names = [...new Set([...fresh.keys(), ...committed.keys()])];
     const stale = names.filter((name) => fresh.get(name) !== committed.get(name));
     for (const name of stale)
-      console.log(`packages/protocol/src/generated/${name} is stale: run \`npm run generate\`.`);
+      console.log(`${path.join(generated, name)} is stale: run \`npm run generate\`.`);
     return stale.length === 0;
   } finally {
     rmSync(scratch, { recursive: true });

@@ -16,7 +16,10 @@ export interface CommandOptions {
   readonly onOutput?: (text: string) => void;
 }
 
-/** Runs a command to its end. A command that cannot be started answers 127, one ended by a signal 128 and its number. */
+/**
+ * Runs a command to its end. A command that cannot be started answers 127, one ended by a signal 128 and its
+ * number.
+ */
 export function runCommand(
   command: string,
   args: readonly string[],

@@ -1,4 +1,4 @@
-// npm start. Plain JavaScript that any Node can parse: it explains a too old Node before anything modern loads.
+// npm start. Plain JavaScript that any Node can parse, so that a too old one gets an explanation.
 const major = Number(process.versions.node.split('.')[0]);
 if (major < 24) {
   console.error(
@@ -7,7 +7,8 @@ if (major < 24) {
       ' (' +
       process.execPath +
       ').\n' +
-      'On Linux x64, `npm ci` puts Node 24 into node_modules and `npm start` uses it. Elsewhere, install Node 24.',
+      'On Linux x64, `npm ci` puts Node 24 into node_modules and `npm start` uses it.\n' +
+      'Elsewhere, install Node 24.',
   );
   process.exit(1);
 }

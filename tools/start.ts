@@ -1,5 +1,6 @@
-// Builds what is out of date, then runs `clawbernetes up --demo` from this clone. Arguments, signals and the exit code
-// pass through: `npm start -- --once`. State lies in ./.clawbernetes unless CLAWBERNETES_HOME says otherwise.
+// Builds what is out of date, then runs `clawbernetes up --demo` from this clone. Arguments, signals and the
+// exit code pass through: `npm start -- --once`. State lies in ./.clawbernetes unless CLAWBERNETES_HOME says
+// otherwise.
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import path from 'node:path';
@@ -22,7 +23,9 @@ async function build(): Promise<number> {
   return exitCode;
 }
 
-/** Runs the command line to its end; answers its exit code, or 128 and the number of the signal that ended it. */
+/**
+ * Runs the command line to its end; answers its exit code, or 128 and the number of the signal that ended it.
+ */
 function runDemo(args: readonly string[]): Promise<number> {
   const bin = path.join(root, 'apps', 'cli', 'bin', 'clawbernetes.js');
   const home = process.env['CLAWBERNETES_HOME'] ?? path.join(root, '.clawbernetes');

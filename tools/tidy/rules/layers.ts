@@ -56,5 +56,5 @@ function forbiddenEdge(from: Workspace, to: Workspace): string | undefined {
     return `nothing imports an app; move what "${from.noun}" needs of "${to.noun}" into a package`;
   }
   if (from.directory.startsWith('apps/') || allowedImports(from.noun)?.includes(to.noun)) return undefined;
-  return `"${from.noun}" may not import "${to.noun}"; let them meet in apps/gateway/src/flows, or pass a port`;
+  return `"${from.noun}" may not import "${to.noun}"; they meet in apps/gateway/src/flows, or by a port`;
 }

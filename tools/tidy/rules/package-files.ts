@@ -19,7 +19,8 @@ function missingFiles(project: Project, { directory }: Workspace): Violation[] {
   const codes = [...new Set(own.flatMap(errorCodes))].toSorted();
   const tested = project.sources.some(({ path }) => path.startsWith(`${directory}/test/`));
   const wanted = ['README.md', 'src/index.ts', ...(codes.length > 1 ? ['src/errors.ts'] : [])];
-  if (tested) wanted.push('test/tsconfig.json'); // without it, editors and the typed linter see no types in tests
+  // Without it, editors and the typed linter see no types in tests.
+  if (tested) wanted.push('test/tsconfig.json');
   return wanted
     .filter((name) => !project.files.has(`${directory}/${name}`))
     .map((name) => ({
