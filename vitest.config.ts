@@ -1,7 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
-// Workspace sources are tested, not their builds: the export condition leads there.
-const conditions = ['@clawbernetes/source', 'node', 'import', 'default'];
+// Workspace sources are tested, not their builds: the export condition leads there. Vitest hands these to Node as
+// well, where `import` would send a `require` to the wrong file.
+const conditions = ['@clawbernetes/source', 'node'];
 
 export default defineConfig({
   resolve: { conditions },

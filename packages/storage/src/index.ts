@@ -1,1 +1,21 @@
-export {};
+export { type StorageError, type StorageErrorFacts } from './errors.ts';
+export { MemoryDisk, type CommitLatency, type MemoryDiskDeps } from './memory/memory-disk.ts';
+export {
+  openMemoryStore,
+  type MemoryStoreDeps,
+  type MemoryStoreOptions,
+} from './memory/open-memory-store.ts';
+export {
+  openPostgresStore,
+  type PostgresStoreDeps,
+  type PostgresStoreOptions,
+} from './postgres/open-postgres-store.ts';
+export type { Row, RowChange, SqlValue } from './row.ts';
+export { joinSchemas, type AnyTables, type Migration, type Schema, type TableDefinition } from './schema.ts';
+export {
+  openSqliteStore,
+  type SqliteStoreDeps,
+  type SqliteStoreOptions,
+} from './sqlite/open-sqlite-store.ts';
+export { STORAGE_ERROR_CODES, type StorageErrorCode } from './storage-fault.ts';
+export { DEFAULT_STORE_LIMITS, type Store, type StoreLimits, type StoreStats } from './store.ts';

@@ -1,0 +1,116 @@
+import type { EncodedBatch, GroupOutcome, RowShape } from '../row-shape.ts';
+import { StorageFault } from '../storage-fault.ts';
+import type { StatementResult, StoreEngine } from '../store-engine.ts';
+import { planGroup, type PlannedStatement } from './group-plan.ts';
+import type { PostgresConnection, PostgresStatement } from './postgres-connection.ts';
+import { postgresFault } from './postgres-fault.ts';
+import { arrayLiteral, postgresStatement } from './postgres-statement.ts';
+import type { WriterLease } from './writer-lease.ts';
+
+export interface PostgresEngineDeps {
+  readonly writer: PostgresConnection;
+  readonly reader: PostgresConnection;
+  readonly lease: WriterLease;
+}
+
+export class PostgresEngine implements StoreEngine {
+  readonly #deps: PostgresEngineDeps;
+  readonly #maxQueryRows: number;
+  readonly #texts = new Map<number, string>();
+  #listener: ((fault: StorageFault) => void) | undefined;
+  #fault: StorageFault | undefined;
+
+  constructor(deps: PostgresEngineDeps, { maxQueryRows }: { readonly maxQueryRows: number }) {
+    this.#deps = deps;
+    this.#maxQueryRows = maxQueryRows;
+    deps.writer.onFault((fault) => this.lose(fault));
+    deps.reader.onFault((fault) => this.lose(fault));
+  }
+
+  /** All in one transaction, or, when something in it is refused, batch by batch up to what is refused. */
+  async commit(group: readonly EncodedBatch[]): Promise<GroupOutcome> {
+    const fault = await this.#transaction(group);
+    if (!fault) return { committed: group.length };
+    if (fault.code !== 'storage-rejected' || group.length === 0) return { committed: 0, fault };
+    return this.#oneByOne(group);
+  }
+
+  readonly query = async (sql: string, parameters: readonly unknown[]): Promise<StatementResult> => {
+    const result = await this.#deps.reader.execute(sql, parameters);
+    if (result.rows.length <= this.#maxQueryRows) return result;
+    throw new StorageFault(
+      'storage-rejected',
+      `a query answered more than ${this.#maxQueryRows} rows; page it`,
+    );
+  };
+
+  onFault(listener: (fault: StorageFault) => void): void {
+    this.#listener = listener;
+    if (this.#fault) listener(this.#fault);
+  }
+
+  /** Ends both connections, so that nothing under way can hang. */
+  lose(fault: StorageFault): void {
+    if (this.#fault) return;
+    this.#fault = fault;
+    this.#deps.writer.destroy(fault);
+    this.#deps.reader.destroy(fault);
+    this.#listener?.(fault);
+  }
+
+  async close(): Promise<void> {
+    this.#listener = undefined;
+    // Without the release the next writer waits for the lease to run out: slower, not wrong.
+    await this.#deps.lease.release().catch(() => undefined);
+    await this.#deps.writer.close();
+    await this.#deps.reader.close();
+  }
+
+  async #oneByOne(group: readonly EncodedBatch[]): Promise<GroupOutcome> {
+    for (const [committed, batch] of group.entries()) {
+      const fault = await this.#transaction([batch], 'in order');
+      if (fault) return { committed, fault };
+    }
+    return { committed: group.length };
+  }
+
+  /** Sends the whole transaction at once; answers what was wrong with it. */
+  async #transaction(group: readonly EncodedBatch[], order?: 'in order'): Promise<StorageFault | undefined> {
+    const { writer, lease } = this.#deps;
+    const plan = order ? group.flatMap(unplanned) : planGroup(group);
+    const begun = writer.run({ text: 'begin' });
+    const fenced = lease.check();
+    const written = plan.map((statement) => writer.run(this.#statement(statement)));
+    const ended = writer.run({ text: 'commit' });
+    const results = await Promise.allSettled([begun, fenced, ...written, ended]);
+    const failed = results.find((result) => result.status === 'rejected');
+    if (failed) return postgresFault(failed.reason);
+    const { command } = await ended;
+    return command === 'COMMIT'
+      ? undefined
+      : new StorageFault('storage-failed', `a commit ended as ${command}`);
+  }
+
+  #statement({ shape, columns }: PlannedStatement): PostgresStatement {
+    return { text: this.#text(shape), name: `change-${shape.id}`, values: columns.map(arrayLiteral) };
+  }
+
+  #text(shape: RowShape): string {
+    let text = this.#texts.get(shape.id);
+    if (text === undefined) {
+      text = postgresStatement(shape);
+      this.#texts.set(shape.id, text);
+    }
+    return text;
+  }
+}
+
+/** A batch in its own order, a statement per change: for what only a constraint can tell apart. */
+function unplanned({ shapes, values }: EncodedBatch): PlannedStatement[] {
+  let at = 0;
+  return shapes.map((shape) => {
+    const row = values.slice(at, at + shape.columns.length);
+    at += shape.columns.length;
+    return { shape, columns: row.map((value) => [value]) };
+  });
+}

@@ -1,0 +1,24 @@
+import type { GroupOutcome } from '../row-shape.ts';
+import type { FaultFacts } from '../storage-fault.ts';
+import type { StatementResult } from '../store-engine.ts';
+import type { SqliteDatabaseOptions } from './sqlite-database.ts';
+import type { SqliteGroup } from './sqlite-group.ts';
+
+/** What the worker can be asked; it answers in order. */
+export type SqliteRequest =
+  | { readonly open: { readonly path: string; readonly options: SqliteDatabaseOptions } }
+  | { readonly execute: SqliteStatement }
+  | { readonly query: SqliteStatement }
+  | { readonly commit: SqliteGroup }
+  | { readonly close: true };
+
+export interface SqliteStatement {
+  readonly sql: string;
+  readonly parameters: readonly unknown[];
+}
+
+export type SqliteReply =
+  | { readonly done: true }
+  | { readonly statement: StatementResult }
+  | { readonly outcome: GroupOutcome }
+  | { readonly fault: FaultFacts };

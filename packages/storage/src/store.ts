@@ -1,0 +1,62 @@
+import type { Kysely } from 'kysely';
+import type { StorageError } from './errors.ts';
+import type { RowChange } from './row.ts';
+import type { AnyTables } from './schema.ts';
+
+/** Durable rows with one writer. Its three adapters pass `storeSuite`. */
+export interface Store extends AsyncDisposable {
+  /** Writer term: rises by one with every opening for writing. The first half of every epoch. */
+  readonly term: number;
+  /** Reads, and only reads, of committed rows. */
+  readonly rows: Kysely<AnyTables>;
+  /**
+   * Resolves when durable. Batches commit in the order of submission, each whole or not at all; many may
+   * share a transaction. An empty batch resolves when all before it are durable.
+   * @throws CodedError `storage-overloaded`: the batch was not taken, the store goes on. Every other code
+   * means that the store has failed: all later batches reject with `storage-failed` and the owner, whose
+   * memory is ahead, must reopen.
+   */
+  submit(changes: readonly RowChange[]): Promise<void>;
+  /** Called once when the store can no longer be written; at once if that has happened already. */
+  onFailed(listener: (error: StorageError) => void): void;
+  stats(): StoreStats;
+}
+
+export interface StoreStats {
+  /** Since opening: transactions, the batches and changes in them. */
+  readonly transactions: number;
+  readonly batches: number;
+  readonly changes: number;
+  /** Waiting now, those in flight included; compare with the limits before taking on work. */
+  readonly queuedBatches: number;
+  readonly queuedBytes: number;
+}
+
+export interface StoreLimits {
+  readonly maxBatchChanges: number;
+  readonly maxBatchBytes: number;
+  readonly maxQueuedBatches: number;
+  readonly maxQueuedBytes: number;
+  /** Most that shares one transaction. */
+  readonly maxGroupBatches: number;
+  readonly maxGroupBytes: number;
+  /** Most rows that one query may answer; page beyond. */
+  readonly maxQueryRows: number;
+  readonly maxQueuedQueries: number;
+}
+
+const MIB = 2 ** 20;
+export const DEFAULT_STORE_LIMITS: StoreLimits = {
+  maxBatchChanges: 20_000,
+  maxBatchBytes: 16 * MIB,
+  maxQueuedBatches: 50_000,
+  maxQueuedBytes: 64 * MIB,
+  maxGroupBatches: 2_000,
+  maxGroupBytes: 4 * MIB,
+  maxQueryRows: 100_000,
+  maxQueuedQueries: 1_000,
+};
+
+export function storeLimits(limits: Partial<StoreLimits> = {}): StoreLimits {
+  return { ...DEFAULT_STORE_LIMITS, ...limits };
+}
