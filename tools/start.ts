@@ -33,8 +33,8 @@ function runDemo(args: readonly string[]): Promise<number> {
     stdio: 'inherit',
     env: { ...process.env, CLAWBERNETES_HOME: home },
   });
-  // A terminal sends Ctrl-C to the child as well, so that one is only survived here. Others are passed on.
-  process.on('SIGINT', () => undefined);
+  // A terminal sends Ctrl-C to the child as well; a second one would mean "at once". Others are passed on.
+  process.on('SIGINT', () => process.stdin.isTTY || child.kill('SIGINT'));
   for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.on(signal, () => child.kill(signal));
   return new Promise((resolve) => {
     child.once('error', (error) => {
