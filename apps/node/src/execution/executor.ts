@@ -20,6 +20,11 @@ export type OutputStream = 'stdout' | 'stderr';
 export interface OutputSink {
   write(stream: OutputStream, bytes: Uint8Array): boolean;
   drained(): Promise<void>;
+  /**
+   * For `recover`: how many bytes of each stream this attempt's log was given so far, those that it dropped included.
+   * A container's output then goes on exactly there. Without it some of it may come twice.
+   */
+  readonly received?: Readonly<Record<OutputStream, number>>;
 }
 
 /** How an execution ended. Exactly one of `exitCode` and `signal` is set. */
