@@ -1,5 +1,6 @@
-// npm run complete-lockfile, after `npm install`: adds the packages for other platforms (such as a linter's binary for
-// macOS) that npm left out because the registry at hand does not carry them. `npm ci` refuses a lockfile without them.
+// npm run complete-lockfile, after `npm install`: adds the packages for other platforms (such as a linter's
+// binary for macOS) that npm left out because the registry at hand does not carry them. `npm ci` refuses a
+// lockfile without them.
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { runCommand } from './run-command.ts';
@@ -41,7 +42,10 @@ function resolves(packages: Lockfile['packages'], location: string, name: string
   );
 }
 
-/** Operating systems, processors and C libraries of a package, from the newest version that the registry carries. */
+/**
+ * Operating systems, processors and C libraries of a package, from the newest version that the registry
+ * carries.
+ */
 async function platformOf(name: string): Promise<Readonly<Record<string, unknown>>> {
   const args = ['view', name, 'os', 'cpu', 'libc', '--json', '--loglevel=silent'];
   const { output } = await runCommand('npm', args, { capture: true });

@@ -23,11 +23,11 @@ export interface Project {
   readonly sources: readonly SourceFile[];
 }
 
-const SKIPPED = /(?:^|\/)(?:node_modules|dist|coverage|\.git|\.clawbernetes|generated)(?:\/|$)/;
+const SKIPPED = /(?:^|\/)(?:node_modules|dist|coverage|\.git|\.clawbernetes|generated|fixtures)(?:\/|$)/;
 const TEXT = /\.(?:ts|tsx|js|json|md|sh|proto|yaml|yml|toml|sql|css|html)$|^\.ci\/|(?:^|\/)\.[a-z-]+rc?$/;
 const SOURCE = /\.(?:ts|tsx|js)$/;
 
-/** Reads the repository at `root`, leaving out what is installed, built or generated. */
+/** Reads the repository at `root`, leaving out what is installed, built, generated or recorded elsewhere. */
 export function readProject(root: string): Project {
   const names = globSync(['*', '.*', '.ci/*', '{apps,packages,test,tools}/**/*'], {
     cwd: root,
