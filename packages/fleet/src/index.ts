@@ -1,1 +1,11 @@
-export {};
+export type { FleetListeners, FleetOptions, NodeOrder } from './fleet-core.ts';
+export { DEFAULT_FLEET_OPTIONS } from './fleet-core.ts';
+export { Fleet, type FleetDeps } from './fleet.ts';
+export { fleetSchema } from './migrations.ts';
+export type { JoinTokenRecord } from './node/join-tokens.ts';
+export type { NodeRegistration } from './node/node-registry.ts';
+export type { AttemptRecord, NodeRecord, WorkloadRecord } from './records.ts';
+export { planPlacements, type PendingShape, type Placement, type Plan } from './scheduler/plan.ts';
+export { shapeKey, shapeOf, type Shape } from './scheduler/resources.ts';
+export type { Snapshot, SnapshotGpu, SnapshotNode } from './scheduler/snapshot.ts';
+export type { Submission } from './workload/workload-intake.ts';

@@ -1,0 +1,122 @@
+import type { NodeRecord } from '@clawbernetes/fleet';
+import { createJoinToken, gatewayIdOf } from '@clawbernetes/identity';
+import type { CommandOutput, CommandRequest, NodeView } from '@clawbernetes/protocol';
+import { VERSION } from '../version.ts';
+import type { CommandContext, HandlerDeps, Handlers } from './handler-context.ts';
+
+type FleetCommand =
+  | 'fleet.status'
+  | 'node.list'
+  | 'node.info'
+  | 'node.pending'
+  | 'node.approve'
+  | 'node.drain'
+  | 'node.undrain'
+  | 'node.token'
+  | 'event.list';
+
+export function fleetHandlers(deps: HandlerDeps): Handlers<FleetCommand> {
+  const { fleet } = deps;
+  const change = async (reference: string, apply: (node: NodeRecord) => NodeRecord): Promise<NodeView> => {
+    const node = apply(fleet.node(reference));
+    await fleet.durable();
+    return fleet.nodeView(node);
+  };
+  return {
+    'fleet.status': (_request, context) => status(deps, context),
+    'node.list': (request) => listNodes(deps, request),
+    'node.info': ({ node }) => fleet.nodeView(fleet.node(node)),
+    'node.pending': () => {
+      const pending = fleet.nodes().filter((node) => !node.approved);
+      return { nodes: pending.map((node) => fleet.nodeView(node)) };
+    },
+    'node.approve': async ({ node: reference }) => {
+      const view = await change(reference, (node) => fleet.registry.approve(node));
+      deps.sessions.approved(view.id, fleet);
+      return view;
+    },
+    'node.drain': ({ node: reference, force }, context) =>
+      change(reference, (node) => {
+        if (force) stopAll(deps, node, context);
+        return fleet.registry.drain(node);
+      }),
+    'node.undrain': ({ node: reference }) => change(reference, (node) => fleet.registry.undrain(node)),
+    'node.token': (request) => makeToken(deps, request),
+    'event.list': async ({ from, subject, limit }) => {
+      const events = await fleet.events({ from, limit, ...(subject === undefined ? {} : { subject }) });
+      return { events, next: (events.at(-1)?.sequence ?? Math.max(from, fleet.eventSequence + 1) - 1) + 1 };
+    },
+  };
+}
+
+function listNodes(
+  { fleet }: HandlerDeps,
+  { limit, cursor }: CommandRequest<'node.list'>,
+): CommandOutput<'node.list'> {
+  const after = fleet.nodes().filter((node) => cursor === undefined || node.name > cursor);
+  const page = after.slice(0, limit);
+  const last = after.length > limit ? page.at(-1) : undefined;
+  return { nodes: page.map((node) => fleet.nodeView(node)), ...(last ? { next: last.name } : {}) };
+}
+
+function stopAll({ fleet }: HandlerDeps, node: NodeRecord, { namespace }: CommandContext): void {
+  for (const attempt of fleet.liveAttempts(node.id)) {
+    fleet.intake.stop(fleet.workload(namespace, attempt.workloadId), false);
+  }
+}
+
+async function makeToken(
+  { fleet, key, random, clock }: HandlerDeps,
+  { approve, lifetimeMs }: CommandRequest<'node.token'>,
+): Promise<CommandOutput<'node.token'>> {
+  const { token, tokenId, secretHash } = createJoinToken({ gatewayPublicKey: key.publicKey, random });
+  const expiresAtMs = clock.nowMs() + lifetimeMs;
+  fleet.addJoinToken({ id: tokenId, secretHash, approve, expiresAtMs });
+  await fleet.durable();
+  return { token, expiresAtMs };
+}
+
+function status(deps: HandlerDeps, { namespace }: CommandContext): CommandOutput<'fleet.status'> {
+  const { fleet } = deps;
+  const nodes = fleet.nodes().map((node) => fleet.nodeView(node));
+  const approved = nodes.filter((node) => node.approved);
+  const gpus = approved.flatMap((node) => node.gpus);
+  const counts: Record<string, number> = {};
+  for (const { state } of fleet.workloads(namespace)) counts[state] = (counts[state] ?? 0) + 1;
+  return {
+    gatewayId: gatewayIdOf(deps.key.publicKey),
+    version: VERSION,
+    startedAtMs: deps.startedAtMs,
+    url: deps.options.url,
+    storage: deps.storage,
+    writerTerm: deps.writerTerm,
+    nodes: {
+      total: approved.length,
+      connected: approved.filter((node) => node.connectivity === 'connected').length,
+      schedulable: approved.filter(isSchedulable).length,
+      pending: nodes.length - approved.length,
+    },
+    gpus: {
+      total: gpus.length,
+      free: gpus.filter((gpu) => gpu.state === 'free').length,
+      simulated: gpus.filter((gpu) => gpu.simulated).length,
+    },
+    workloads: counts,
+    warnings: nodes.flatMap(warningsOf),
+  };
+}
+
+function isSchedulable(node: NodeView): boolean {
+  return node.connectivity === 'connected' && node.eligibility === 'schedulable';
+}
+
+function warningsOf(node: NodeView): readonly string[] {
+  const warnings = [];
+  if (!node.approved)
+    warnings.push(
+      `${node.name} waits for approval (${node.fingerprint}): clawbernetes node approve ${node.name}`,
+    );
+  else if (node.connectivity !== 'connected') warnings.push(`${node.name} is ${node.connectivity}.`);
+  if (node.healthReason !== undefined) warnings.push(`${node.name} is ${node.health}: ${node.healthReason}`);
+  return warnings;
+}

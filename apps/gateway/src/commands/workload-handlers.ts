@@ -1,0 +1,109 @@
+import { apiError, type CommandOutput, type CommandRequest, type WorkloadView } from '@clawbernetes/protocol';
+import { decodeRecords } from '@clawbernetes/telemetry';
+import { isComplete } from '../logs/follow-log.ts';
+import type { CommandContext, HandlerDeps, Handlers } from './handler-context.ts';
+import { encodeText } from './encode-text.ts';
+import { waitForWorkload } from './wait-for-workload.ts';
+
+const MAX_EVENTS = 200;
+
+type WorkloadCommand =
+  'workload.run' | 'workload.stop' | 'workload.list' | 'workload.inspect' | 'workload.logs';
+
+export function workloadHandlers(deps: HandlerDeps): Handlers<WorkloadCommand> {
+  const { fleet } = deps;
+  return {
+    'workload.run': async ({ spec, idempotencyKey, waitMs }, context) => {
+      const { namespace } = context;
+      const workload = fleet.intake.submit({
+        namespace,
+        spec,
+        ...(idempotencyKey ? { idempotencyKey } : {}),
+      });
+      await fleet.durable();
+      await waitForWorkload(deps, workload.id, waitMs, context);
+      return fleet.workloadView(workload);
+    },
+    'workload.stop': async ({ workload: reference, force }, { namespace }) => {
+      const workload = fleet.intake.stop(fleet.workload(namespace, reference), force);
+      await fleet.durable();
+      return fleet.workloadView(workload);
+    },
+    'workload.list': (request, context) => list(deps, request, context),
+    'workload.inspect': (request, context) => inspect(deps, request, context),
+    'workload.logs': (request, context) => logs(deps, request, context),
+  };
+}
+
+/** Newest first; ids sort by time, so a page begins below the cursor's id. */
+function list(
+  { fleet }: HandlerDeps,
+  { states, limit, cursor }: CommandRequest<'workload.list'>,
+  { namespace }: CommandContext,
+): CommandOutput<'workload.list'> {
+  const wanted = states && new Set<WorkloadView['state']>(states);
+  const all = fleet.workloads(namespace);
+  const page = [];
+  for (let index = all.length - 1; index >= 0 && page.length <= limit; index -= 1) {
+    const workload = all[index];
+    if (!workload || (cursor !== undefined && workload.id >= cursor)) continue;
+    if (!wanted || wanted.has(workload.state)) page.push(workload);
+  }
+  const shown = page.slice(0, limit);
+  const last = page.length > limit ? shown.at(-1) : undefined;
+  return {
+    workloads: shown.map((workload) => fleet.workloadView(workload)),
+    ...(last ? { next: last.id } : {}),
+  };
+}
+
+async function inspect(
+  deps: HandlerDeps,
+  { workload: reference, waitMs }: CommandRequest<'workload.inspect'>,
+  context: CommandContext,
+): Promise<CommandOutput<'workload.inspect'>> {
+  const { fleet } = deps;
+  const workload = fleet.workload(context.namespace, reference);
+  await waitForWorkload(deps, workload.id, waitMs, context);
+  const events = await fleet.events({ from: 0, subject: workload.id, limit: MAX_EVENTS });
+  return { ...fleet.workloadView(workload), attempts: fleet.attemptViews(workload), events };
+}
+
+function logs(
+  deps: HandlerDeps,
+  { workload: reference, tail, position, maxBytes }: CommandRequest<'workload.logs'>,
+  { namespace }: CommandContext,
+): CommandOutput<'workload.logs'> {
+  const workload = deps.fleet.workload(namespace, reference);
+  const attempt = deps.fleet.latestAttempt(workload.id);
+  const complete = isComplete(deps, workload.id);
+  if (!attempt) return { entries: [], position, droppedBytes: 0, complete };
+  const from = tail === undefined ? position : deps.logs.tail(attempt.id, tail);
+  const slice = deps.logs.read(attempt.id, from, maxBytes);
+  const entries = Array.from(decodeRecords(slice.records), (record) => ({
+    timeMs: record.timeMs,
+    stream: record.stream,
+    ...encodeText(record.bytes),
+  }));
+  const end = slice.position + slice.records.length;
+  return {
+    entries,
+    position: end,
+    droppedBytes: slice.position - from,
+    complete: complete && end >= slice.end,
+  };
+}
+
+/** The live attempt of a workload, for commands that need one. @throws CodedError `not-found`, `not-running`. */
+export function liveAttempt(
+  { fleet }: HandlerDeps,
+  reference: string,
+  { namespace }: CommandContext,
+): { attemptId: string; nodeId: string; workloadId: string } {
+  const workload = fleet.workload(namespace, reference);
+  const attempt = fleet.latestAttempt(workload.id);
+  if (attempt?.state === 'running' || attempt?.state === 'stopping') {
+    return { attemptId: attempt.id, nodeId: attempt.nodeId, workloadId: workload.id };
+  }
+  throw apiError('not-running', `${workload.name} is ${workload.state}, not running.`);
+}

@@ -1,0 +1,123 @@
+import { CodedError, nearest } from '@clawbernetes/kernel';
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+
+/** The gateway's configuration, read once. This file is the only reader of arguments and environment. */
+export interface GatewayConfig {
+  readonly home: string;
+  readonly folder: string;
+  readonly logFolder: string;
+  readonly host: string;
+  readonly port: number;
+  /** PostgreSQL instead of SQLite; carries a password, so it comes from the environment only. */
+  readonly databaseUrl?: string;
+  readonly insecure: boolean;
+  readonly logLevel: LogLevel;
+}
+
+const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+const DEFAULT_PORT = 8080;
+const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost']);
+
+const OPTIONS = {
+  home: { type: 'string' },
+  host: { type: 'string' },
+  port: { type: 'string' },
+  insecure: { type: 'boolean' },
+  'log-level': { type: 'string' },
+  version: { type: 'boolean' },
+  help: { type: 'boolean', short: 'h' },
+} as const;
+
+export const HELP = `claw-gateway – control plane of a Clawbernetes fleet
+
+Usage: claw-gateway [options]
+
+  --home <folder>      state of the gateway (env CLAWBERNETES_HOME; default: ~/.local/state/clawbernetes)
+  --host <address>     address to listen on (default: 127.0.0.1)
+  --port <number>      port to listen on, 0 for any free one (default: ${DEFAULT_PORT})
+  --insecure           listen on other addresses than loopback without TLS
+  --log-level <level>  ${LOG_LEVELS.join(', ')} (default: info)
+  --version, --help
+
+Environment: CLAWBERNETES_DATABASE_URL=postgres://… keeps the state in PostgreSQL instead of <home>/gateway/fleet.db.
+`;
+
+export type ParsedConfig =
+  | { readonly kind: 'run'; readonly config: GatewayConfig }
+  | { readonly kind: 'help' }
+  | { readonly kind: 'version' };
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** @throws CodedError `invalid-config`, with one message that says what to change. */
+export function parseConfig(argv: readonly string[], env: Environment): ParsedConfig {
+  const values = parseOptions(argv);
+  if (values.help) return { kind: 'help' };
+  if (values.version) return { kind: 'version' };
+  const host = values.host ?? '127.0.0.1';
+  if (!LOOPBACK.has(host) && !values.insecure) {
+    throw invalid(
+      `Listening on ${host} without TLS would show every token to the network. Use 127.0.0.1, or add --insecure if the network is trusted.`,
+    );
+  }
+  const home = resolve(values.home ?? env['CLAWBERNETES_HOME'] ?? defaultHome(env));
+  const folder = join(home, 'gateway');
+  const databaseUrl = env['CLAWBERNETES_DATABASE_URL'];
+  return {
+    kind: 'run',
+    config: {
+      home,
+      folder,
+      logFolder: join(folder, 'logs'),
+      host,
+      port: parsePort(values.port),
+      ...(databaseUrl === undefined || databaseUrl === '' ? {} : { databaseUrl: checkedUrl(databaseUrl) }),
+      insecure: values.insecure ?? false,
+      logLevel: parseLevel(values['log-level']),
+    },
+  };
+}
+
+function parseOptions(
+  argv: readonly string[],
+): ReturnType<typeof parseArgs<{ options: typeof OPTIONS }>>['values'] {
+  try {
+    return parseArgs({ args: [...argv], options: OPTIONS, strict: true, allowPositionals: false }).values;
+  } catch (error) {
+    const unknown = /'(-[^' ]+)/.exec(error instanceof Error ? error.message : '')?.[1];
+    const near = unknown && nearest(unknown.replace(/^-+/, ''), Object.keys(OPTIONS));
+    const hint = near ? ` Did you mean --${near}?` : ' claw-gateway --help lists the options.';
+    throw invalid(`${unknown ? `Unknown or incomplete option ${unknown}.` : String(error)}${hint}`);
+  }
+}
+
+function parsePort(text: string | undefined): number {
+  if (text === undefined) return DEFAULT_PORT;
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : NaN;
+  if (port <= 65_535) return port;
+  throw invalid(`--port ${text} is not a port; use a number from 0 to 65535.`);
+}
+
+function parseLevel(text: string | undefined): LogLevel {
+  const level = LOG_LEVELS.find((known) => known === (text ?? 'info'));
+  if (level) return level;
+  throw invalid(`--log-level ${text} is not one of ${LOG_LEVELS.join(', ')}.`);
+}
+
+function checkedUrl(url: string): string {
+  if (/^postgres(ql)?:\/\//.test(url)) return url;
+  throw invalid(
+    'CLAWBERNETES_DATABASE_URL must begin with postgres:// (its value is not shown, it may hold a password).',
+  );
+}
+
+function defaultHome(env: Environment): string {
+  return join(env['XDG_STATE_HOME'] ?? join(env['HOME'] ?? homedir(), '.local', 'state'), 'clawbernetes');
+}
+
+function invalid(message: string): CodedError {
+  return new CodedError(message, { code: 'invalid-config' });
+}

@@ -1,0 +1,75 @@
+import type { Gateway } from '../gateway.ts';
+
+interface Sample {
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly value: number;
+}
+
+/** The fleet in the Prometheus text format, version 0.0.4. */
+export function metricsText({ fleet, metrics }: Gateway): string {
+  const nodes = fleet.nodes().map((node) => fleet.nodeView(node));
+  const states = Map.groupBy(fleet.workloads('default'), (workload) => workload.state);
+  const gpus = nodes.flatMap((node) =>
+    (metrics.latest(node.id)?.gpus ?? []).map((gpu) => ({
+      labels: { node: node.name, gpu: gpu.deviceId },
+      gpu,
+    })),
+  );
+  return [
+    family(
+      'clawbernetes_nodes',
+      'Nodes by connectivity.',
+      countBy(nodes, (node) => ({ connectivity: node.connectivity })),
+    ),
+    family(
+      'clawbernetes_gpus',
+      'GPUs by state.',
+      countBy(
+        nodes.flatMap((node) => node.gpus),
+        (gpu) => ({ state: gpu.state }),
+      ),
+    ),
+    family(
+      'clawbernetes_workloads',
+      'Workloads by state.',
+      Array.from(states, ([state, all]) => ({ labels: { state }, value: all.length })),
+    ),
+    family('clawbernetes_events', 'Sequence number of the newest event.', [{ value: fleet.eventSequence }]),
+    family(
+      'clawbernetes_gpu_utilization_percent',
+      'Utilisation of a GPU.',
+      gpus.map(({ labels, gpu }) => ({ labels, value: gpu.utilizationPercent })),
+    ),
+    family(
+      'clawbernetes_gpu_memory_used_mib',
+      'Memory in use on a GPU.',
+      gpus.map(({ labels, gpu }) => ({ labels, value: Number(gpu.memoryUsedMib) })),
+    ),
+  ].join('');
+}
+
+function countBy<T>(
+  items: readonly T[],
+  labelsOf: (item: T) => Readonly<Record<string, string>>,
+): readonly Sample[] {
+  const groups = Map.groupBy(items, (item) => JSON.stringify(labelsOf(item)));
+  return Array.from(groups.values(), (group) => ({
+    labels: group[0] === undefined ? {} : labelsOf(group[0]),
+    value: group.length,
+  }));
+}
+
+function family(name: string, help: string, samples: readonly Sample[]): string {
+  const lines = samples.map(({ labels = {}, value }) => {
+    const pairs = Object.entries(labels).map(([label, text]) => `${label}="${escape(text)}"`);
+    return `${name}${pairs.length > 0 ? `{${pairs.join(',')}}` : ''} ${value}\n`;
+  });
+  return `# HELP ${name} ${help}\n# TYPE ${name} gauge\n${lines.join('')}`;
+}
+
+function escape(text: string): string {
+  return text
+    .replaceAll('\\', String.raw`\\`)
+    .replaceAll('"', String.raw`\"`)
+    .replaceAll('\n', String.raw`\n`);
+}

@@ -1,0 +1,79 @@
+import type { Fleet, WorkloadRecord } from '@clawbernetes/fleet';
+import { hasEnded } from '@clawbernetes/protocol';
+import type { Changes } from '../changes.ts';
+import { logKey, type WorkloadLogs } from './workload-logs.ts';
+
+const READ_BYTES = 262_144;
+const WAIT_MS = 15_000;
+
+export interface LogPiece {
+  readonly attemptId: string;
+  readonly position: number;
+  readonly records: Uint8Array;
+  /** Bytes that rotation removed before `position`. */
+  readonly droppedBytes: number;
+}
+
+export interface LogRequest {
+  readonly position: number;
+  /** The last so many lines instead of from `position` on. */
+  readonly tail?: number;
+  readonly follow: boolean;
+}
+
+interface LogDeps {
+  readonly fleet: Fleet;
+  readonly logs: WorkloadLogs;
+  readonly changes: Changes;
+}
+
+export function workloadKey(workloadId: string): string {
+  return `workload:${workloadId}`;
+}
+
+/**
+ * The log of a workload's latest attempt from a position on. With `follow` it goes on until the workload has ended and
+ * all of its log is here, or cannot come because its node is gone.
+ */
+export async function* followLog(
+  deps: LogDeps,
+  workload: WorkloadRecord,
+  request: LogRequest,
+  { signal }: { signal: AbortSignal },
+): AsyncGenerator<LogPiece, void, undefined> {
+  let position: number | undefined;
+  while (!signal.aborted) {
+    const attempt = deps.fleet.latestAttempt(workload.id);
+    if (attempt) {
+      position ??= request.tail === undefined ? request.position : deps.logs.tail(attempt.id, request.tail);
+      const slice = deps.logs.read(attempt.id, position, READ_BYTES);
+      if (slice.records.length > 0) {
+        yield {
+          attemptId: attempt.id,
+          position: slice.position,
+          records: slice.records,
+          droppedBytes: slice.position - position,
+        };
+        position = slice.position + slice.records.length;
+        continue;
+      }
+    }
+    if (!request.follow || isComplete(deps, workload.id)) return;
+    const key = attempt ? logKey(attempt.id) : workloadKey(workload.id);
+    await Promise.race([
+      deps.changes.next(key, WAIT_MS, { signal }),
+      deps.changes.next(workloadKey(workload.id), WAIT_MS, { signal }),
+    ]);
+  }
+}
+
+/** The workload has ended, and nothing more of its log will come. */
+export function isComplete({ fleet, logs }: Omit<LogDeps, 'changes'>, workloadId: string): boolean {
+  const attempt = fleet.latestAttempt(workloadId);
+  const workload = fleet.findWorkload(workloadId);
+  if (!workload) return true;
+  if (!hasEnded(workload.state)) return false;
+  if (!attempt || attempt.state === 'lost' || logs.end(attempt.id) >= attempt.logEnd) return true;
+  const node = fleet.findNode(attempt.nodeId);
+  return node === undefined || fleet.nodeView(node).connectivity === 'lost';
+}

@@ -1,0 +1,149 @@
+import { CodedError, errorCode, errorMessage, type Clock, type Logger } from '@clawbernetes/kernel';
+import {
+  attemptsDigestText,
+  encodeGatewayFrame,
+  fromWireStatus,
+  type AttemptStatus,
+  type FrameChannel,
+  type NodeBody,
+} from '@clawbernetes/protocol';
+import { createHash } from 'node:crypto';
+import type { Fleet } from '@clawbernetes/fleet';
+import type { WorkloadLogs } from '../logs/workload-logs.ts';
+import type { NodeMetrics } from './node-metrics.ts';
+
+type Body = Parameters<typeof encodeGatewayFrame>[1];
+type Frame<Case extends NodeBody['case']> = Extract<NodeBody, { case: Case }>['value'];
+
+export interface NodeSessionDeps {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly fleet: Fleet;
+  readonly logs: WorkloadLogs;
+  readonly metrics: NodeMetrics;
+  /** An answer to a forwarded command. */
+  readonly onCommandResult: (result: Frame<'commandResult'>) => void;
+}
+
+/** Frames of a channel, numbered, and the bound on what may wait in it. */
+export class FrameSender {
+  readonly #channel: FrameChannel;
+  readonly #maxBacklogBytes: number;
+  #nextId = 1;
+
+  constructor(channel: FrameChannel, maxBacklogBytes: number) {
+    this.#channel = channel;
+    this.#maxBacklogBytes = maxBacklogBytes;
+  }
+
+  /** Sends, or closes the channel of a peer that does not read: desired state repairs what it missed. */
+  send(body: Body): void {
+    this.#channel.send(encodeGatewayFrame(this.#nextId, body));
+    this.#nextId += 1;
+    if (this.#channel.backlogBytes > this.#maxBacklogBytes) this.#channel.close(1013, 'too slow');
+  }
+}
+
+/** The conversation with one approved node over one connection. */
+export class NodeSession {
+  readonly nodeId: string;
+  readonly #deps: NodeSessionDeps;
+  readonly #sender: FrameSender;
+  readonly #leaseMs: number;
+
+  constructor(
+    deps: NodeSessionDeps,
+    nodeId: string,
+    sender: FrameSender,
+    { leaseMs }: { readonly leaseMs: number },
+  ) {
+    this.#deps = deps;
+    this.nodeId = nodeId;
+    this.#sender = sender;
+    this.#leaseMs = leaseMs;
+  }
+
+  send(body: Body): void {
+    this.#sender.send(body);
+  }
+
+  /** Asks for what is missing here: the rest of every log, and the list of what the node holds. */
+  begin(): void {
+    for (const attempt of this.#deps.fleet.liveAttempts(this.nodeId)) {
+      if (attempt.revision === 0) continue;
+      const position = BigInt(this.#deps.logs.end(attempt.id));
+      this.send({ case: 'logStart', value: { attemptId: attempt.id, position } });
+    }
+    this.askForAttempts();
+  }
+
+  askForAttempts(): void {
+    this.send({ case: 'desiredState', value: { attemptsDigest: this.#digest(), listAttempts: true } });
+  }
+
+  /** Acts on one frame; a CodedError means that the node broke the protocol. */
+  handle(body: NodeBody, frameId: bigint): void {
+    switch (body.case) {
+      case 'statusReport':
+        return this.#deps.fleet.reports.report(this.nodeId, body.value.statuses.map(fromWireStatus));
+      case 'heartbeat':
+        return this.#heartbeat(body.value, frameId);
+      case 'logChunk':
+        return this.#logChunk(body.value);
+      case 'inventoryReport':
+        return this.#inventory(body.value.attempts.map(fromWireStatus));
+      case 'commandResult':
+        return this.#deps.onCommandResult(body.value);
+      case 'error':
+        return this.#deps.logger.warn('a node reported an error', {
+          nodeId: this.nodeId,
+          code: body.value.code,
+        });
+      case 'register':
+        throw new CodedError('The node registered twice over one connection.', { code: 'bad-frame' });
+      case undefined:
+        // A newer node may send what this version does not know.
+        return undefined;
+    }
+  }
+
+  #heartbeat(heartbeat: Frame<'heartbeat'>, frameId: bigint): void {
+    this.#deps.fleet.registry.heard(this.nodeId);
+    this.#deps.metrics.put(this.nodeId, heartbeat);
+    this.send({ case: 'leaseGrant', value: { leaseMs: this.#leaseMs, heartbeatId: frameId } });
+    if (!this.#digest().equals(heartbeat.attemptsDigest)) this.askForAttempts();
+  }
+
+  #inventory(attempts: readonly AttemptStatus[]): void {
+    this.#deps.fleet.reports.repair(this.nodeId, attempts);
+    for (const { attemptId, logEnd } of attempts) {
+      const attempt = this.#deps.fleet.attempt(attemptId);
+      const end = attempt?.nodeId === this.nodeId ? this.#deps.logs.end(attemptId) : logEnd;
+      this.send({ case: 'logStart', value: { attemptId, position: BigInt(end) } });
+    }
+  }
+
+  #logChunk({ attemptId, position, records }: Frame<'logChunk'>): void {
+    const attempt = this.#deps.fleet.attempt(attemptId);
+    const known = attempt?.nodeId === this.nodeId;
+    // The log of an attempt that the fleet has forgotten is acknowledged unread, so that the node can forget it too.
+    const end = known ? this.#store(attemptId, Number(position), records) : Number(position) + records.length;
+    if (end !== undefined) this.send({ case: 'logAck', value: { attemptId, position: BigInt(end) } });
+  }
+
+  #store(attemptId: string, position: number, records: Uint8Array): number | undefined {
+    try {
+      return this.#deps.logs.append(attemptId, position, records);
+    } catch (error) {
+      if (errorCode(error) === 'log-damaged') throw error;
+      this.#deps.logger.error('a log could not be stored', { attemptId, error: errorMessage(error) });
+      return undefined;
+    }
+  }
+
+  #digest(): Buffer {
+    const live = this.#deps.fleet.liveAttempts(this.nodeId);
+    const text = attemptsDigestText(live.map(({ id, epoch }) => ({ attemptId: id, epoch })));
+    return createHash('sha256').update(text).digest();
+  }
+}

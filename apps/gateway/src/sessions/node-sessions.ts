@@ -1,0 +1,137 @@
+import type { Clock, Logger, Random } from '@clawbernetes/kernel';
+import { canonicalJson } from '@clawbernetes/kernel';
+import type { Fleet, NodeOrder } from '@clawbernetes/fleet';
+import type { KeyPair } from '@clawbernetes/identity';
+import { toWireEpoch, type FrameChannel } from '@clawbernetes/protocol';
+import type { GatewayOptions } from '../gateway-options.ts';
+import type { WorkloadLogs } from '../logs/workload-logs.ts';
+import { ForwardedCommands } from './forwarded-commands.ts';
+import { NodeConnection } from './node-connection.ts';
+import { NodeHandshake } from './node-handshake.ts';
+import type { NodeMetrics } from './node-metrics.ts';
+import type { NodeSession } from './node-session.ts';
+
+const NONCE_BYTES = 32;
+
+export interface NodeSessionsDeps {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly key: KeyPair;
+  readonly logs: WorkloadLogs;
+  readonly metrics: NodeMetrics;
+}
+
+/** All connections of nodes: which node speaks over which, and how orders reach it. */
+export class NodeSessions {
+  readonly commands: ForwardedCommands;
+  readonly #deps: NodeSessionsDeps;
+  readonly #options: GatewayOptions;
+  readonly #connections = new Set<NodeConnection>();
+  readonly #byNode = new Map<
+    string,
+    { readonly connection: NodeConnection; readonly session: NodeSession }
+  >();
+  readonly #pending = new Map<string, NodeConnection>();
+
+  constructor(deps: NodeSessionsDeps, options: GatewayOptions) {
+    this.#deps = deps;
+    this.#options = options;
+    this.commands = new ForwardedCommands(deps, (nodeId) => this.#byNode.get(nodeId)?.session);
+  }
+
+  /** Takes over a new connection, or closes it when too many have not proven who they are. */
+  accept(channel: FrameChannel, fleet: Fleet, writerTerm: number): void {
+    const unproven = [...this.#connections].filter((connection) => !connection.proven).length;
+    if (unproven >= this.#options.maxUnprovenConnections) {
+      channel.onClose(() => undefined);
+      channel.close(1013, 'too many connections; try again later');
+      return;
+    }
+    const handshake = new NodeHandshake(this.#deps.key, this.#deps.random.bytes(NONCE_BYTES));
+    const deps = {
+      ...this.#deps,
+      fleet,
+      writerTerm,
+      onCommandResult: this.commands.settle,
+      onSession: (connection: NodeConnection, session: NodeSession) => this.#begin(connection, session),
+      onPending: (connection: NodeConnection, nodeId: string) => this.#wait(connection, nodeId),
+      onClosed: (connection: NodeConnection) => this.#end(connection, fleet),
+    };
+    this.#connections.add(new NodeConnection(deps, channel, handshake, this.#options));
+  }
+
+  /** Lets a waiting node in. */
+  approved(nodeId: string, fleet: Fleet): void {
+    const node = fleet.findNode(nodeId);
+    const connection = this.#pending.get(nodeId);
+    this.#pending.delete(nodeId);
+    if (node) connection?.approve(node);
+  }
+
+  /** Sends an order, if its node is connected; else desired state repairs it when the node returns. */
+  order(nodeId: string, order: NodeOrder): void {
+    const session = this.#byNode.get(nodeId)?.session;
+    if (session) sendOrder(session, order);
+  }
+
+  closeAll(reason: string): void {
+    for (const connection of this.#connections) connection.close(1012, reason);
+  }
+
+  #begin(connection: NodeConnection, session: NodeSession): void {
+    const before = this.#byNode.get(session.nodeId);
+    this.#byNode.set(session.nodeId, { connection, session });
+    before?.connection.close(4409, 'superseded by a newer connection of the same node');
+  }
+
+  #wait(connection: NodeConnection, nodeId: string): void {
+    this.#pending.get(nodeId)?.close(4409, 'superseded by a newer connection of the same node');
+    this.#pending.set(nodeId, connection);
+  }
+
+  #end(connection: NodeConnection, fleet: Fleet): void {
+    this.#connections.delete(connection);
+    for (const [nodeId, waiting] of this.#pending) if (waiting === connection) this.#pending.delete(nodeId);
+    const nodeId = connection.session?.nodeId;
+    if (nodeId === undefined || this.#byNode.get(nodeId)?.connection !== connection) return;
+    this.#byNode.delete(nodeId);
+    this.commands.abandon(nodeId);
+    fleet.registry.disconnected(nodeId);
+  }
+}
+
+function sendOrder(session: NodeSession, order: NodeOrder): void {
+  switch (order.kind) {
+    case 'start': {
+      const { attempt, workload } = order;
+      const spec = Buffer.from(canonicalJson({ ...workload.spec }));
+      const { id: attemptId, workloadId, namespace, devices } = attempt;
+      const value = {
+        attemptId,
+        workloadId,
+        namespace,
+        epoch: toWireEpoch(attempt.epoch),
+        spec,
+        devices: [...devices],
+      };
+      return session.send({ case: 'startWorkload', value });
+    }
+    case 'stop': {
+      const { attemptId, epoch, graceMs, graceful, reason } = order;
+      return session.send({
+        case: 'stopWorkload',
+        value: { attemptId, epoch: toWireEpoch(epoch), graceMs, graceful, reason },
+      });
+    }
+    case 'acknowledge': {
+      const revisions = order.revisions.map(({ attemptId, revision }) => ({
+        attemptId,
+        revision: BigInt(revision),
+      }));
+      return session.send({ case: 'statusAck', value: { revisions } });
+    }
+    case 'list-attempts':
+      return session.askForAttempts();
+  }
+}

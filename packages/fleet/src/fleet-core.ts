@@ -1,0 +1,123 @@
+import type { Clock, Logger, Random } from '@clawbernetes/kernel';
+import type { Cause, Epoch } from '@clawbernetes/protocol';
+import type { FleetWriter } from './fleet-writer.ts';
+import type { NodeTable } from './node/node-table.ts';
+import type { AttemptRecord, WorkloadRecord } from './records.ts';
+import { attemptRow, workloadRow } from './rows.ts';
+import type { PendingQueue } from './workload/pending-queue.ts';
+import type { WorkloadTable } from './workload/workload-table.ts';
+
+export interface FleetOptions {
+  /** Silence after which a node gets no more work, ms. */
+  readonly suspectAfterMs: number;
+  /** Silence after which its attempts are unknown, ms. */
+  readonly leaseMs: number;
+  /** Silence after which it is called lost, ms. */
+  readonly lostAfterMs: number;
+  readonly maxNodes: number;
+  /** Workloads that may wait at once. */
+  readonly maxQueued: number;
+  /** Ended workloads that are kept; the oldest go first, logs included. */
+  readonly retainEnded: number;
+  /** Events that are kept. */
+  readonly retainEvents: number;
+  /** Placements of one turn, so that a long queue cannot hold the event loop. */
+  readonly placementsPerTurn: number;
+  /** An offer that the node does not list is made again after this long, ms. */
+  readonly offerAgainAfterMs: number;
+}
+
+export const DEFAULT_FLEET_OPTIONS: FleetOptions = {
+  suspectAfterMs: 20_000,
+  leaseMs: 30_000,
+  lostAfterMs: 300_000,
+  maxNodes: 10_000,
+  maxQueued: 100_000,
+  retainEnded: 20_000,
+  retainEvents: 1_000_000,
+  placementsPerTurn: 500,
+  offerAgainAfterMs: 5_000,
+};
+
+/** What the fleet wants a node to be told; given out only once the reason for it is durable. */
+export type NodeOrder =
+  | { readonly kind: 'start'; readonly attempt: AttemptRecord; readonly workload: WorkloadRecord }
+  | {
+      readonly kind: 'stop';
+      readonly attemptId: string;
+      readonly epoch: Epoch;
+      readonly graceMs: number;
+      readonly graceful: boolean;
+      readonly reason: string;
+    }
+  | {
+      readonly kind: 'acknowledge';
+      readonly revisions: readonly { readonly attemptId: string; readonly revision: number }[];
+    }
+  | { readonly kind: 'list-attempts' };
+
+/** What hears of the fleet: the gateway's sessions, log store and waiting requests. */
+export interface FleetListeners {
+  readonly order: (nodeId: string, order: NodeOrder) => void;
+  /** A workload has ended, durably. */
+  readonly ended: (workloadId: string) => void;
+  /** Ended workloads past retention are gone; so may be their logs. */
+  readonly removed: (attemptIds: readonly string[]) => void;
+}
+
+/** What the parts of the fleet share; all of it is changed only within one turn of the event loop. */
+export interface FleetCore {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly options: FleetOptions;
+  readonly writer: FleetWriter;
+  readonly workloads: WorkloadTable;
+  readonly nodes: NodeTable;
+  readonly pending: PendingQueue;
+  readonly listeners: FleetListeners;
+  readonly nextEpoch: () => Epoch;
+  /** Something may fit now that did not before. */
+  readonly capacityChanged: () => void;
+}
+
+/** Stores an attempt's new state with its event. */
+export function commitAttempt(core: FleetCore, attempt: AttemptRecord, cause: Cause, message: string): void {
+  core.workloads.putAttempt(attempt);
+  core.writer.write(attemptRow(attempt));
+  core.nodes.touch(attempt.nodeId);
+  const state = attempt.unknownSinceMs === undefined ? attempt.state : 'unknown';
+  core.writer.record({
+    namespace: attempt.namespace,
+    type: `attempt.${state}`,
+    subject: attempt.workloadId,
+    cause,
+    message,
+    facts: { attempt: attempt.id, node: attempt.nodeId, number: attempt.number },
+  });
+}
+
+/** Stores a workload's new state, with an event if the state changed. */
+export function commitWorkload(
+  core: FleetCore,
+  workload: WorkloadRecord,
+  cause: Cause,
+  message: string,
+): void {
+  const before = core.workloads.workload(workload.id);
+  core.workloads.putWorkload(workload);
+  core.writer.write(workloadRow(workload, { first: before === undefined }));
+  if (before?.state === workload.state) return;
+  core.writer.record({
+    namespace: workload.namespace,
+    type: `workload.${workload.state}`,
+    subject: workload.id,
+    cause,
+    message,
+    facts: { name: workload.name },
+  });
+}
+
+export function orderNode(core: FleetCore, nodeId: string, order: NodeOrder): void {
+  core.writer.whenDurable(() => core.listeners.order(nodeId, order));
+}

@@ -1,0 +1,218 @@
+import { every, type Clock, type Logger, type Random, type Timer } from '@clawbernetes/kernel';
+import { apiError, hasEnded, type EventView, type NodeView, type WorkloadView } from '@clawbernetes/protocol';
+import type { Row, Store } from '@clawbernetes/storage';
+import { ConfigEntries } from './config/config-entries.ts';
+import {
+  DEFAULT_FLEET_OPTIONS,
+  type FleetCore,
+  type FleetListeners,
+  type FleetOptions,
+} from './fleet-core.ts';
+import { FleetWriter } from './fleet-writer.ts';
+import { loadFleet, type FleetRows } from './load-fleet.ts';
+import { joinTokenRow, type JoinTokenRecord } from './node/join-tokens.ts';
+import { NodeRegistry } from './node/node-registry.ts';
+import { NodeTable } from './node/node-table.ts';
+import type { AttemptRecord, NodeRecord, WorkloadRecord } from './records.ts';
+import { readEvent } from './rows.ts';
+import { attemptView, gpuViews, nodeView, workloadView } from './views.ts';
+import { AttemptReports } from './workload/attempt-reports.ts';
+import { PendingQueue } from './workload/pending-queue.ts';
+import { Placer } from './workload/placer.ts';
+import { Retention } from './workload/retention.ts';
+import { WorkloadIntake } from './workload/workload-intake.ts';
+import { WorkloadTable } from './workload/workload-table.ts';
+
+export interface FleetDeps {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly store: Store;
+  readonly listeners: FleetListeners;
+}
+
+const TICK_MS = 1000;
+
+/**
+ * The fleet: nodes, workloads and their placement, held in memory by one writer and durable in the store. Methods change
+ * memory at once and synchronously; `durable()` resolves when what was changed is stored.
+ */
+export class Fleet implements AsyncDisposable {
+  readonly intake: WorkloadIntake;
+  readonly reports: AttemptReports;
+  readonly registry: NodeRegistry;
+  readonly config: ConfigEntries;
+  readonly #core: FleetCore;
+  readonly #store: Store;
+  readonly #tokens: Map<string, JoinTokenRecord>;
+  readonly #timer: Timer;
+  readonly #onEnded: FleetListeners['ended'];
+
+  private constructor(deps: FleetDeps, options: FleetOptions, rows: FleetRows) {
+    const { clock, store } = deps;
+    const writer = new FleetWriter({ clock, store }, rows.lastSequence);
+    const workloads = new WorkloadTable();
+    const nodes = new NodeTable(workloads);
+    let counter = 0;
+    this.#store = store;
+    this.#onEnded = deps.listeners.ended;
+    this.#core = {
+      ...deps,
+      options,
+      writer,
+      workloads,
+      nodes,
+      pending: new PendingQueue(),
+      listeners: { ...deps.listeners, ended: (id) => this.#ended(id) },
+      nextEpoch: () => ({ term: store.term, counter: (counter += 1) }),
+      capacityChanged: () => placer.capacityChanged(),
+    };
+    const placer = new Placer(this.#core);
+    const retention = new Retention(this.#core, rows.firstSequence);
+    this.intake = new WorkloadIntake(this.#core);
+    this.reports = new AttemptReports(this.#core);
+    this.registry = new NodeRegistry(this.#core, (nodeId) => this.reports.loseSight(nodeId));
+    this.config = new ConfigEntries({ clock, writer }, rows.config);
+    this.#tokens = new Map(rows.tokens.map((token) => [token.id, token]));
+    rows.fill(this.#core);
+    writer.beforeSubmit(() => {
+      const more = placer.run();
+      retention.run();
+      if (more) clock.after(0, () => void writer.durable().catch(() => undefined));
+    });
+    this.#timer = every(clock, TICK_MS, () => this.registry.tick());
+  }
+
+  static async open(deps: FleetDeps, options: Partial<FleetOptions> = {}): Promise<Fleet> {
+    const rows = await loadFleet(deps.store, deps.clock);
+    return new Fleet(deps, { ...DEFAULT_FLEET_OPTIONS, ...options }, rows);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#timer.cancel();
+    await this.#core.writer.durable().catch(() => undefined);
+  }
+
+  /** Resolves once all that was changed so far is stored; rejects if the store failed. */
+  durable(): Promise<void> {
+    return this.#core.writer.durable();
+  }
+
+  onEvents(listener: (events: readonly EventView[]) => void): void {
+    this.#core.writer.onEvents(listener);
+  }
+
+  get eventSequence(): number {
+    return this.#core.writer.sequence;
+  }
+
+  /** Stored events from sequence `from` on, oldest first. */
+  async events(query: {
+    readonly from: number;
+    readonly limit: number;
+    readonly subject?: string;
+  }): Promise<EventView[]> {
+    let select = this.#store.rows.selectFrom('event').selectAll().where('sequence', '>=', query.from);
+    if (query.subject !== undefined) select = select.where('subject', '=', query.subject);
+    const rows = await select.orderBy('sequence').limit(query.limit).execute();
+    return rows.map((row: Row) => readEvent(row));
+  }
+
+  /** By id, by a unique beginning of at least six characters of it, or by name. @throws CodedError `not-found`. */
+  workload(namespace: string, reference: string): WorkloadRecord {
+    const { workloads } = this.#core;
+    const exact = workloads.workload(reference) ?? workloads.named(namespace, reference);
+    if (exact && exact.namespace === namespace) return exact;
+    const matches =
+      reference.length < 6 ? [] : this.workloads(namespace).filter(({ id }) => id.startsWith(reference));
+    if (matches.length === 1 && matches[0]) return matches[0];
+    throw apiError('not-found', `There is no workload "${reference}"; workload list shows those that exist.`);
+  }
+
+  /** Oldest first. */
+  workloads(namespace: string): WorkloadRecord[] {
+    return [...this.#core.workloads.workloads()].filter((workload) => workload.namespace === namespace);
+  }
+
+  workloadView(workload: WorkloadRecord): WorkloadView {
+    const current = this.#core.workloads.workload(workload.id) ?? workload;
+    const attempt = this.#core.workloads.latestAttempt(current.id);
+    const node = attempt && this.#core.nodes.node(attempt.nodeId);
+    return workloadView({
+      workload: current,
+      attempt,
+      node,
+      waiting: this.#core.pending.waiting(current.id),
+    });
+  }
+
+  attemptViews(workload: WorkloadRecord): ReturnType<typeof attemptView>[] {
+    return this.#core.workloads
+      .attemptsOf(workload.id)
+      .map((attempt) => attemptView(attempt, this.#core.nodes.node(attempt.nodeId)?.name ?? attempt.nodeId));
+  }
+
+  latestAttempt(workloadId: string): AttemptRecord | undefined {
+    return this.#core.workloads.latestAttempt(workloadId);
+  }
+
+  attempt(id: string): AttemptRecord | undefined {
+    return this.#core.workloads.attempt(id);
+  }
+
+  liveAttempts(nodeId: string): readonly AttemptRecord[] {
+    return this.#core.workloads.liveOn(nodeId);
+  }
+
+  /** By id or name. @throws CodedError `not-found`. */
+  node(reference: string): NodeRecord {
+    const node = this.#core.nodes.node(reference) ?? this.#core.nodes.named(reference);
+    if (node) return node;
+    throw apiError('not-found', `There is no node "${reference}"; node list shows those that exist.`);
+  }
+
+  findWorkload(id: string): WorkloadRecord | undefined {
+    return this.#core.workloads.workload(id);
+  }
+
+  findNode(id: string): NodeRecord | undefined {
+    return this.#core.nodes.node(id);
+  }
+
+  /** By name. */
+  nodes(): NodeRecord[] {
+    return [...this.#core.nodes.nodes()].toSorted((left, right) => (left.name < right.name ? -1 : 1));
+  }
+
+  nodeView(node: NodeRecord): NodeView {
+    const current = this.#core.nodes.node(node.id) ?? node;
+    const live = this.#core.workloads.liveOn(current.id);
+    const snapshot = this.#core.nodes.view(current);
+    return nodeView({ node: current, presence: this.#core.nodes.presence(current.id), snapshot, live });
+  }
+
+  gpuViews(node: NodeRecord): NodeView['gpus'] {
+    return gpuViews(node, this.#core.workloads.liveOn(node.id));
+  }
+
+  addJoinToken(token: JoinTokenRecord): void {
+    this.#tokens.set(token.id, token);
+    this.#core.writer.write(joinTokenRow(token));
+  }
+
+  /** Uses up a one-time token: what it allows, or undefined if it is unknown, used, wrong or too old. */
+  redeemJoinToken(id: string, secretHash: string): { readonly approve: boolean } | undefined {
+    const token = this.#tokens.get(id);
+    if (!token || token.secretHash !== secretHash) return undefined;
+    this.#tokens.delete(id);
+    this.#core.writer.write({ table: 'join_token', delete: { id } });
+    return token.expiresAtMs < this.#core.clock.nowMs() ? undefined : { approve: token.approve };
+  }
+
+  #ended(workloadId: string): void {
+    const attempt = this.#core.workloads.latestAttempt(workloadId);
+    if (attempt) this.registry.settleDrain(attempt.nodeId);
+    const workload = this.#core.workloads.workload(workloadId);
+    if (workload && hasEnded(workload.state)) this.#onEnded(workloadId);
+  }
+}

@@ -1,0 +1,180 @@
+import { apiError, type NodeInventory } from '@clawbernetes/protocol';
+import type { FleetCore } from '../fleet-core.ts';
+import type { NodePresence, NodeRecord } from '../records.ts';
+import { nodeRow } from '../rows.ts';
+
+/** What a node says of itself when it connects; its identity is proven by then. */
+export interface NodeRegistration {
+  readonly id: string;
+  readonly publicKey: string;
+  readonly fingerprint: string;
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly agentVersion: string;
+  readonly inventory: NodeInventory;
+  readonly commands: readonly string[];
+  /** Its join token admits it without a person. */
+  readonly preApproved: boolean;
+}
+
+/** Admits nodes, and follows their presence and eligibility. */
+export class NodeRegistry {
+  readonly #core: FleetCore;
+  readonly #onOutOfReach: (nodeId: string) => void;
+
+  constructor(core: FleetCore, onOutOfReach: (nodeId: string) => void) {
+    this.#core = core;
+    this.#onOutOfReach = onOutOfReach;
+  }
+
+  /** Stores what a connecting node says of itself. @throws CodedError `name-taken`, `overloaded`. */
+  register(registration: NodeRegistration): NodeRecord {
+    const { preApproved, ...facts } = registration;
+    const before = this.#core.nodes.node(facts.id);
+    this.#refuseTakenName(facts.id, facts.name);
+    if (!before) this.#refuseWhenFull();
+    const approved = (before?.approved ?? false) || preApproved;
+    const node: NodeRecord = {
+      ...facts,
+      approved,
+      eligibility: admitted(before?.eligibility, approved),
+      joinedAtMs: before?.joinedAtMs ?? this.#core.clock.nowMs(),
+    };
+    if (JSON.stringify(before) !== JSON.stringify(node)) this.#store(node);
+    if (!before) this.#record(node, 'joined', `${node.name} joined (${node.fingerprint}).`);
+    if (!approved)
+      this.#record(
+        node,
+        'pending',
+        `${node.name} waits for approval: clawbernetes node approve ${node.name}`,
+      );
+    return node;
+  }
+
+  approve(node: NodeRecord): NodeRecord {
+    if (node.approved) return node;
+    const approved = { ...node, approved: true, eligibility: admitted(node.eligibility, true) };
+    this.#store(approved);
+    this.#record(approved, 'approved', `${node.name} was approved.`);
+    this.#core.capacityChanged();
+    return approved;
+  }
+
+  connected(nodeId: string): void {
+    const before = this.#core.nodes.presence(nodeId)?.connectivity;
+    this.#setPresence(nodeId, 'connected');
+    if (before === 'connected') return;
+    const node = this.#core.nodes.node(nodeId);
+    if (node) this.#record(node, 'connected', `${node.name} is connected.`);
+    this.#core.capacityChanged();
+  }
+
+  /** A heartbeat or any other sign of life. */
+  heard(nodeId: string): void {
+    this.connected(nodeId);
+  }
+
+  /** Its connection is gone; its lease still runs. */
+  disconnected(nodeId: string): void {
+    this.#silent(nodeId, 'suspect');
+  }
+
+  /** Moves nodes on whose silence has grown too long. */
+  tick(): void {
+    const { nodes, clock, options } = this.#core;
+    for (const { id } of nodes.nodes()) {
+      const presence = nodes.presence(id);
+      if (!presence) continue;
+      const silenceMs = clock.monotonicMs() - presence.lastSeenMs;
+      if (silenceMs >= options.lostAfterMs) this.#silent(id, 'lost');
+      else if (silenceMs >= options.leaseMs) this.#silent(id, 'disconnected');
+      else if (silenceMs >= options.suspectAfterMs) this.#silent(id, 'suspect');
+    }
+  }
+
+  /** No new work; running work ends by itself. */
+  drain(node: NodeRecord): NodeRecord {
+    const empty = this.#core.workloads.liveCount(node.id) === 0;
+    return this.#setEligibility(node, empty ? 'drained' : 'draining');
+  }
+
+  undrain(node: NodeRecord): NodeRecord {
+    return this.#setEligibility(node, node.approved ? 'schedulable' : 'joining');
+  }
+
+  /** A draining node whose last attempt has ended is drained. */
+  settleDrain(nodeId: string): void {
+    const node = this.#core.nodes.node(nodeId);
+    if (node?.eligibility === 'draining' && this.#core.workloads.liveCount(nodeId) === 0) this.drain(node);
+  }
+
+  #setEligibility(node: NodeRecord, eligibility: NodeRecord['eligibility']): NodeRecord {
+    if (node.eligibility === eligibility) return node;
+    const next = { ...node, eligibility };
+    this.#store(next);
+    this.#record(next, eligibility, `${node.name} is ${eligibility}.`);
+    this.#core.capacityChanged();
+    return next;
+  }
+
+  #silent(nodeId: string, connectivity: NodePresence['connectivity']): void {
+    const { nodes } = this.#core;
+    const presence = nodes.presence(nodeId);
+    if (!presence || SILENCE[presence.connectivity] >= SILENCE[connectivity]) return;
+    nodes.setPresence(nodeId, { ...presence, connectivity });
+    const node = nodes.node(nodeId);
+    if (node) this.#record(node, connectivity, `${node.name} is ${connectivity}: nothing was heard of it.`);
+    if (connectivity === 'disconnected') this.#onOutOfReach(nodeId);
+  }
+
+  #setPresence(nodeId: string, connectivity: NodePresence['connectivity']): void {
+    const { nodes, clock } = this.#core;
+    nodes.setPresence(nodeId, { connectivity, lastSeenMs: clock.monotonicMs(), lastSeenAtMs: clock.nowMs() });
+  }
+
+  #store(node: NodeRecord): void {
+    this.#core.nodes.put(node);
+    this.#core.writer.write(nodeRow(node));
+  }
+
+  #record(node: NodeRecord, change: string, message: string): void {
+    this.#core.writer.record({
+      namespace: 'default',
+      type: `node.${change}`,
+      subject: node.id,
+      cause: change === 'approved' || change === 'draining' || change === 'schedulable' ? 'user' : 'system',
+      message,
+      facts: { name: node.name },
+    });
+  }
+
+  #refuseTakenName(id: string, name: string): void {
+    const holder = this.#core.nodes.named(name);
+    if (!holder || holder.id === id) return;
+    throw apiError(
+      'name-taken',
+      `Another node with a different key is called "${name}" (${holder.fingerprint}); start this one with another --name.`,
+    );
+  }
+
+  #refuseWhenFull(): void {
+    const count = [...this.#core.nodes.nodes()].length;
+    if (count >= this.#core.options.maxNodes)
+      throw apiError('overloaded', `The fleet has its limit of ${count} nodes.`);
+  }
+}
+
+const SILENCE: Record<NodePresence['connectivity'], number> = {
+  connected: 0,
+  suspect: 1,
+  disconnected: 2,
+  lost: 3,
+};
+
+function admitted(
+  before: NodeRecord['eligibility'] | undefined,
+  approved: boolean,
+): NodeRecord['eligibility'] {
+  if (!approved) return 'joining';
+  return before === undefined || before === 'joining' ? 'schedulable' : before;
+}

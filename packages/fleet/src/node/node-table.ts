@@ -1,0 +1,67 @@
+import type { NodePresence, NodeRecord } from '../records.ts';
+import type { SnapshotNode } from '../scheduler/snapshot.ts';
+import type { WorkloadTable } from '../workload/workload-table.ts';
+import { snapshotNode } from './snapshot-node.ts';
+
+/** Nodes in memory: stored record, presence, and the scheduler's view of each, rebuilt only after a change. */
+export class NodeTable {
+  readonly #workloads: WorkloadTable;
+  readonly #nodes = new Map<string, NodeRecord>();
+  readonly #presence = new Map<string, NodePresence>();
+  readonly #views = new Map<string, SnapshotNode>();
+  readonly #byName = new Map<string, string>();
+
+  constructor(workloads: WorkloadTable) {
+    this.#workloads = workloads;
+  }
+
+  nodes(): MapIterator<NodeRecord> {
+    return this.#nodes.values();
+  }
+
+  node(id: string): NodeRecord | undefined {
+    return this.#nodes.get(id);
+  }
+
+  named(name: string): NodeRecord | undefined {
+    const id = this.#byName.get(name);
+    return id === undefined ? undefined : this.#nodes.get(id);
+  }
+
+  presence(id: string): NodePresence | undefined {
+    return this.#presence.get(id);
+  }
+
+  put(node: NodeRecord): void {
+    const before = this.#nodes.get(node.id);
+    if (before && before.name !== node.name) this.#byName.delete(before.name);
+    this.#nodes.set(node.id, node);
+    this.#byName.set(node.name, node.id);
+    this.#views.delete(node.id);
+  }
+
+  setPresence(id: string, presence: NodePresence): void {
+    if (this.#presence.get(id)?.connectivity !== presence.connectivity) this.#views.delete(id);
+    this.#presence.set(id, presence);
+  }
+
+  /** The node's free resources changed. */
+  touch(id: string): void {
+    this.#views.delete(id);
+  }
+
+  view(node: NodeRecord): SnapshotNode {
+    const cached = this.#views.get(node.id);
+    if (cached) return cached;
+    const view = snapshotNode(node, this.#presence.get(node.id), this.#workloads.liveOn(node.id));
+    this.#views.set(node.id, view);
+    return view;
+  }
+
+  /** Approved nodes as the scheduler sees them. */
+  snapshot(): readonly SnapshotNode[] {
+    const views: SnapshotNode[] = [];
+    for (const node of this.#nodes.values()) if (node.approved) views.push(this.view(node));
+    return views;
+  }
+}

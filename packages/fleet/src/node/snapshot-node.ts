@@ -1,0 +1,50 @@
+import type { AttemptRecord, NodePresence, NodeRecord } from '../records.ts';
+import type { SnapshotGpu, SnapshotNode } from '../scheduler/snapshot.ts';
+
+/** Every node carries its own name under this label, so that a selector can ask for it. */
+export const NODE_NAME_LABEL = 'node';
+
+/** The scheduler's view of a node: what it has, less what its live attempts hold. */
+export function snapshotNode(
+  node: NodeRecord,
+  presence: NodePresence | undefined,
+  live: readonly AttemptRecord[],
+): SnapshotNode {
+  const held = new Set(live.flatMap((attempt) => attempt.devices));
+  const capacity = { cpuMilli: node.inventory.cpu.cores * 1000, memoryMib: node.inventory.memoryMib };
+  const reason = unschedulableReason(node, presence);
+  const process = node.inventory.executors.find((executor) => executor.kind === 'process');
+  return {
+    id: node.id,
+    name: node.name,
+    schedulable: reason === undefined,
+    ...(reason === undefined ? {} : { unschedulableReason: reason }),
+    labels: { ...node.labels, [NODE_NAME_LABEL]: node.name },
+    capacity,
+    free: {
+      cpuMilli: capacity.cpuMilli - live.reduce((sum, attempt) => sum + attempt.cpuMilli, 0),
+      memoryMib: capacity.memoryMib - live.reduce((sum, attempt) => sum + attempt.memoryMib, 0),
+    },
+    gpus: snapshotGpus(node, held),
+    executors: new Set(node.inventory.executors.filter(({ available }) => available).map(({ kind }) => kind)),
+    sandboxed: process?.sandbox === 'bubblewrap',
+  };
+}
+
+function snapshotGpus({ inventory }: NodeRecord, held: ReadonlySet<string>): readonly SnapshotGpu[] {
+  const sliced = new Set(inventory.gpus.flatMap((gpu) => gpu.parentId ?? []));
+  return inventory.gpus.map((gpu) => ({
+    id: gpu.id,
+    model: gpu.model,
+    memoryMib: gpu.memoryMib,
+    ...(gpu.numaNode === undefined ? {} : { numaNode: gpu.numaNode }),
+    free: !held.has(gpu.id),
+    usable: gpu.health.state !== 'unhealthy' && !sliced.has(gpu.id),
+  }));
+}
+
+function unschedulableReason(node: NodeRecord, presence: NodePresence | undefined): string | undefined {
+  const connectivity = presence?.connectivity ?? 'disconnected';
+  if (connectivity !== 'connected') return connectivity;
+  return node.eligibility === 'schedulable' ? undefined : node.eligibility;
+}

@@ -1,0 +1,59 @@
+import type { Shape } from './resources.ts';
+import type { SnapshotGpu, SnapshotNode } from './snapshot.ts';
+
+/** Why a node cannot host a shape; `capacity` may pass, the others lie in what the node is. */
+export type Misfit =
+  'selector' | 'executor' | 'sandbox' | 'cpu' | 'memory' | 'gpu-model' | 'gpu-count' | 'capacity';
+
+export function suits(gpu: SnapshotGpu, shape: Shape): boolean {
+  if (!gpu.usable || gpu.memoryMib < shape.minGpuMemoryMib) return false;
+  const model = gpu.model.toLowerCase();
+  return shape.gpuModels.length === 0 || shape.gpuModels.some((wanted) => model.includes(wanted));
+}
+
+/** Why the node could not host the shape even if it were empty, or undefined if it could. */
+export function neverFits(node: SnapshotNode, shape: Shape): Misfit | undefined {
+  if (shape.nodeId !== undefined && shape.nodeId !== node.id) return 'selector';
+  for (const [label, value] of Object.entries(shape.nodeSelector)) {
+    if (node.labels[label] !== value) return 'selector';
+  }
+  if (!node.executors.has(shape.executor)) return 'executor';
+  if (shape.sandboxRequired && !node.sandboxed) return 'sandbox';
+  if (node.capacity.cpuMilli < shape.cpuMilli) return 'cpu';
+  if (node.capacity.memoryMib < shape.memoryMib) return 'memory';
+  if (shape.gpus === 0) return undefined;
+  const suitable = node.gpus.filter((gpu) => suits(gpu, shape)).length;
+  if (suitable >= shape.gpus) return undefined;
+  return node.gpus.length >= shape.gpus ? 'gpu-model' : 'gpu-count';
+}
+
+/** The GPUs to give on this node now, or undefined if it has too little free. */
+export function fitNow(node: SnapshotNode, shape: Shape): readonly string[] | undefined {
+  if (node.free.cpuMilli < shape.cpuMilli || node.free.memoryMib < shape.memoryMib) return undefined;
+  if (shape.gpus === 0) return [];
+  const free = node.gpus.filter((gpu) => gpu.free && suits(gpu, shape));
+  return free.length < shape.gpus ? undefined : chooseGpus(free, shape.gpus);
+}
+
+/** From the NUMA node whose free GPUs fit most tightly, so that whole ones stay whole; else across, in order. */
+function chooseGpus(free: readonly SnapshotGpu[], count: number): readonly string[] {
+  const groups = [...Map.groupBy(free, (gpu) => gpu.numaNode ?? 0).values()];
+  const tightest = groups
+    .filter((group) => group.length >= count)
+    .reduce<SnapshotGpu[] | undefined>(
+      (best, group) => (!best || group.length < best.length ? group : best),
+      undefined,
+    );
+  return (tightest ?? free).slice(0, count).map((gpu) => gpu.id);
+}
+
+/**
+ * Best fit: the share of the node that stays free after placement, GPUs first, then the scarcer of CPU and memory.
+ * Lower is better. A node with GPUs is the last choice for work without.
+ */
+export function leftover(node: SnapshotNode, shape: Shape): number {
+  const freeGpus = node.gpus.reduce((sum, gpu) => sum + (gpu.free && gpu.usable ? 1 : 0), 0) - shape.gpus;
+  const cpu = (node.free.cpuMilli - shape.cpuMilli) / Math.max(1, node.capacity.cpuMilli);
+  const memory = (node.free.memoryMib - shape.memoryMib) / Math.max(1, node.capacity.memoryMib);
+  return freeGpus * 2 + (cpu + memory) / 2;
+}

@@ -1,0 +1,35 @@
+import { canonicalJson } from '@clawbernetes/kernel';
+import { DEFAULT_RESERVATION, type WorkloadSpec } from '@clawbernetes/protocol';
+
+/** What placing a workload depends on, and nothing else: workloads of one shape fit, or fail to fit, alike. */
+export interface Shape {
+  readonly gpus: number;
+  readonly gpuModels: readonly string[];
+  readonly minGpuMemoryMib: number;
+  readonly cpuMilli: number;
+  readonly memoryMib: number;
+  readonly executor: 'process' | 'container';
+  readonly sandboxRequired: boolean;
+  readonly nodeSelector: Readonly<Record<string, string>>;
+  readonly nodeId?: string;
+}
+
+export function shapeOf(spec: WorkloadSpec, nodeId: string | undefined): Shape {
+  const { resources } = spec;
+  return {
+    gpus: resources.gpus,
+    gpuModels: resources.gpuModels.map((model) => model.toLowerCase()).toSorted(),
+    minGpuMemoryMib: resources.minGpuMemoryMib,
+    cpuMilli: resources.cpuMilli ?? DEFAULT_RESERVATION.cpuMilli,
+    memoryMib: resources.memoryMib ?? DEFAULT_RESERVATION.memoryMib,
+    executor: spec.image === undefined ? 'process' : 'container',
+    sandboxRequired: spec.image === undefined && spec.sandbox === 'required',
+    nodeSelector: spec.nodeSelector,
+    ...(nodeId === undefined ? {} : { nodeId }),
+  };
+}
+
+/** Equal for equal shapes. */
+export function shapeKey(shape: Shape): string {
+  return canonicalJson({ ...shape });
+}

@@ -1,0 +1,28 @@
+import type { GpuDevice } from '@clawbernetes/protocol';
+
+/** A GPU as the scheduler sees it. */
+export interface SnapshotGpu extends Pick<GpuDevice, 'id' | 'model' | 'memoryMib' | 'numaNode'> {
+  readonly free: boolean;
+  /** Fit for work: healthy enough, and not merely the parent of MIG slices. */
+  readonly usable: boolean;
+}
+
+export interface SnapshotNode {
+  readonly id: string;
+  readonly name: string;
+  /** Connected, approved, eligible and healthy: may be given work now. */
+  readonly schedulable: boolean;
+  /** Why not, if not. */
+  readonly unschedulableReason?: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly capacity: { readonly cpuMilli: number; readonly memoryMib: number };
+  readonly free: { readonly cpuMilli: number; readonly memoryMib: number };
+  readonly gpus: readonly SnapshotGpu[];
+  readonly executors: ReadonlySet<'process' | 'container'>;
+  readonly sandboxed: boolean;
+}
+
+/** What the scheduler decides from: never changed while it does. */
+export interface Snapshot {
+  readonly nodes: readonly SnapshotNode[];
+}

@@ -1,0 +1,122 @@
+import { present } from '@clawbernetes/kernel';
+import { compareEpochs, isTerminal, type AttemptStatus } from '@clawbernetes/protocol';
+import { commitAttempt, orderNode, type FleetCore } from '../fleet-core.ts';
+import type { AttemptRecord } from '../records.ts';
+import { afterReport, isEnded } from './lifecycle.ts';
+import { describeEnd, settleWorkload } from './settle-workload.ts';
+
+/** Takes in what nodes report of attempts, and repairs what differs between a node and the fleet. */
+export class AttemptReports {
+  readonly #core: FleetCore;
+
+  constructor(core: FleetCore) {
+    this.#core = core;
+  }
+
+  /** Stores what is new; every revision is acknowledged once it is durable, also one that says nothing new. */
+  report(nodeId: string, statuses: readonly AttemptStatus[]): void {
+    const revisions = [];
+    for (const status of statuses) {
+      this.#take(nodeId, status);
+      revisions.push({ attemptId: status.attemptId, revision: status.revision });
+    }
+    if (revisions.length > 0) orderNode(this.#core, nodeId, { kind: 'acknowledge', revisions });
+  }
+
+  /**
+   * `listed` is everything that the node holds. What it should run but does not know is offered again, or lost if it had
+   * been accepted; what it runs but should not is stopped.
+   */
+  repair(nodeId: string, listed: readonly AttemptStatus[]): void {
+    this.report(nodeId, listed);
+    const known = new Set(listed.map((status) => status.attemptId));
+    for (const attempt of this.#core.workloads.liveOn(nodeId)) {
+      if (known.has(attempt.id)) this.#regain(attempt);
+      else this.#missing(attempt);
+    }
+    for (const status of listed) if (!isTerminal(status.state)) this.#stopUnwanted(nodeId, status);
+  }
+
+  /** Nothing is known of the node's attempts from now on; they keep their state and their GPUs. */
+  loseSight(nodeId: string): void {
+    for (const attempt of this.#core.workloads.liveOn(nodeId)) {
+      if (attempt.unknownSinceMs !== undefined) continue;
+      const unknown = { ...attempt, unknownSinceMs: this.#core.clock.nowMs() };
+      commitAttempt(
+        this.#core,
+        unknown,
+        'node-loss',
+        'Its node is out of reach; it may still be running there.',
+      );
+    }
+  }
+
+  #take(nodeId: string, status: AttemptStatus): void {
+    const attempt = this.#core.workloads.attempt(status.attemptId);
+    if (!attempt || attempt.nodeId !== nodeId || compareEpochs(attempt.epoch, status.epoch) !== 0) return;
+    const next = afterReport(attempt, status);
+    if (!next) return;
+    const message = isEnded(next.state) ? `Ended: ${describeEnd(next)}.` : `It is ${next.state}.`;
+    commitAttempt(this.#core, next, 'node', message);
+    if (isEnded(next.state)) this.#core.capacityChanged();
+    this.#settle(next);
+  }
+
+  #settle(attempt: AttemptRecord): void {
+    const workload = present(this.#core.workloads.workload(attempt.workloadId), 'the workload of an attempt');
+    if (workload.attempts === attempt.number) settleWorkload(this.#core, workload, 'node');
+  }
+
+  /** The node still has it: whatever hid it is over. A stop that was asked for meanwhile is asked for again. */
+  #regain(attempt: AttemptRecord): void {
+    if (attempt.unknownSinceMs !== undefined) {
+      const { unknownSinceMs: _, ...known } = attempt;
+      commitAttempt(this.#core, known, 'node', 'Its node is back and still has it.');
+    }
+    const workload = present(this.#core.workloads.workload(attempt.workloadId), 'the workload of an attempt');
+    if (!workload.stopRequested) return;
+    const { id: attemptId, epoch, nodeId } = attempt;
+    const graceMs = workload.spec.stopGraceMs;
+    orderNode(this.#core, nodeId, {
+      kind: 'stop',
+      attemptId,
+      epoch,
+      graceMs,
+      graceful: true,
+      reason: 'stopped',
+    });
+  }
+
+  #missing(attempt: AttemptRecord): void {
+    const workload = present(this.#core.workloads.workload(attempt.workloadId), 'the workload of an attempt');
+    const neverAccepted = attempt.revision === 0;
+    if (neverAccepted && !workload.stopRequested) {
+      const ageMs = this.#core.clock.nowMs() - attempt.placedAtMs;
+      if (ageMs < this.#core.options.offerAgainAfterMs && attempt.unknownSinceMs === undefined) return;
+      orderNode(this.#core, attempt.nodeId, { kind: 'start', attempt, workload });
+      return;
+    }
+    const { unknownSinceMs: _, ...known } = attempt;
+    const message = neverAccepted ? 'it was stopped before it began' : 'its node no longer knows it';
+    const finishedAtMs = this.#core.clock.nowMs();
+    commitAttempt(
+      this.#core,
+      { ...known, state: 'lost', message, finishedAtMs },
+      'node-loss',
+      `Lost: ${message}.`,
+    );
+    this.#core.capacityChanged();
+    settleWorkload(this.#core, workload, 'node-loss');
+  }
+
+  #stopUnwanted(nodeId: string, { attemptId, epoch }: AttemptStatus): void {
+    const attempt = this.#core.workloads.attempt(attemptId);
+    if (attempt && attempt.nodeId === nodeId && !isEnded(attempt.state)) return;
+    const order = { attemptId, epoch, graceMs: 0, graceful: false, reason: 'unwanted' } as const;
+    orderNode(this.#core, nodeId, { kind: 'stop', ...order });
+    this.#core.logger.warn('a node runs an attempt that should not be there; stopping it', {
+      nodeId,
+      attemptId,
+    });
+  }
+}

@@ -1,0 +1,123 @@
+import { canonicalJson, newId } from '@clawbernetes/kernel';
+import { apiError, hasEnded, type WorkloadSpec } from '@clawbernetes/protocol';
+import { commitAttempt, commitWorkload, orderNode, type FleetCore } from '../fleet-core.ts';
+import type { AttemptRecord, WorkloadRecord } from '../records.ts';
+import { settleWorkload } from './settle-workload.ts';
+
+export interface Submission {
+  readonly namespace: string;
+  readonly spec: WorkloadSpec;
+  readonly idempotencyKey?: string;
+  /** Only on this node. */
+  readonly nodeId?: string;
+}
+
+/** Takes in workloads and requests for their end. */
+export class WorkloadIntake {
+  readonly #core: FleetCore;
+
+  constructor(core: FleetCore) {
+    this.#core = core;
+  }
+
+  /**
+   * Stores a new workload and queues it. The same idempotency key with the same specification answers the workload that
+   * it made the first time. @throws CodedError `conflict`, `name-taken`, `overloaded`.
+   */
+  submit(submission: Submission): WorkloadRecord {
+    const known = this.#known(submission);
+    if (known) return known;
+    this.#refuseWhenFull();
+    const workload = this.#create(submission);
+    commitWorkload(this.#core, workload, 'user', `${workload.name} was submitted.`);
+    this.#core.pending.add(workload);
+    return workload;
+  }
+
+  /** Ends a workload: a queued one at once, a running one politely, or with `force` by a kill. Safe to repeat. */
+  stop(workload: WorkloadRecord, force: boolean): WorkloadRecord {
+    if (hasEnded(workload.state)) return workload;
+    const attempt = this.#core.workloads.latestAttempt(workload.id);
+    const stopping = { ...workload, stopRequested: true };
+    if (attempt) this.#stopAttempt(attempt, stopping, force);
+    return settleWorkload(this.#core, stopping, 'user');
+  }
+
+  #known({ namespace, spec, idempotencyKey }: Submission): WorkloadRecord | undefined {
+    const known = idempotencyKey && this.#core.workloads.withKey(namespace, idempotencyKey);
+    if (!known) return undefined;
+    if (canonicalJson({ ...known.spec }) === canonicalJson({ ...spec })) return known;
+    throw apiError(
+      'conflict',
+      `The idempotency key was used before for another workload (${known.id}); use a new key for a new workload.`,
+    );
+  }
+
+  #refuseWhenFull(): void {
+    const { pending, options } = this.#core;
+    if (pending.size < options.maxQueued) return;
+    throw apiError(
+      'overloaded',
+      `${pending.size} workloads wait already, which is the limit; try again later.`,
+      {
+        retryAfterMs: 5000,
+      },
+    );
+  }
+
+  #create({ namespace, spec, idempotencyKey, nodeId }: Submission): WorkloadRecord {
+    const id = newId('wl', this.#core.clock, this.#core.random);
+    const name = spec.name ?? `${baseName(spec)}-${id.slice(-6)}`;
+    const namesake = this.#core.workloads.named(namespace, name);
+    if (namesake && !hasEnded(namesake.state)) {
+      throw apiError(
+        'name-taken',
+        `A workload named "${name}" is ${namesake.state} (${namesake.id}); stop it first or choose another name.`,
+      );
+    }
+    return {
+      id,
+      namespace,
+      name,
+      spec,
+      state: 'queued',
+      ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
+      ...(nodeId === undefined ? {} : { nodeId }),
+      submittedAtMs: this.#core.clock.nowMs(),
+      stopRequested: false,
+      attempts: 0,
+    };
+  }
+
+  #stopAttempt(attempt: AttemptRecord, workload: WorkloadRecord, force: boolean): void {
+    const graceMs = force ? 0 : workload.spec.stopGraceMs;
+    const order = {
+      attemptId: attempt.id,
+      epoch: attempt.epoch,
+      graceMs,
+      graceful: !force,
+      reason: 'stopped',
+    };
+    orderNode(this.#core, attempt.nodeId, { kind: 'stop', ...order });
+    if (force && attempt.unknownSinceMs !== undefined) this.#override(attempt, workload);
+  }
+
+  /** A person vouches that work on an unreachable node is gone: its GPUs are free again, and the event says who said so. */
+  #override(attempt: AttemptRecord, workload: WorkloadRecord): void {
+    const message = `${workload.name} was given up by force while its node was out of reach; it is stopped there if the node returns.`;
+    const { unknownSinceMs: _, ...known } = attempt;
+    const lost: AttemptRecord = { ...known, state: 'lost', message, finishedAtMs: this.#core.clock.nowMs() };
+    commitAttempt(this.#core, lost, 'user', message);
+    this.#core.capacityChanged();
+  }
+}
+
+function baseName(spec: WorkloadSpec): string {
+  const source = spec.image?.replace(/[:@].*$/, '') ?? spec.command[0] ?? 'workload';
+  const base = source.split('/').findLast((part) => part !== '') ?? '';
+  const label = base
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9-]+/g, '-')
+    .replaceAll(/^-+|-+$/g, '');
+  return label.slice(0, 40).replace(/-+$/, '') || 'workload';
+}

@@ -1,0 +1,95 @@
+import type { AttemptRecord, WorkloadRecord } from '../records.ts';
+import { isEnded } from './lifecycle.ts';
+
+/** Workloads and attempts in memory, with the indexes that the fleet asks for. Rows are the writer's business. */
+export class WorkloadTable {
+  readonly #workloads = new Map<string, WorkloadRecord>();
+  readonly #attempts = new Map<string, AttemptRecord>();
+  readonly #attemptsOf = new Map<string, string[]>();
+  readonly #liveOn = new Map<string, Set<string>>();
+  readonly #byName = new Map<string, string>();
+  readonly #byKey = new Map<string, string>();
+
+  get size(): number {
+    return this.#workloads.size;
+  }
+
+  /** In submission order. */
+  workloads(): MapIterator<WorkloadRecord> {
+    return this.#workloads.values();
+  }
+
+  workload(id: string): WorkloadRecord | undefined {
+    return this.#workloads.get(id);
+  }
+
+  attempt(id: string): AttemptRecord | undefined {
+    return this.#attempts.get(id);
+  }
+
+  /** Oldest first. */
+  attemptsOf(workloadId: string): readonly AttemptRecord[] {
+    return (this.#attemptsOf.get(workloadId) ?? []).flatMap((id) => this.#attempts.get(id) ?? []);
+  }
+
+  latestAttempt(workloadId: string): AttemptRecord | undefined {
+    const id = this.#attemptsOf.get(workloadId)?.at(-1);
+    return id === undefined ? undefined : this.#attempts.get(id);
+  }
+
+  /** Attempts that may still run on the node, the unknown ones included. */
+  liveOn(nodeId: string): readonly AttemptRecord[] {
+    return Array.from(this.#liveOn.get(nodeId) ?? []).flatMap((id) => this.#attempts.get(id) ?? []);
+  }
+
+  liveCount(nodeId: string): number {
+    return this.#liveOn.get(nodeId)?.size ?? 0;
+  }
+
+  /** The newest workload of that name. */
+  named(namespace: string, name: string): WorkloadRecord | undefined {
+    const id = this.#byName.get(`${namespace}/${name}`);
+    return id === undefined ? undefined : this.#workloads.get(id);
+  }
+
+  withKey(namespace: string, idempotencyKey: string): WorkloadRecord | undefined {
+    const id = this.#byKey.get(`${namespace}/${idempotencyKey}`);
+    return id === undefined ? undefined : this.#workloads.get(id);
+  }
+
+  putWorkload(workload: WorkloadRecord): void {
+    this.#workloads.set(workload.id, workload);
+    this.#byName.set(`${workload.namespace}/${workload.name}`, workload.id);
+    if (workload.idempotencyKey)
+      this.#byKey.set(`${workload.namespace}/${workload.idempotencyKey}`, workload.id);
+  }
+
+  putAttempt(attempt: AttemptRecord): void {
+    if (!this.#attempts.has(attempt.id)) {
+      const siblings = this.#attemptsOf.get(attempt.workloadId);
+      if (siblings) siblings.push(attempt.id);
+      else this.#attemptsOf.set(attempt.workloadId, [attempt.id]);
+    }
+    this.#attempts.set(attempt.id, attempt);
+    const live = this.#liveOn.get(attempt.nodeId) ?? new Set();
+    if (isEnded(attempt.state)) live.delete(attempt.id);
+    else live.add(attempt.id);
+    this.#liveOn.set(attempt.nodeId, live);
+  }
+
+  /** Drops an ended workload with its attempts; answers their ids. */
+  remove(id: string): readonly string[] {
+    const workload = this.#workloads.get(id);
+    const attempts = this.#attemptsOf.get(id) ?? [];
+    for (const attempt of attempts) this.#attempts.delete(attempt);
+    this.#attemptsOf.delete(id);
+    this.#workloads.delete(id);
+    if (workload) this.#dropKeys(workload);
+    return attempts;
+  }
+
+  #dropKeys({ id, namespace, name, idempotencyKey }: WorkloadRecord): void {
+    if (this.#byName.get(`${namespace}/${name}`) === id) this.#byName.delete(`${namespace}/${name}`);
+    if (idempotencyKey) this.#byKey.delete(`${namespace}/${idempotencyKey}`);
+  }
+}
