@@ -138,9 +138,8 @@ class GatewayKeeper implements AsyncDisposable {
 }
 
 function asCoded(error: unknown): CodedError {
-  return error instanceof CodedError
-    ? error
-    : new CodedError(errorMessage(error), { code: 'storage-unavailable' }, { cause: error });
+  if (error instanceof CodedError) return error as CodedError;
+  return new CodedError(errorMessage(error), { code: 'storage-unavailable' }, { cause: error });
 }
 
 /** What fails while closing has failed already. */

@@ -48,7 +48,7 @@ export class FleetWriter {
 
   write(...changes: readonly RowChange[]): void {
     this.#rows.push(...changes);
-    this.#begin();
+    void this.#begin();
   }
 
   record(event: NewEvent): void {
@@ -61,7 +61,7 @@ export class FleetWriter {
   /** Runs `action` once everything written so far is durable; never if that fails. */
   whenDurable(action: () => void): void {
     this.#actions.push(action);
-    this.#begin();
+    void this.#begin();
   }
 
   /** Resolves when everything written so far is durable. */
@@ -70,7 +70,11 @@ export class FleetWriter {
   }
 
   #begin(): Promise<void> {
-    this.#turn ??= Promise.resolve().then(() => this.#submit());
+    if (this.#turn === undefined) {
+      this.#turn = Promise.resolve().then(() => this.#submit());
+      // Whoever waits hears of a failure; the store tells its owner in any case.
+      this.#turn.catch(() => undefined);
+    }
     return this.#turn;
   }
 
