@@ -1,5 +1,5 @@
-// npm run check: everything that CI runs, in an order that fails early. It stops at the first failure, says
-// what to do, and ends with a line of counts.
+// npm run check [-- <step> …]: everything that CI runs, in an order that fails early. It stops at the first
+// failure, says what to do, and ends with a line of counts.
 import { existsSync, globSync } from 'node:fs';
 import path from 'node:path';
 import { traceHash } from './check/same-trace.ts';
@@ -67,12 +67,12 @@ const STEPS: readonly Step[] = [
     remedy: 'Each line above says what to do instead; the rules are in CONTRIBUTING.md.',
   },
   {
-    name: 'dead code',
+    name: 'knip',
     run: () => script('knip'),
     remedy: 'Delete what nothing uses, or declare the dependency in the package that uses it.',
   },
   {
-    name: 'protocol',
+    name: 'generate',
     run: () => script('generate', '--check'),
     remedy: 'Run `npm run generate` and commit the result; a breaking change needs new field numbers.',
   },
@@ -92,13 +92,20 @@ const STEPS: readonly Step[] = [
     remedy: 'Run the benchmark named above by itself.',
   },
   {
-    name: 'packages',
+    name: 'pack-test',
     run: () => script('pack-test'),
     remedy: 'Run `npm run pack-test`; look at "files", "exports" and "dependencies" of the package it names.',
   },
 ];
 
-const finished = await runSteps(STEPS, { log: (line) => console.log(line), nowMs: () => Date.now() });
+const chosen = process.argv.slice(2);
+const unknown = chosen.filter((wanted) => STEPS.every(({ name }) => name !== wanted));
+if (unknown.length > 0) {
+  console.error(`No step "${unknown.join('", "')}". Steps: ${STEPS.map(({ name }) => name).join(', ')}.`);
+  process.exit(5);
+}
+const steps = STEPS.filter(({ name }) => chosen.length === 0 || chosen.includes(name));
+const finished = await runSteps(steps, { log: (line) => console.log(line), nowMs: () => Date.now() });
 console.log('');
-for (const line of summaryOf(STEPS, finished)) console.log(line);
+for (const line of summaryOf(steps, finished)) console.log(line);
 process.exitCode = finished.some(({ outcome }) => outcome === 'failed') ? 1 : 0;
