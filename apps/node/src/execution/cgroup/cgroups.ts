@@ -1,0 +1,152 @@
+import { accessSync, constants, readFileSync } from 'node:fs';
+import { basename } from 'node:path';
+import { errorCode } from '@clawbernetes/kernel';
+import { AttemptCgroups, type CgroupLimits } from './attempt-cgroups.ts';
+import { readPids, removeGroup, subgroups } from './cgroup-file.ts';
+import { parseCgroupMounts, type CgroupMount } from './cgroup-mounts.ts';
+import {
+  CONTROLLERS,
+  openCgroupParent,
+  type CgroupParent,
+  type CgroupRefusal,
+  type Controller,
+} from './cgroup-parent.ts';
+
+export interface CgroupsOptions {
+  /** Name of our folder in each hierarchy; unique among the supervisors of the host. */
+  readonly name: string;
+  /** Default: what the kernel says of this process. */
+  readonly mounts?: readonly CgroupMount[];
+}
+
+const LIMIT_WORDS: Record<Controller, string> = {
+  memory: 'Memory limits are not enforced',
+  cpu: 'CPU limits are not enforced',
+  pids: 'The number of processes of a workload is not limited',
+};
+
+/** The control groups that this host lets us use. */
+export class Cgroups {
+  readonly limitations: readonly string[];
+  readonly #parents: readonly CgroupParent[];
+  readonly #tracking: CgroupParent | undefined;
+
+  private constructor(parents: readonly CgroupParent[], limitations: readonly string[]) {
+    this.#parents = parents;
+    this.#tracking = parents.find(({ controllers }) => controllers.includes('pids')) ?? parents[0];
+    this.limitations = limitations;
+  }
+
+  /** Looks at the host, makes our folders, and removes groups in them that earlier runs left empty. */
+  static open({ name, mounts = ownMounts() }: CgroupsOptions): Cgroups {
+    const parents: CgroupParent[] = [];
+    const refusals: (CgroupRefusal & { readonly mount: CgroupMount })[] = [];
+    for (const mount of mounts.filter(isUseful)) {
+      const opened = openCgroupParent(mount, name);
+      if ('code' in opened) refusals.push({ ...opened, mount });
+      else if (canEnter(opened)) parents.push(opened);
+      else refusals.push({ directory: opened.directory, code: 'EACCES', mount });
+    }
+    for (const parent of parents) for (const group of subgroups(parent.directory)) removeIfEmpty(group);
+    return new Cgroups(parents, describeMissing(parents, refusals));
+  }
+
+  /** Whether processes are tracked by a group; otherwise they must be searched for. */
+  get tracks(): boolean {
+    return this.#tracking !== undefined;
+  }
+
+  /** Groups for an attempt, not yet made; undefined if the host lets us make none. */
+  plan(attemptId: string, limits: CgroupLimits): AttemptCgroups | undefined {
+    if (this.#tracking === undefined) return undefined;
+    const wanted: Controller[] = [];
+    if (limits.memoryBytes !== undefined) wanted.push('memory');
+    if (limits.cpuMilli !== undefined) wanted.push('cpu');
+    const more = wanted.flatMap((controller) => this.#parentWith(controller) ?? []);
+    return new AttemptCgroups([...new Set([this.#tracking, ...more])], attemptId);
+  }
+
+  #parentWith(controller: Controller): CgroupParent | undefined {
+    return this.#parents.find(({ controllers }) => controllers.includes(controller));
+  }
+
+  /** The groups of an attempt of an earlier run: only folders that are ours are accepted. */
+  adopt(attemptId: string, directories: readonly string[]): AttemptCgroups | undefined {
+    const parents = this.#parents.filter(({ directory }) =>
+      directories.includes(`${directory}/${attemptId}`),
+    );
+    const tracking = parents.toSorted((left) => (left === this.#tracking ? -1 : 0));
+    return parents.length === 0 ? undefined : new AttemptCgroups(tracking, attemptId);
+  }
+
+  /** Attempts of earlier runs that still have processes. */
+  populated(): readonly string[] {
+    return [
+      ...new Set(
+        this.#parents.flatMap(({ directory }) => subgroups(directory)).map((path) => basename(path)),
+      ),
+    ];
+  }
+
+  /** Removes our folders, unless an attempt is still in them. */
+  close(): void {
+    for (const { directory } of this.#parents) {
+      if (subgroups(directory).length === 0) removeGroup(directory);
+    }
+  }
+}
+
+function ownMounts(): readonly CgroupMount[] {
+  try {
+    return parseCgroupMounts(
+      readFileSync('/proc/self/mountinfo', 'utf8'),
+      readFileSync('/proc/self/cgroup', 'utf8'),
+    );
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+function isUseful(mount: CgroupMount): boolean {
+  return mount.version === 2 || CONTROLLERS.some((controller) => mount.controllers.includes(controller));
+}
+
+function canEnter({ version, directory, own }: CgroupParent): boolean {
+  const files = version === 1 ? [`${directory}/tasks`, `${own}/tasks`] : [`${directory}/cgroup.procs`];
+  try {
+    for (const file of files) accessSync(file, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function removeIfEmpty(group: string): void {
+  if (readPids(group).length === 0) removeGroup(group);
+}
+
+function describeMissing(
+  parents: readonly CgroupParent[],
+  refusals: readonly (CgroupRefusal & { readonly mount: CgroupMount })[],
+): readonly string[] {
+  const limitations: string[] = [];
+  for (const controller of CONTROLLERS) {
+    if (parents.some(({ controllers }) => controllers.includes(controller))) continue;
+    const refusal = refusals.find(
+      ({ mount }) => mount.version === 2 || mount.controllers.includes(controller),
+    );
+    limitations.push(`${LIMIT_WORDS[controller]}: ${reason(controller, refusal)}.`);
+  }
+  if (parents.length === 0) {
+    limitations.push(
+      'Processes are found by their environment only: one that clears it and leaves its process group may outlive its workload.',
+    );
+  }
+  return limitations;
+}
+
+function reason(controller: Controller, refusal: CgroupRefusal | undefined): string {
+  if (refusal === undefined) return `this host offers no "${controller}" control group to this user`;
+  return `${refusal.directory} cannot be made (${refusal.code}); delegate a control group to this user or run as root`;
+}

@@ -1,0 +1,169 @@
+import { execFile } from 'node:child_process';
+import { existsSync, lstatSync, readlinkSync } from 'node:fs';
+import { promisify } from 'node:util';
+import { errorCode, errorMessage } from '@clawbernetes/kernel';
+import type { WorkloadSpec } from '@clawbernetes/protocol';
+import type { AttemptFolder, Owner } from './attempt-folder.ts';
+
+const BWRAP = '/usr/bin/bwrap';
+/** Where a workload without a working directory of its own finds itself; also its HOME. */
+export const SANDBOX_HOME = '/workload';
+
+/**
+ * Runs the workload and reports on descriptor 3. Bubblewrap turns a death by signal n into exit code 128 + n; a shell
+ * also prints the signal's name, which tells the two apart (save for SIGINT and SIGPIPE, which shells keep quiet
+ * about). "run" shows that the sandbox stood. Caught signals are reset in the child, so only the shell outlives them.
+ */
+const REPORTER = `trap : HUP INT QUIT TERM
+echo run >&3
+exec 4>&2 2>&3
+(command -v "$1" >/dev/null || { echo not found >&3; exit 127; }
+exec "$@" 2>&4 3>&- 4>&-)
+echo $? >&3`;
+
+/** Shown read-only at the same place, if the host has them. */
+const SYSTEM_FOLDERS = ['/usr', '/etc', '/opt', '/nix', '/sys'];
+const SYSTEM_LINKS = ['/bin', '/sbin', '/lib', '/lib32', '/lib64', '/libx32'];
+/** Where /etc/resolv.conf may point to. */
+const RESOLVER_FOLDERS = ['/run/systemd/resolve', '/run/resolvconf', '/run/NetworkManager'];
+/** Readable by root even without capabilities, and nothing that a workload needs. */
+const SECRET_FILES = ['/etc/shadow', '/etc/shadow-', '/etc/gshadow', '/etc/gshadow-'];
+const SECRET_FOLDERS = ['/etc/ssh', '/etc/ssl/private'];
+const OWN_FOLDERS = ['/proc', '/dev', '/tmp', '/run', SANDBOX_HOME];
+
+export interface BubblewrapOptions {
+  /** Runs workloads as this user; absent = as the supervisor's own. */
+  readonly owner?: Owner;
+  /** Folders that no workload may see, such as the one with the node's keys. */
+  readonly hidden: readonly string[];
+}
+
+export interface SandboxRequest {
+  readonly spec: WorkloadSpec;
+  readonly folder: AttemptFolder;
+  readonly env: Readonly<Record<string, string>>;
+  readonly devicePaths: readonly string[];
+  /** Program and arguments. */
+  readonly command: readonly string[];
+}
+
+/** Builds command lines for bubblewrap (bwrap(1)). */
+export class Bubblewrap {
+  readonly program = BWRAP;
+  readonly #fixed: readonly string[];
+  readonly #hidden: readonly string[];
+  readonly #shared: readonly string[];
+
+  private constructor(fixed: readonly string[], hidden: readonly string[], shared: readonly string[]) {
+    this.#fixed = fixed;
+    this.#hidden = hidden;
+    this.#shared = shared;
+  }
+
+  /** Tries a sandbox on this host; answers in words why there can be none. */
+  static async open({ owner, hidden }: BubblewrapOptions): Promise<Bubblewrap | string> {
+    const folders = SYSTEM_FOLDERS.filter((folder) => existsSync(folder));
+    const links = SYSTEM_LINKS.filter((link) => existsSync(link));
+    const isRoot = (owner?.uid ?? process.getuid?.()) === 0;
+    const fixed = [...NAMESPACES, ...systemArguments(folders, links), ...(isRoot ? secretArguments() : [])];
+    try {
+      await promisify(execFile)(BWRAP, [...fixed, '--', '/bin/sh', '-c', ':'], { env: {}, ...owner });
+    } catch (error) {
+      return explain(error);
+    }
+    return new Bubblewrap(
+      fixed,
+      hidden.filter((path) => existsSync(path)),
+      [...folders, ...links],
+    );
+  }
+
+  arguments({ spec, folder, env, devicePaths, command }: SandboxRequest): string[] {
+    const list = [...this.#fixed, '--bind', folder.tmp, '/tmp', '--bind', folder.work, SANDBOX_HOME];
+    if (spec.network === 'none') list.push('--unshare-net');
+    const directory = spec.workingDirectory;
+    const bound: string[] = [];
+    // Read-write: the permissions of the workload's user decide what it may change there.
+    if (directory !== undefined && this.#needsBind(directory)) {
+      list.push('--bind', directory, directory);
+      bound.push(directory);
+    }
+    for (const path of devicePaths) list.push('--dev-bind-try', path, path);
+    for (const mount of spec.mounts) {
+      list.push(mount.readOnly ? '--ro-bind' : '--bind', mount.source, mount.target);
+      bound.push(mount.source);
+    }
+    for (const path of this.#hidden) {
+      if (bound.some((source) => isBelow(path, source))) list.push('--tmpfs', path);
+    }
+    list.push('--remount-ro', '/', '--chdir', directory ?? SANDBOX_HOME);
+    for (const name in env) list.push('--setenv', name, env[name] ?? '');
+    list.push('--', '/bin/sh', '-c', REPORTER, 'sh', ...command);
+    return list;
+  }
+
+  /** Whether a path means the same file inside as outside. */
+  isShared(path: string, { workingDirectory, mounts }: WorkloadSpec): boolean {
+    if (mounts.some(({ target }) => isBelow(path, target))) return false;
+    if (
+      workingDirectory !== undefined &&
+      this.#needsBind(workingDirectory) &&
+      isBelow(path, workingDirectory)
+    ) {
+      return true;
+    }
+    return this.#shared.some((folder) => isBelow(path, folder));
+  }
+
+  #needsBind(directory: string): boolean {
+    if (directory === '/' || OWN_FOLDERS.includes(directory)) return false;
+    return ![...this.#shared, '/proc', '/dev', SANDBOX_HOME].some((folder) => isBelow(directory, folder));
+  }
+}
+
+const NAMESPACES = [
+  '--unshare-pid',
+  '--unshare-ipc',
+  '--unshare-uts',
+  '--unshare-cgroup-try',
+  '--die-with-parent',
+  '--new-session',
+  '--cap-drop',
+  'ALL',
+];
+
+function systemArguments(folders: readonly string[], links: readonly string[]): readonly string[] {
+  const list = folders.flatMap((folder) => ['--ro-bind', folder, folder]);
+  for (const link of links) {
+    // Merged systems have links into /usr, older ones folders.
+    if (lstatSync(link).isSymbolicLink()) list.push('--symlink', readlinkSync(link), link);
+    else list.push('--ro-bind', link, link);
+  }
+  for (const folder of RESOLVER_FOLDERS) if (existsSync(folder)) list.push('--ro-bind', folder, folder);
+  list.push('--proc', '/proc', '--dev', '/dev', '--dir', '/var', '--symlink', '../tmp', '/var/tmp');
+  return list;
+}
+
+function secretArguments(): readonly string[] {
+  return [
+    ...SECRET_FILES.filter((path) => existsSync(path)).flatMap((path) => ['--ro-bind', '/dev/null', path]),
+    ...SECRET_FOLDERS.filter((path) => existsSync(path)).flatMap((path) => ['--tmpfs', path]),
+  ];
+}
+
+function explain(error: unknown): string {
+  if (errorCode(error) === 'ENOENT') {
+    return 'bubblewrap is not installed on this node (apt-get install bubblewrap)';
+  }
+  const stderr =
+    typeof error === 'object' && error !== null && 'stderr' in error ? String(error.stderr).trim() : '';
+  const detail = stderr === '' ? errorMessage(error) : stderr;
+  const hint = /namespace|Operation not permitted|uid map/.test(detail)
+    ? '; unprivileged user namespaces must be allowed for it, or the node run as root'
+    : '';
+  return `bubblewrap does not work on this node (${detail}${hint})`;
+}
+
+function isBelow(path: string, folder: string): boolean {
+  return path === folder || path.startsWith(folder === '/' ? '/' : `${folder}/`);
+}

@@ -1,0 +1,93 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+
+/** How a workload comes to the GPUs that it was granted, and to no other. */
+export interface GpuAccess {
+  readonly env: Readonly<Record<string, string>>;
+  /** Device files and folders that a sandbox must show. */
+  readonly paths: readonly string[];
+}
+
+/** What no grant looks like: each runtime then finds no device. */
+const NO_GPU: GpuAccess = {
+  env: { CUDA_VISIBLE_DEVICES: '', NVIDIA_VISIBLE_DEVICES: 'none', ROCR_VISIBLE_DEVICES: '' },
+  paths: [],
+};
+
+const NVIDIA_ID = /^(GPU|MIG)-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+const AMD_UNIQUE_ID = /^GPU-[0-9a-f]{16}$/i;
+const PCI_ADDRESS = /^[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]$/i;
+
+/**
+ * By the form of the ids: NVIDIA's UUIDs, AMD's unique ids or PCI addresses. Ids of simulated GPUs have none of these
+ * forms: nothing real is shown for them.
+ */
+export function gpuAccess(devices: readonly string[]): GpuAccess {
+  if (devices.length === 0) return NO_GPU;
+  const nvidia = devices.filter((id) => NVIDIA_ID.test(id));
+  const amd = devices.map(amdDevice).filter((device) => device !== undefined);
+  const cuda = nvidia.join();
+  return {
+    env: {
+      CUDA_VISIBLE_DEVICES: cuda,
+      NVIDIA_VISIBLE_DEVICES: cuda === '' ? 'none' : cuda,
+      ROCR_VISIBLE_DEVICES: amd.map(({ uniqueId }) => uniqueId).join(),
+    },
+    paths: [
+      ...(nvidia.length > 0 ? nvidiaPaths(nvidia) : []),
+      ...(amd.length > 0 ? ['/dev/kfd', ...amd.flatMap(({ paths }) => paths)] : []),
+    ],
+  };
+}
+
+/** The control devices, and of the GPUs' own those that are granted, where the driver says which is which. */
+function nvidiaPaths(ids: readonly string[]): readonly string[] {
+  const names = list('/dev').filter((name) => name.startsWith('nvidia'));
+  const minors = nvidiaMinors();
+  const granted = ids.map((id) => minors.get(id.toLowerCase()));
+  // A MIG instance does not name its GPU: all are shown then, and the runtime keeps to the variable.
+  const all = granted.includes(undefined);
+  const shown = names.filter((name) => {
+    const minor = /^nvidia(\d+)$/.exec(name)?.[1];
+    return minor === undefined || all || granted.includes(Number(minor));
+  });
+  // InfiniBand: what NCCL needs between nodes.
+  return [...shown.map((name) => `/dev/${name}`), ...['/dev/infiniband'].filter((path) => existsSync(path))];
+}
+
+function nvidiaMinors(): ReadonlyMap<string, number> {
+  const folder = '/proc/driver/nvidia/gpus';
+  const minors = new Map<string, number>();
+  for (const address of list(folder)) {
+    const text = read(`${folder}/${address}/information`);
+    const uuid = /^GPU UUID:\s*(\S+)$/m.exec(text)?.[1];
+    const minor = /^Device Minor:\s*(\d+)$/m.exec(text)?.[1];
+    if (uuid !== undefined && minor !== undefined) minors.set(uuid.toLowerCase(), Number(minor));
+  }
+  return minors;
+}
+
+function amdDevice(id: string): { readonly uniqueId: string; readonly paths: readonly string[] } | undefined {
+  if (AMD_UNIQUE_ID.test(id)) return { uniqueId: id, paths: ['/dev/dri'] };
+  if (!PCI_ADDRESS.test(id)) return undefined;
+  const folder = `/sys/bus/pci/devices/${id.toLowerCase()}`;
+  if (read(`${folder}/vendor`).trim() !== '0x1002') return undefined;
+  const uniqueId = read(`${folder}/unique_id`).trim();
+  const nodes = list(`${folder}/drm`).filter((name) => /^(card|renderD)\d+$/.test(name));
+  return { uniqueId: `GPU-${uniqueId}`, paths: nodes.map((name) => `/dev/dri/${name}`) };
+}
+
+function list(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, 'latin1');
+  } catch {
+    return '';
+  }
+}

@@ -1,0 +1,180 @@
+import { CodedError, formatBytes, type Clock, type Logger, type Timer } from '@clawbernetes/kernel';
+import type { EndReason } from '@clawbernetes/protocol';
+import type { AttemptCgroups } from '../cgroup/attempt-cgroups.ts';
+import type {
+  ExecRequest,
+  ExecResult,
+  Execution,
+  ExecutionExit,
+  ExecutionHandle,
+  ExecutionStats,
+  Launch,
+} from '../executor.ts';
+import type { AttemptFolder } from './attempt-folder.ts';
+import type { OutputReader } from './output-reader.ts';
+import { ProcessTree } from './process-tree.ts';
+import type { SandboxReport } from './sandbox-report.ts';
+import type { ChildEnd, WorkloadChild } from './workload-child.ts';
+
+/** What a started workload consists of. */
+export interface ExecutionParts {
+  readonly launch: Launch;
+  readonly child: WorkloadChild;
+  readonly pidStartTicks: number | undefined;
+  readonly folder: AttemptFolder;
+  readonly cgroups: AttemptCgroups | undefined;
+  readonly readers: readonly OutputReader[];
+  /** Of a sandboxed workload. */
+  readonly report: SandboxReport | undefined;
+  readonly limitations: readonly string[];
+  /** Runs a command beside the workload. */
+  readonly exec: (tree: ProcessTree, request: ExecRequest) => Promise<ExecResult>;
+}
+
+export class ProcessExecution implements Execution {
+  readonly handle: ExecutionHandle;
+  readonly exited: Promise<ExecutionExit>;
+  readonly #deps: { readonly clock: Clock; readonly logger: Logger };
+  readonly #parts: ExecutionParts;
+  readonly #tree: ProcessTree;
+  #over = false;
+  #stopReason: EndReason | undefined;
+  #stopMessage: string | undefined;
+  #killTimer: Timer | undefined;
+  #killAtMs = Infinity;
+
+  constructor(deps: { readonly clock: Clock; readonly logger: Logger }, parts: ExecutionParts) {
+    this.#deps = deps;
+    this.#parts = parts;
+    const { child, cgroups, launch, report, pidStartTicks } = parts;
+    this.#tree = new ProcessTree(deps, {
+      pid: child.pid,
+      attemptId: launch.attemptId,
+      sandboxed: report !== undefined,
+      ...(cgroups && { cgroups }),
+    });
+    this.handle = {
+      executor: 'process',
+      pid: child.pid,
+      ...(pidStartTicks !== undefined && { pidStartTicks }),
+      ...(cgroups && { cgroups: cgroups.directories }),
+    };
+    this.exited = this.#finish();
+  }
+
+  /** Whether the workload itself has been reached; false if its sandbox could not be set up. */
+  get begun(): Promise<boolean> {
+    return this.#parts.report?.begun ?? Promise.resolve(true);
+  }
+
+  get sandbox(): 'bubblewrap' | 'none' {
+    return this.#parts.report === undefined ? 'none' : 'bubblewrap';
+  }
+
+  get limitations(): readonly string[] {
+    return this.#parts.limitations;
+  }
+
+  stop(graceMs: number, reason: EndReason): void {
+    if (this.#over) return;
+    const first = this.#stopReason === undefined;
+    this.#stopReason ??= reason;
+    const killAtMs = this.#deps.clock.monotonicMs() + graceMs;
+    if (killAtMs >= this.#killAtMs) return;
+    this.#killAtMs = killAtMs;
+    this.#killTimer?.cancel();
+    if (graceMs <= 0) return this.#kill();
+    if (first) this.#tree.terminate();
+    this.#killTimer = this.#deps.clock.after(graceMs, () => {
+      this.#stopMessage = `It did not end within ${graceMs} ms of SIGTERM and was killed.`;
+      this.#kill();
+    });
+  }
+
+  #kill(): void {
+    if (!this.#over) this.#tree.kill();
+  }
+
+  async exec(request: ExecRequest): Promise<ExecResult> {
+    this.#assertRunning();
+    return this.#parts.exec(this.#tree, request);
+  }
+
+  async stats(): Promise<ExecutionStats> {
+    this.#assertRunning();
+    return this.#tree.stats();
+  }
+
+  #assertRunning(): void {
+    if (!this.#over) return;
+    throw new CodedError(`Attempt ${this.#parts.launch.attemptId} is not running any more.`, {
+      code: 'attempt-not-running',
+    });
+  }
+
+  async #finish(): Promise<ExecutionExit> {
+    const { child, cgroups, readers, report } = this.#parts;
+    const end = await child.ended;
+    this.#over = true;
+    this.#killTimer?.cancel();
+    const finishedAtMs = this.#deps.clock.nowMs();
+    const stuck = await this.#tree.clear();
+    await Promise.all([...readers.map((reader) => reader.finish()), report?.ended]);
+    const outOfMemoryKills = cgroups?.outOfMemoryKills() ?? 0;
+    await this.#cleanUp();
+    return { ...this.#describe(end, outOfMemoryKills, stuck), finishedAtMs };
+  }
+
+  async #cleanUp(): Promise<void> {
+    const { folder, cgroups, launch } = this.#parts;
+    try {
+      const removed = await cgroups?.remove(this.#deps.clock);
+      if (removed === false) this.#deps.logger.warn('control group stays', { attemptId: launch.attemptId });
+      await folder.remove();
+    } catch (error) {
+      // The workload has ended all the same; the next start of the executor tries again.
+      this.#deps.logger.warn('attempt could not be cleaned up', { attemptId: launch.attemptId, error });
+    }
+  }
+
+  #describe(end: ChildEnd, outOfMemoryKills: number, stuck: number): Omit<ExecutionExit, 'finishedAtMs'> {
+    const { report } = this.#parts;
+    const verdict = report?.verdict;
+    // A sandbox that is killed has no verdict: bubblewrap itself then ends by the signal or with 128 + 9.
+    const { exitCode, signal = exitCode === undefined ? 'SIGKILL' : undefined } =
+      report === undefined ? end : (verdict ?? {});
+    const outOfMemory = outOfMemoryKills > 0 && signal === 'SIGKILL';
+    const reason = outOfMemory
+      ? 'out-of-memory'
+      : (this.#stopReason ?? (verdict?.notFound && 'command-not-found'));
+    const message = this.#message({
+      outOfMemoryKills,
+      outOfMemory,
+      stuck,
+      notFound: verdict?.notFound === true,
+    });
+    return {
+      ...(exitCode !== undefined && signal === undefined && { exitCode }),
+      ...(signal !== undefined && { signal }),
+      ...(reason !== undefined && { reason }),
+      ...(message !== undefined && { message }),
+    };
+  }
+
+  #message(facts: {
+    readonly outOfMemoryKills: number;
+    readonly outOfMemory: boolean;
+    readonly stuck: number;
+    readonly notFound: boolean;
+  }): string | undefined {
+    const { outOfMemoryKills, outOfMemory, stuck, notFound } = facts;
+    const memoryMib = this.#parts.launch.spec.resources.memoryMib ?? 0;
+    const limit = formatBytes(memoryMib * 1024 * 1024);
+    if (outOfMemory) return `It used more than its memory limit of ${limit}; ask for more with --memory.`;
+    if (outOfMemoryKills > 0)
+      return `${outOfMemoryKills} of its processes were killed at its memory limit of ${limit}.`;
+    if (stuck > 0) return `${stuck} of its processes hang in the kernel and could not be killed.`;
+    if (notFound) return `The program "${this.#parts.launch.spec.command[0]}" was not found in the sandbox.`;
+    return this.#stopMessage;
+  }
+}
