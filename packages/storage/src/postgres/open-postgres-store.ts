@@ -180,13 +180,12 @@ async function findRowsByKey(writer: PostgresConnection): Promise<void> {
 }
 
 async function warnOfLocale(database: Kysely<AnyTables>, logger: Logger): Promise<void> {
+  const message = 'The database sorts text by a locale; create it with LC_COLLATE "C"';
   const query = sql<{ locale: string }>`select datcollate as locale from pg_database
     where datname = current_database()`;
   const locale = (await query.execute(database)).rows[0]?.locale ?? '';
   if (/^(C|POSIX)(\.|$)/.test(locale)) return;
-  logger.warn('The database sorts text by a locale; create it with LC_COLLATE "C"', {
-    locale,
-  });
+  logger.warn(message, { locale });
 }
 
 function holderName(random: Random): string {

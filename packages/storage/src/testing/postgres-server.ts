@@ -1,4 +1,4 @@
-import { retry, systemClock, systemRandom } from '@clawbernetes/kernel';
+import { encodeBase32, retry, systemClock, systemRandom } from '@clawbernetes/kernel';
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { chown, mkdtemp, readdir, rm } from 'node:fs/promises';
@@ -60,7 +60,7 @@ function testPostgres(adminUrl: string, stop: () => Promise<void>): TestPostgres
   const databases: string[] = [];
   return {
     async createDatabase() {
-      const name = `claw_test_${process.pid}_${databases.length}_${Math.floor(systemRandom.fraction() * 1e9)}`;
+      const name = `claw_test_${process.pid}_${encodeBase32(systemRandom.bytes(5))}`;
       await query(adminUrl, `create database ${name} template template0 lc_collate 'C' lc_ctype 'C'`);
       databases.push(name);
       const url = new URL(adminUrl);
