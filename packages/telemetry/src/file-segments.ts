@@ -92,7 +92,10 @@ export class FileSegments implements Segments {
   }
 }
 
-/** Writes all of `parts`, or leaves the file as it was: a full disk takes the first bytes and refuses the rest. */
+/**
+ * Writes all of `parts`, or leaves the file as it was: a full disk takes the first bytes and refuses the
+ * rest.
+ */
 function writeWhole(descriptor: number, parts: readonly Uint8Array[]): void {
   const total = parts.reduce((sum, part) => sum + part.length, 0);
   const written = writevSync(descriptor, parts);

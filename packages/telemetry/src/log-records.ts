@@ -51,8 +51,8 @@ export function encodeRecordHeader(stream: LogStream, timeMs: number, length: nu
 }
 
 /**
- * The whole records of `bytes`, which must begin at a record; a part of a record at the end is left for later, and the
- * caller sees by the last `end` where it begins. Contents are views into `bytes`.
+ * The whole records of `bytes`, which must begin at a record; a part of a record at the end is left for
+ * later, and the caller sees by the last `end` where it begins. Contents are views into `bytes`.
  * @throws CodedError `log-damaged` where something else than a record follows.
  */
 export function* decodeRecords(bytes: Uint8Array, from = 0): Generator<DecodedRecord, void, undefined> {

@@ -29,9 +29,10 @@ export interface LogSlice {
 }
 
 /**
- * An append-only log of one workload: bounded, rotated, binary-safe. A position counts the bytes ever appended, headers
- * included, and keeps its meaning over rotation, restarts and copies. Appended bytes are in the kernel's page cache when
- * `append` returns: they survive the death of the process, not a power cut. One writer; readers in the same process.
+ * An append-only log of one workload: bounded, rotated, binary-safe. A position counts the bytes ever
+ * appended, headers included, and keeps its meaning over rotation, restarts and copies. Appended bytes are in
+ * the kernel's page cache when `append` returns: they survive the death of the process, not a power cut. One
+ * writer; readers in the same process.
  */
 export class SegmentLog implements Disposable {
   readonly #segments: Segments;
@@ -71,7 +72,10 @@ export class SegmentLog implements Disposable {
     return this.#kept.reduce((sum, segment) => sum + segment.sizeBytes, 0);
   }
 
-  /** @throws CodedError `log-write-failed`; the log is as before then, apart from whole records of a long content. */
+  /**
+   * @throws CodedError `log-write-failed`; the log is as before then, apart from whole records of a long
+   * content.
+   */
   append(stream: LogStream, timeMs: number, bytes: Uint8Array): void {
     for (let offset = 0; offset < bytes.length; offset += MAX_RECORD_BYTES) {
       const content = bytes.subarray(offset, offset + MAX_RECORD_BYTES);
@@ -80,10 +84,12 @@ export class SegmentLog implements Disposable {
   }
 
   /**
-   * Appends whole records copied from another log, at the same positions. What is here already is skipped, so a repeated
-   * or overlapping copy is harmless; a position past the end leaves a gap, which readers see as bytes that are gone.
+   * Appends whole records copied from another log, at the same positions. What is here already is skipped, so
+   * a repeated or overlapping copy is harmless; a position past the end leaves a gap, which readers see as
+   * bytes that are gone.
    * @returns the new end, from which to go on copying.
-   * @throws CodedError `log-damaged` when `records` are longer than a segment, are not whole records, or do not continue
+   * @throws CodedError `log-damaged` when `records` are longer than a segment, are not whole records, or do
+   *   not continue
    *   this log at a record.
    */
   appendRaw(position: number, records: Uint8Array): number {
@@ -102,9 +108,9 @@ export class SegmentLog implements Disposable {
   }
 
   /**
-   * Whole records from `position` on: at most `maxBytes`, but at least one if there is one. Ends at the end of a segment,
-   * so readers go on until they reach `end`. A position that is gone continues at the first kept record after it, one
-   * inside a record at the next record, one past the end at the end.
+   * Whole records from `position` on: at most `maxBytes`, but at least one if there is one. Ends at the end
+   * of a segment, so readers go on until they reach `end`. A position that is gone continues at the first
+   * kept record after it, one inside a record at the next record, one past the end at the end.
    */
   read(position: number, maxBytes: number): LogSlice {
     const { end } = this;
@@ -117,8 +123,8 @@ export class SegmentLog implements Disposable {
   }
 
   /**
-   * Position from which at least the last `lines` lines can be read whole. Records hold several lines, so a few more may
-   * come before them. Costs reading one segment, more only if it has too few lines.
+   * Position from which at least the last `lines` lines can be read whole. Records hold several lines, so a
+   * few more may come before them. Costs reading one segment, more only if it has too few lines.
    */
   tail(lines: number): number {
     if (lines <= 0) return this.end;

@@ -4,7 +4,10 @@ export interface Segment {
   readonly sizeBytes: number;
 }
 
-/** The stored segments of one log: files, or the simulator's memory. A segment exists from its first append on. */
+/**
+ * The stored segments of one log: files, or the simulator's memory. A segment exists from its first append
+ * on.
+ */
 export interface Segments {
   /** In order of position. */
   list(): Segment[];

@@ -28,7 +28,10 @@ export function* walkSegment(
   }
 }
 
-/** Bytes of whole records at the front of a segment: less than its size after a crash in the middle of a write. */
+/**
+ * Bytes of whole records at the front of a segment: less than its size after a crash in the middle of a
+ * write.
+ */
 export function wholeBytes(segments: Segments, { start, sizeBytes }: Segment): number {
   let offset = 0;
   while (offset < sizeBytes) {

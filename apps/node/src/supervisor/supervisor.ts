@@ -2,14 +2,14 @@ import type { AttemptStatus } from '@clawbernetes/protocol';
 import type { ExecRequest, ExecResult, ExecutionStats, Launch } from '../execution/executor.ts';
 
 /**
- * Owner of a node's workloads: children, cgroups, log files and exit records. It lives in a process of its own, so that
- * the agent may die or be upgraded while workloads run; the simulator has a virtual one.
- * Every method may be repeated safely.
+ * Owner of a node's workloads: children, cgroups, log files and exit records. It lives in a process of its
+ * own, so that the agent may die or be upgraded while workloads run; the simulator has a virtual one. Every
+ * method may be repeated safely.
  */
 export interface Supervisor extends AsyncDisposable {
   /**
-   * Records and starts an attempt; answers as soon as it is durably accepted. A known attempt id answers its present
-   * status. @throws CodedError `stale-epoch` when a newer epoch of the same workload was seen.
+   * Records and starts an attempt; answers as soon as it is durably accepted. A known attempt id answers its
+   * present status. @throws CodedError `stale-epoch` when a newer epoch of the same workload was seen.
    */
   launch(launch: Launch): Promise<AttemptStatus>;
   /** Stops an attempt; unknown or ended ones are left as they are. */

@@ -1,0 +1,45 @@
+import { join } from 'node:path';
+import { type Clock, CodedError, type Logger, type Random } from '@clawbernetes/kernel';
+import type { Executor } from '../execution/executor.ts';
+import type { ExecutorSettings } from './supervisor-settings.ts';
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+export interface OpenExecutorContext {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly environment: Environment;
+  /** Of the supervisor; executors keep their small files below it. */
+  readonly stateFolder: string;
+  /** Tells this supervisor's containers and cgroups from those of another on the same machine. */
+  readonly owner: string;
+  /** Attempts that have not ended; what else is found of this owner is a leftover. */
+  readonly knownAttempts: readonly string[];
+  readonly settings: ExecutorSettings;
+}
+
+/**
+ * Opens one kind of executor; its code is loaded only then.
+ * @throws CodedError `executor-unavailable` where this host cannot have it.
+ */
+export function openExecutor(kind: Executor['kind'], context: OpenExecutorContext): Promise<Executor> {
+  return kind === 'container' ? openContainers(context) : openProcesses(context);
+}
+
+async function openContainers({ settings, ...context }: OpenExecutorContext): Promise<Executor> {
+  const { openContainerExecutor } = await import('../execution/container-executor.ts');
+  const executor = await openContainerExecutor(context, { ...context, ...settings.container });
+  if (executor.kind === 'container') return executor;
+  throw new CodedError(executor.reason, { code: 'executor-unavailable' });
+}
+
+async function openProcesses(context: OpenExecutorContext): Promise<Executor> {
+  const { openProcessExecutor } = await import('../execution/process-executor.ts');
+  return openProcessExecutor(context, {
+    policy: { allowUnsandboxed: false },
+    ...context.settings.process,
+    scratch: join(context.stateFolder, 'scratch'),
+    cgroupName: `clawbernetes-${context.owner}`,
+  });
+}

@@ -1,0 +1,106 @@
+import { spawn } from 'node:child_process';
+import { closeSync, openSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { errorCode, sleep, type Clock } from '@clawbernetes/kernel';
+import type { Environment } from './executors.ts';
+import { readInstance } from './instance-lock.ts';
+import type { Event } from './messages.ts';
+import { supervisorError } from './supervisor-error.ts';
+import { makePrivateFolder, supervisorPaths } from './supervisor-paths.ts';
+import type { SupervisorSettings } from './supervisor-settings.ts';
+import { WireClient } from './wire-client.ts';
+
+/** For a supervisor to come up, ms: a process start and the replay of its journal. */
+const START_MS = 20_000;
+const POLL_MS = 10;
+/** Of its log, shown when it does not come up. */
+const LOG_TAIL_CHARACTERS = 600;
+
+/**
+ * Small young generations: the supervisor makes little lasting garbage and should stay small after a busy
+ * hour.
+ */
+const NODE_FLAGS = ['--max-semi-space-size=2', '--max-old-space-size=512', '--no-warnings'];
+
+/**
+ * What the environment may hold of use to a supervisor; the rest, secrets of the agent above all, stays
+ * behind.
+ */
+const ENVIRONMENT = /^(PATH|HOME|USER|LOGNAME|LANG|LC_.*|TZ|TMPDIR|XDG_RUNTIME_DIR|DOCKER_.*|CONTAINER_.*)$/;
+
+export interface StartDeps {
+  readonly clock: Clock;
+  /** The agent's own; the supervisor gets what ENVIRONMENT lets through. */
+  readonly environment: Environment;
+}
+
+/** Connects to the supervisor of the state folder; starts one if none runs. */
+export async function connectOrStart(
+  { clock, environment }: StartDeps,
+  settings: SupervisorSettings,
+  onEvent: (event: Event) => void,
+): Promise<WireClient> {
+  const paths = supervisorPaths(settings.stateFolder);
+  makePrivateFolder(paths.folder);
+  const deadlineMs = clock.monotonicMs() + START_MS;
+  let child: { exitCode: number | null } | undefined;
+  while (clock.monotonicMs() < deadlineMs) {
+    const instance = readInstance(paths.lock);
+    const client = instance && (await tryConnect(instance.socketPath, onEvent));
+    if (client) return client;
+    if (!instance && (child === undefined || child.exitCode === 0))
+      child = spawnSupervisor(settings, environment);
+    if (child?.exitCode) break;
+    await sleep(clock, POLL_MS);
+  }
+  throw supervisorError(
+    'supervisor-unavailable',
+    `The node's supervisor did not start. ${tailOf(paths.log)}Its log is ${paths.log}.`,
+  );
+}
+
+async function tryConnect(path: string, onEvent: (event: Event) => void): Promise<WireClient | undefined> {
+  try {
+    return await WireClient.connect(path, onEvent);
+  } catch (error) {
+    // Not yet listening, or just gone; anything else, such as a missing permission, will not change by
+    // waiting.
+    if (['ENOENT', 'ECONNREFUSED', 'ECONNRESET', 'EAGAIN'].includes(errorCode(error) ?? '')) return undefined;
+    throw supervisorError('supervisor-unavailable', `The supervisor's socket ${path} cannot be used.`, error);
+  }
+}
+
+/** Starts it in a session of its own, so that no signal to the agent's terminal or group reaches it. */
+function spawnSupervisor(
+  settings: SupervisorSettings,
+  environment: Environment,
+): { exitCode: number | null } {
+  const ownSource = import.meta.url.endsWith('.ts');
+  const main = fileURLToPath(new URL(`./supervisor-main.${ownSource ? 'ts' : 'js'}`, import.meta.url));
+  const flags = ownSource ? [...NODE_FLAGS, '--conditions=@clawbernetes/source'] : NODE_FLAGS;
+  const log = openSync(supervisorPaths(settings.stateFolder).log, 'a', 0o600);
+  try {
+    const child = spawn(process.execPath, [...flags, main, JSON.stringify(settings)], {
+      cwd: '/',
+      detached: true,
+      env: Object.fromEntries(Object.entries(environment).filter(([name]) => ENVIRONMENT.test(name))),
+      stdio: ['ignore', log, log],
+    });
+    const state: { exitCode: number | null } = { exitCode: null };
+    child.once('error', () => (state.exitCode = 1));
+    child.once('exit', (code) => (state.exitCode = code ?? 1));
+    child.unref();
+    return state;
+  } finally {
+    closeSync(log);
+  }
+}
+
+function tailOf(path: string): string {
+  try {
+    const text = readFileSync(path, 'utf8').slice(-LOG_TAIL_CHARACTERS).trim();
+    return text && `It said last: ${text}\n`;
+  } catch {
+    return '';
+  }
+}

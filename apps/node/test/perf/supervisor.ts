@@ -1,0 +1,56 @@
+// Measures launches of /bin/true through the supervisor's socket, beside bare spawning, and its memory when idle.
+// Run: node --conditions=@clawbernetes/source apps/node/test/perf/supervisor.ts [launches]
+import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { isTerminal } from '@clawbernetes/protocol/attempt';
+import { launchOf, SupervisorBench } from '../supervisor/bench.ts';
+
+/** Launches that are not yet ended at any time: as many as a busy node has. */
+const CONCURRENT = 16;
+
+const launches = Number(process.argv[2] ?? 1000);
+await using bench = new SupervisorBench();
+const supervisor = await bench.connect();
+await supervisor.limitations('process');
+const idleRssMiB = rssMiB(supervisor.pid ?? 0);
+
+const ended = new Map<string, () => void>();
+supervisor.onStatus(({ attemptId, state }) => {
+  if (isTerminal(state)) ended.get(attemptId)?.();
+});
+
+const barePerSecond = await perSecond(bareSpawn);
+const supervisedPerSecond = await perSecond(async (index) => {
+  const attemptId = `perf-${index}`;
+  const end = new Promise<void>((resolve) => ended.set(attemptId, resolve));
+  await supervisor.launch(launchOf(attemptId, ['/bin/true']));
+  await end;
+  ended.delete(attemptId);
+});
+const busyRssMiB = rssMiB(supervisor.pid ?? 0);
+await supervisor.forget((await supervisor.list()).map(({ attemptId }) => attemptId));
+
+const results = { launches, supervisedPerSecond, idleRssMiB, busyRssMiB };
+console.log(JSON.stringify({ name: 'supervisor', results, peers: { barePerSecond } }));
+
+async function perSecond(work: (index: number) => Promise<void>): Promise<number> {
+  const startedMs = performance.now();
+  let next = 0;
+  const worker = async (): Promise<void> => {
+    for (let index = next++; index < launches; index = next++) await work(index);
+  };
+  await Promise.all(Array.from({ length: CONCURRENT }, worker));
+  return Math.round((launches / (performance.now() - startedMs)) * 1000);
+}
+
+function bareSpawn(): Promise<void> {
+  const child = spawn('/bin/true', { detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+  child.stdout.resume();
+  child.stderr.resume();
+  return new Promise((resolve) => child.once('close', () => resolve()));
+}
+
+function rssMiB(pid: number): number {
+  const pages = Number(readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ')[1]);
+  return Math.round((pages * 4096) / 2 ** 20);
+}
