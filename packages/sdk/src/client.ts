@@ -10,7 +10,7 @@ import type {
 import { hasEnded } from '@clawbernetes/protocol/workload-state';
 import { isTransient } from './errors.ts';
 import { followEvents, type FollowEventsOptions } from './follow-events.ts';
-import { followLogs, type FollowLogsOptions } from './follow-logs.ts';
+import { followLogs, type FollowLogsOptions, type LogSource } from './follow-logs.ts';
 import { isIdempotent } from './idempotent-commands.ts';
 import { Patience } from './patience.ts';
 import type { LogEntry } from './record-reader.ts';
@@ -109,11 +109,9 @@ export class Client {
 
   /** A workload's log, each entry exactly once, however often the connection is lost. */
   followLogs(workload: string, options: FollowLogsOptions = {}): AsyncGenerator<LogEntry, void, undefined> {
-    const source = {
-      ...this.#streamSource(),
-      readLog: (reference: string, position: number) =>
-        this.command('workload.logs', { workload: reference, position, maxBytes: 1 }, options),
-    };
+    const readLog: LogSource['readLog'] = (reference, from) =>
+      this.command('workload.logs', { workload: reference, ...from, maxBytes: 1 }, options);
+    const source = { ...this.#streamSource(), readLog };
     return followLogs(source, workload, options);
   }
 

@@ -6,8 +6,11 @@ import { ServerSentEventReader } from './server-sent-events.ts';
 import type { Transport } from './transport.ts';
 
 export interface FollowEventsOptions {
-  /** Sequence number of the first event wanted. Default 0: from the beginning of the event log. */
-  readonly from?: number | undefined;
+  /**
+   * Sequence number of the first event wanted; default 0, the beginning of the event log. `now` means new events only:
+   * until the first of them came, a lost connection begins anew at its own now.
+   */
+  readonly from?: number | 'now' | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -27,11 +30,11 @@ export async function* followEvents(
   { from = 0, signal }: FollowEventsOptions,
 ): AsyncGenerator<EventView, void, undefined> {
   const patience = new Patience(source, { patienceMs: source.patienceMs, signal });
-  let next = from;
+  let next: number | 'now' = from;
   for (;;) {
     try {
       for await (const event of readOnce(source.transport, next, patience, signal)) {
-        if (event.sequence < next) continue;
+        if (next !== 'now' && event.sequence < next) continue;
         next = event.sequence + 1;
         yield event;
       }
@@ -45,7 +48,7 @@ export async function* followEvents(
 
 async function* readOnce(
   transport: Transport,
-  from: number,
+  from: number | 'now',
   patience: Patience,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<EventView, void, undefined> {

@@ -27,7 +27,10 @@ export interface LogSource {
   /**
    * A piece of the log with whether it is the last, to tell the end of a log from the end of a connection.
    */
-  readLog(reference: string, position: number): Promise<CommandOutput<'workload.logs'>>;
+  readLog(
+    reference: string,
+    from: { readonly position: number } | { readonly tail: number },
+  ): Promise<CommandOutput<'workload.logs'>>;
 }
 
 /** Before asking again where a gateway, or a proxy before it, ended a stream politely but too early. */
@@ -48,13 +51,15 @@ export async function* followLogs(
   const patience = new Patience(source, { patienceMs: source.patienceMs, signal });
   let next: FollowLogsOptions = options;
   for (;;) {
+    let progress = false;
     try {
       for await (const entry of readOnce(source, reference, { ...next, follow, signal }, patience)) {
         next = { position: entry.position };
+        progress = true;
         yield entry;
       }
-      if (!follow || (await isComplete(source, reference, next.position))) return;
-      await sleep(source.clock, ENDED_EARLY_MS, signal ? { signal } : {});
+      if (!follow || (await isComplete(source, reference, next))) return;
+      if (!progress) await sleep(source.clock, ENDED_EARLY_MS, signal ? { signal } : {});
     } catch (error) {
       if (!isTransient(error)) throw error;
       await patience.afterFailure(error);
@@ -80,9 +85,17 @@ async function* readOnce(
   for await (const chunk of transport.chunks(response, signal)) yield* reader.push(chunk);
 }
 
-/** A gateway that stops may end a stream politely; only the log itself knows whether that was all. */
-async function isComplete(source: LogSource, reference: string, position = 0): Promise<boolean> {
-  const { complete, entries } = await source.readLog(reference, position);
+/**
+ * A gateway that stops may end a stream politely, and so does one whose rotation overtook the reader; only the log
+ * itself knows whether that was all.
+ */
+async function isComplete(
+  source: LogSource,
+  reference: string,
+  { position = 0, tail }: FollowLogsOptions,
+): Promise<boolean> {
+  const from = tail === undefined ? { position } : { tail: 0 };
+  const { complete, entries } = await source.readLog(reference, from);
   return complete && entries.length === 0;
 }
 

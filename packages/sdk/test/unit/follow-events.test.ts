@@ -6,7 +6,7 @@ import { ServerSentEventReader } from '../../src/server-sent-events.ts';
 import { cannedEvent } from '../canned-views.ts';
 import { GatewayStandIn } from '../gateway-stand-in.ts';
 
-async function take(client: Client, from: number, count: number): Promise<number[]> {
+async function take(client: Client, from: number | 'now', count: number): Promise<number[]> {
   const sequences: number[] = [];
   for await (const event of client.events({ from })) {
     sequences.push(event.sequence);
@@ -29,6 +29,19 @@ describe('events', () => {
     });
     const sequences = await take(openClient({}, { url: gateway.url }), 3, 11);
     expect(sequences).toEqual([3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13]);
+  });
+
+  it('begin with the next new one on request, and then resume by sequence', async () => {
+    const asked: string[] = [];
+    await using gateway = await GatewayStandIn.open({
+      events: (url, response) => {
+        asked.push(url.search);
+        const sequence = asked.length === 1 ? 70 : 71;
+        response.write(`data: ${JSON.stringify(cannedEvent(sequence))}\n\n`, () => response.destroy());
+      },
+    });
+    expect(await take(openClient({}, { url: gateway.url }), 'now', 2)).toEqual([70, 71]);
+    expect(asked).toEqual(['', '?from=71']);
   });
 
   it('end with the error when the gateway refuses', async () => {

@@ -102,6 +102,21 @@ describe('followLogs', () => {
     expect(asked[1]).toMatch(/^\?position=\d+&follow=true$/);
   });
 
+  it('ends for a tail of nothing when the log is complete', async () => {
+    await using gateway = await GatewayStandIn.open({
+      logs: (_, response) => response.writeHead(200, { 'x-log-position': '0' }).end(),
+      commands: {
+        'workload.logs': ({ tail }) => ({
+          entries: [],
+          position: 99,
+          droppedBytes: 0,
+          complete: tail === 0,
+        }),
+      },
+    });
+    expect(await collect(openClient({}, { url: gateway.url }).followLogs('wl-1', { tail: 0 }))).toEqual([]);
+  });
+
   it('says how much rotation had removed', async () => {
     const log = someLog(3);
     await using gateway = await GatewayStandIn.open({
