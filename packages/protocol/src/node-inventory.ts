@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
-/** How two GPUs of a node reach each other, best first; `NV` carries the number of bonded NVLinks. */
-export const GPU_LINKS = ['SELF', 'NV', 'PIX', 'PXB', 'PHB', 'NODE', 'SYS', 'UNKNOWN'] as const;
+/** How two GPUs of a node reach each other, best first; `NV` carries the number of bonded NVLinks, `XGMI` is AMD's. */
+export const GPU_LINKS = ['SELF', 'NV', 'XGMI', 'PIX', 'PXB', 'PHB', 'NODE', 'SYS', 'UNKNOWN'] as const;
 
 export const gpuVendors = ['nvidia', 'amd', 'apple', 'intel', 'other'] as const;
 
