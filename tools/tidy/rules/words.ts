@@ -4,7 +4,7 @@ import type { Rule } from '../rule.ts';
 const FORBIDDEN: readonly { readonly pattern: RegExp; readonly why: string }[] = [
   { pattern: /\b(?:FIX[M]E|TO[D]O|XX[X])\b/, why: 'an open end: do it, or open an issue' },
   {
-    pattern: /\/(?:w[o]rk\/(?:main|shared)|tmp\/t[e]am|ro[o]t\/|home\/[a-z]+\/)/,
+    pattern: /\/(?:w[o]rk\/(?:main|shared)|tmp\/t[e]am|(?:ro[o]t|home\/[a-z]+)\/[\w.])/,
     why: 'a path of one machine',
   },
   { pattern: /\bregistry\.(?:npm[j]s|yarn[p]kg)\b|\bnpm[m]irror\b/, why: 'a package registry' },
