@@ -64,7 +64,7 @@ export class RowEncoder {
     if (missing !== undefined) throw refused(`a change of ${tableName} lacks its key column ${missing}`);
     const others = names.filter((name) => !table.key.includes(name));
     if (kind === 'delete' && others.length > 0)
-      throw refused(`a delete from ${tableName} names ${others[0]}`);
+      throw refused(`a delete from ${tableName} names ${others.join(', ')}`);
     const columns = [...others, ...table.key];
     const layout = columns.map((name) => present(table.columns.get(name), `column ${name}`));
     return {

@@ -164,8 +164,9 @@ async function transaction(writer: PostgresConnection, work: () => Promise<void>
 }
 
 async function readLayout(database: Kysely<AnyTables>, table: TableDefinition): Promise<TableLayout> {
-  const columns = sql<DeclaredColumn>`select column_name as name, data_type as type from information_schema.columns
-    where table_schema = current_schema() and table_name = ${table.name} order by ordinal_position`;
+  const columns = sql<DeclaredColumn>`select column_name as name, data_type as type
+    from information_schema.columns where table_schema = current_schema() and table_name = ${table.name}
+    order by ordinal_position`;
   return tableLayout(table, (await columns.execute(database)).rows);
 }
 
@@ -193,5 +194,5 @@ function holderName(random: Random): string {
 }
 
 function withoutPassword(url: string): string {
-  return url.replace(/(\/\/[^:/@]*):[^@/]*@/, '$1@');
+  return url.replace(/(\/\/[^:/@]*):[^@/]*@/, '$1@').replace(/\?.*$/, '');
 }

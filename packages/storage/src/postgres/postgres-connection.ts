@@ -39,23 +39,24 @@ export class PostgresConnection {
 
   /** @throws StorageFault. */
   static async open(options: PostgresConnectionOptions): Promise<PostgresConnection> {
+    const { default: pg } = await import('pg'); // only those who use PostgreSQL load it
+    const client = new pg.Client({
+      connectionString: options.url,
+      application_name: options.applicationName,
+      connectionTimeoutMillis: options.connectTimeoutMs,
+      keepAlive: true,
+      pipeline: true,
+      types: postgresTypes,
+    });
+    const connection = new PostgresConnection(client);
     try {
-      const { default: pg } = await import('pg'); // only those who use PostgreSQL load it
-      const client = new pg.Client({
-        connectionString: options.url,
-        application_name: options.applicationName,
-        connectionTimeoutMillis: options.connectTimeoutMs,
-        keepAlive: true,
-        pipeline: true,
-        types: postgresTypes,
-      });
-      const connection = new PostgresConnection(client);
       await client.connect();
       for (const [name, value] of Object.entries(options.settings)) {
         await connection.run({ text: 'select set_config($1, $2, false)', values: [name, value] });
       }
       return connection;
     } catch (error) {
+      connection.destroy(postgresFault(error));
       throw postgresFault(error);
     }
   }

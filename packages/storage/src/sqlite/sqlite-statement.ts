@@ -28,6 +28,10 @@ export function sqliteStatement(shape: RowShape): SqliteStatementText {
 
 /** A key alone changes nothing, but tells whether the row is there. */
 function assignments(others: readonly string[], key: readonly string[]): string {
-  if (others.length === 0) return `${key[0]} = ${key[0]}`;
+  if (others.length === 0)
+    return key
+      .slice(0, 1)
+      .map((column) => `${column} = ${column}`)
+      .join();
   return others.map((column) => `${column} = ?`).join(', ');
 }

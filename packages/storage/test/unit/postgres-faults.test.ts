@@ -4,6 +4,7 @@ import { errorCode, silentLogger, sleep, systemClock, systemRandom, type Clock }
 import { openPostgresStore, type Store } from '@clawbernetes/storage';
 import { startTestPostgres, testSchema } from '@clawbernetes/storage/testing';
 import { afterAll, describe, expect, it, onTestFinished } from 'vitest';
+import { openRelay } from './tcp-relay.ts';
 import { acknowledgedUntilKilled, expectWhole } from './writer-process.ts';
 
 const started = await startTestPostgres();
@@ -141,6 +142,24 @@ describe.skipIf(skipped)(`PostgreSQL faults${skipped === undefined ? '' : ` [ski
       expect([acknowledged, acknowledged + 1]).toContain(there); // the one in flight may have made it
       await reopened[Symbol.asyncDispose]();
     }
+  });
+
+  it('gives up when the server stops answering for longer than the lease', async () => {
+    const url = await server().createDatabase();
+    const relay = await openRelay(url);
+    const store = await open(relay.url, { leaseMs: 600 });
+    const failed = Promise.withResolvers<string>();
+    store.onFailed((error) => failed.resolve(error.code));
+    await store.submit([{ table: 'event', insert: { stream: 's', sequence: 0 } }]);
+    relay.freeze();
+    const submitted = store
+      .submit([{ table: 'event', insert: { stream: 's', sequence: 1 } }])
+      .then(() => 'ok', errorCode);
+    expect(await failed.promise).toBe('storage-unavailable');
+    expect(await submitted).toBe('storage-unavailable');
+    const next = await open(url);
+    expect(await countEvents(next)).toBe(1);
+    expect(next.term).toBe(store.term + 1);
   });
 
   it('commits many batches in few transactions', async () => {
