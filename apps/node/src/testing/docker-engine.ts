@@ -24,6 +24,11 @@ export function dockerEngineMissing(): string | undefined {
   return undefined;
 }
 
+export interface DockerEngineOptions {
+  /** Whether containers outlive the daemon. */
+  readonly liveRestore?: boolean;
+}
+
 /**
  * A Docker engine of the test's own, in a temporary folder, with the image `busybox:latest`. Closing it ends everything
  * it started and removes what it mounted.
@@ -31,17 +36,21 @@ export function dockerEngineMissing(): string | undefined {
 export class DockerEngine implements AsyncDisposable {
   readonly socketPath: string;
   readonly #folder: string;
+  readonly #liveRestore: boolean;
+  #containerd: ChildProcess | undefined;
   #daemon: ChildProcess | undefined;
 
-  private constructor(folder: string) {
+  private constructor(folder: string, liveRestore: boolean) {
     this.#folder = folder;
+    this.#liveRestore = liveRestore;
     this.socketPath = join(folder, 'docker.sock');
   }
 
-  static async open(): Promise<DockerEngine> {
+  static async open({ liveRestore = false }: DockerEngineOptions = {}): Promise<DockerEngine> {
     // Short: the path of a unix socket has at most 107 bytes.
-    const engine = new DockerEngine(await mkdtemp(join(tmpdir(), 'cdk-')));
+    const engine = new DockerEngine(await mkdtemp(join(tmpdir(), 'cdk-')), liveRestore);
     try {
+      await engine.#startContainerd();
       await engine.start();
       await engine.#importBusybox();
       return engine;
@@ -49,6 +58,15 @@ export class DockerEngine implements AsyncDisposable {
       await engine[Symbol.asyncDispose]();
       throw error;
     }
+  }
+
+  /** Beside the daemon, as systemd runs it, so that containers can outlive the daemon. */
+  async #startContainerd(): Promise<void> {
+    const paths = [`--root=${this.#folder}/containerd/root`, `--state=${this.#folder}/containerd/state`];
+    const log = openSync(join(this.#folder, 'containerd.log'), 'a');
+    const args = [`--address=${this.#containerdSocket}`, '--log-level=warn', ...paths];
+    this.#containerd = spawn('/usr/bin/containerd', args, { stdio: ['ignore', log, log] });
+    await until('containerd listens', () => existsSync(this.#containerdSocket), READY_MS);
   }
 
   /** Starts the daemon, or starts it again on the same data. */
@@ -66,7 +84,15 @@ export class DockerEngine implements AsyncDisposable {
       '--ip-forward=false',
       '--ip-masq=false',
     ];
-    const args = ['-H', `unix://${this.socketPath}`, ...paths, ...alone, `--cgroup-parent=${this.#cgroup}`];
+    const args = [
+      '-H',
+      `unix://${this.socketPath}`,
+      ...paths,
+      ...alone,
+      `--cgroup-parent=${this.#cgroup}`,
+      `--live-restore=${this.#liveRestore}`,
+      `--containerd=${this.#containerdSocket}`,
+    ];
     this.#daemon = spawn('/usr/sbin/dockerd', args, { stdio: ['ignore', log, log] });
     const daemon = this.#daemon;
     await until(
@@ -81,35 +107,31 @@ export class DockerEngine implements AsyncDisposable {
 
   /** Ends the daemon alone, as a crash would; containers and containerd go on. */
   async kill(): Promise<void> {
-    await this.#end('SIGKILL');
+    await end(this.#daemon, 'SIGKILL');
     // What a crash leaves behind keeps the next start from going on.
     await rm(join(this.#folder, 'pid'), { force: true });
   }
 
   /** Stops it in order, which stops its containers. */
   async stop(): Promise<void> {
-    await this.#end('SIGTERM');
+    await end(this.#daemon, 'SIGTERM');
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#end('SIGTERM');
+    await end(this.#daemon, 'SIGTERM');
+    await end(this.#containerd, 'SIGTERM');
     await this.#killLeftovers();
     await this.#unmount();
     await rm(this.#folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
     await this.#removeCgroups();
   }
 
-  get #cgroup(): string {
-    return `/${this.#folder.split('/').at(-1)}`;
+  get #containerdSocket(): string {
+    return join(this.#folder, 'containerd.sock');
   }
 
-  async #end(signal: NodeJS.Signals): Promise<void> {
-    const daemon = this.#daemon;
-    this.#daemon = undefined;
-    if (daemon === undefined || daemon.exitCode !== null || daemon.signalCode !== null) return;
-    const ended = new Promise((resolve) => daemon.once('exit', resolve));
-    daemon.kill(signal);
-    await ended;
+  get #cgroup(): string {
+    return `/${this.#folder.split('/').at(-1)}`;
   }
 
   async #answers(): Promise<boolean> {
@@ -208,6 +230,13 @@ async function removeCgroup(path: string): Promise<void> {
     if (entry.isDirectory()) await rmdir(join(path, entry.name));
   }
   await rmdir(path);
+}
+
+async function end(child: ChildProcess | undefined, signal: NodeJS.Signals): Promise<void> {
+  if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+  const ended = new Promise((resolve) => child.once('exit', resolve));
+  child.kill(signal);
+  await ended;
 }
 
 function signalIfThere(pid: number): void {

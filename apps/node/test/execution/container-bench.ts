@@ -13,7 +13,7 @@ import {
 import { EngineClient } from '../../src/execution/container/engine-client.ts';
 import { containerName, OWNER_LABEL } from '../../src/execution/container/container-spec.ts';
 import type { Launch } from '../../src/execution/executor.ts';
-import { DockerEngine } from '../../src/testing/docker-engine.ts';
+import { DockerEngine, type DockerEngineOptions } from '../../src/testing/docker-engine.ts';
 
 const deps = { clock: systemClock, random: systemRandom, logger: silentLogger };
 /** Small, so that a fork bomb stays one that a small machine survives. */
@@ -33,8 +33,15 @@ export class ContainerBench implements AsyncDisposable {
     this.api = new EngineClient(deps, { socketPath: docker.socketPath });
   }
 
-  static async open(): Promise<ContainerBench> {
-    return new ContainerBench(await DockerEngine.open(), await mkdtemp(join(tmpdir(), 'container-bench-')));
+  static async open(options: DockerEngineOptions = {}): Promise<ContainerBench> {
+    return new ContainerBench(
+      await DockerEngine.open(options),
+      await mkdtemp(join(tmpdir(), 'container-bench-')),
+    );
+  }
+
+  get stateFolder(): string {
+    return join(this.#folder, 'state');
   }
 
   async executor(options: Partial<ContainerExecutorOptions> = {}): Promise<ContainerExecutor> {
@@ -42,7 +49,7 @@ export class ContainerBench implements AsyncDisposable {
       socketPath: this.docker.socketPath,
       environment: {},
       owner: this.owner,
-      stateFolder: join(this.#folder, 'state'),
+      stateFolder: this.stateFolder,
       knownAttempts: [],
       lingerMs: 0,
       maxProcesses: MAX_PROCESSES,
@@ -78,12 +85,12 @@ export class ContainerBench implements AsyncDisposable {
     return reply.items().map((item) => item.at('Id').text() ?? '');
   }
 
-  async container(attemptId: string): Promise<string> {
+  async runs(attemptId: string): Promise<boolean> {
     const reply = await this.api.call({
       method: 'GET',
       path: `/containers/${containerName(attemptId)}/json`,
     });
-    return reply.at('Id').text() ?? '';
+    return reply.at('State', 'Running').flag() === true;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -16,9 +16,12 @@ const POLL_SHARE = 10;
 const POLL_MARGIN_MS = 10_000;
 /** How long an engine may take, after the container's end, to end its output. */
 const END_OF_OUTPUT_MS = 2000;
+/** An engine that died cannot log anything again sooner. */
+const ENGINE_RESTART_MS = 100;
 /** Output after which we look up the time of the first entry: long before the engine's log is rotated past it. */
 const LOOK_UP_AFTER_BYTES = 1024 * 1024;
 const SPACE = 0x20;
+const STREAMS = ['stdout', 'stderr'] as const;
 
 export interface ContainerOutputDeps {
   readonly engine: Engine;
@@ -51,6 +54,9 @@ export class ContainerOutput {
   /** Whether the stream that we were attached to came to its end. */
   #complete = false;
   #polledAtMs: number | undefined;
+  /** Bytes of the engine's log that the sink has: those delivered, less what died with an engine before it was logged. */
+  readonly #known: Record<OutputStream, number>;
+  readonly #newSince: Record<OutputStream, string | undefined> = { stdout: undefined, stderr: undefined };
   #lookedUp = false;
   #gap = false;
 
@@ -60,13 +66,21 @@ export class ContainerOutput {
     this.#position = resumed ?? { stdout: undefined, stderr: undefined };
     const { received } = deps.sink;
     this.#delivered = {
-      stdout: received?.stdout ?? resumed?.stdout?.bytes ?? 0,
-      stderr: received?.stderr ?? resumed?.stderr?.bytes ?? 0,
+      stdout: received?.stdout ?? resumed?.stdout?.delivered ?? 0,
+      stderr: received?.stderr ?? resumed?.stderr?.delivered ?? 0,
+    };
+    this.#known = {
+      stdout: this.#delivered.stdout - diedUnlogged(resumed?.stdout),
+      stderr: this.#delivered.stderr - diedUnlogged(resumed?.stderr),
     };
   }
 
   get position(): OutputPosition {
-    return this.#position;
+    const { stdout, stderr } = this.#position;
+    return {
+      stdout: stdout && { ...stdout, delivered: this.#delivered.stdout },
+      stderr: stderr && { ...stderr, delivered: this.#delivered.stderr },
+    };
   }
 
   /** Whether some of the output may be missing or come twice. */
@@ -124,10 +138,15 @@ export class ContainerOutput {
     } catch (error) {
       this.#deps.logger.debug('The connection to a container broke', { error: errorMessage(error) });
     }
+    const newSince = timeText(this.#deps.clock.nowMs() + ENGINE_RESTART_MS);
+    for (const stream of STREAMS) {
+      this.#known[stream] = this.#delivered[stream];
+      this.#newSince[stream] = newSince;
+    }
   }
 
   #notePosition(): void {
-    const at = new Date(this.#deps.clock.nowMs()).toISOString();
+    const at = timeText(this.#deps.clock.nowMs());
     const noted = (stream: OutputStream): StreamPosition | undefined => {
       const bytes = this.#delivered[stream];
       return bytes === 0 ? undefined : { first: this.#position[stream]?.first, at, atBytes: 0, bytes };
@@ -185,7 +204,7 @@ export class ContainerOutput {
   /** Where the next poll must begin, at the latest. */
   #since(): string | undefined {
     if (this.#polledAtMs === undefined) return undefined;
-    const silent = unixTime(new Date(this.#polledAtMs - POLL_MARGIN_MS).toISOString());
+    const silent = unixTime(timeText(this.#polledAtMs - POLL_MARGIN_MS));
     const { stdout, stderr } = this.#position;
     const times = [stdout, stderr].map((position) => (position ? unixTime(position.at) : silent));
     return times.toSorted((left, right) => Number(left) - Number(right))[0];
@@ -209,8 +228,8 @@ export class ContainerOutput {
 
   async #readLog(since: string | undefined, signal: AbortSignal): Promise<void> {
     const cursors = {
-      stdout: new StreamCursor(this.#position.stdout, this.#delivered.stdout),
-      stderr: new StreamCursor(this.#position.stderr, this.#delivered.stderr),
+      stdout: new StreamCursor(this.#position.stdout, this.#known.stdout, this.#newSince.stdout),
+      stderr: new StreamCursor(this.#position.stderr, this.#known.stderr, this.#newSince.stderr),
     };
     const response = await this.#deps.engine.logs(this.#containerId, { since, signal });
     const frames = new OutputFrames();
@@ -220,7 +239,11 @@ export class ContainerOutput {
       }
     } finally {
       this.#position = { stdout: cursors.stdout.position, stderr: cursors.stderr.position };
-      this.#gap ||= cursors.stdout.gap || cursors.stderr.gap;
+      for (const stream of STREAMS) {
+        this.#known[stream] = cursors[stream].known;
+        this.#newSince[stream] = cursors[stream].newSince;
+        this.#gap ||= cursors[stream].gap;
+      }
     }
   }
 
@@ -248,8 +271,16 @@ function newPart({ stream, payload }: OutputFrame, cursor: StreamCursor): Entry 
   return { stream, bytes: cursor.take(entry.at, entry.payload) };
 }
 
+function diedUnlogged(position: StreamPosition | undefined): number {
+  return position === undefined ? 0 : Math.max(0, (position.delivered ?? 0) - position.bytes);
+}
+
 /** With `timestamps`, every entry begins with its time and a space. */
 function splitTime(entry: Buffer): { readonly at: string; readonly payload: Buffer } {
   const space = entry.indexOf(SPACE);
   return { at: entry.toString('latin1', 0, space), payload: entry.subarray(space + 1) };
+}
+
+function timeText(ms: number): string {
+  return new Date(ms).toISOString();
 }

@@ -79,5 +79,5 @@ function positionOf(reply: EngineReply): StreamPosition | undefined {
   const [first, at] = [reply.at('first').text(), reply.at('at').text()];
   const [atBytes, bytes] = [reply.at('atBytes').number(), reply.at('bytes').number()];
   if (at === undefined || atBytes === undefined || bytes === undefined) return undefined;
-  return { first, at, atBytes, bytes };
+  return { first, at, atBytes, bytes, delivered: reply.at('delivered').number() };
 }

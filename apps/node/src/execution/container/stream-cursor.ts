@@ -8,8 +8,10 @@ export interface StreamPosition {
    */
   readonly at: string;
   readonly atBytes: number;
-  /** Since the beginning. */
+  /** Of the engine's log, since its beginning. */
   readonly bytes: number;
+  /** Bytes that the reader was given: more than `bytes` if an engine died with some that it had not logged. */
+  readonly delivered?: number | undefined;
 }
 
 const NOTHING = Buffer.alloc(0);
@@ -21,17 +23,33 @@ const NOTHING = Buffer.alloc(0);
  */
 export class StreamCursor {
   readonly #resumed: StreamPosition | undefined;
-  readonly #delivered: number;
+  readonly #known: number;
   #position: StreamPosition | undefined;
   /** Bytes still to be passed over. */
   #skip = 0;
   #gap = false;
   #begunByTime = false;
+  #newSince: string | undefined;
 
-  /** `delivered`: bytes that the reader has; the position may lag behind it a little. */
-  constructor(resumed: StreamPosition | undefined, delivered: number) {
+  /**
+   * `known`: how many bytes of the engine's log the reader has; the position may lag behind it a little. `newSince`: when
+   * the engine died, for entries of this time and later are new even if fewer bytes came before: what it held of an
+   * unfinished line died with it, although the reader got it.
+   */
+  constructor(resumed: StreamPosition | undefined, known: number, newSince?: string) {
     this.#resumed = resumed;
-    this.#delivered = delivered;
+    this.#known = known;
+    this.#newSince = newSince;
+  }
+
+  /** How many bytes of the engine's log the reader has now. */
+  get known(): number {
+    return this.#position === undefined ? this.#known : this.#position.bytes + this.#skip;
+  }
+
+  /** Undefined once an entry of that time came. */
+  get newSince(): string | undefined {
+    return this.#newSince;
   }
 
   /** Undefined until an entry came. */
@@ -56,23 +74,30 @@ export class StreamCursor {
       atBytes: (sameTime ? position.atBytes : 0) + payload.length,
       bytes: position.bytes + payload.length,
     };
+    this.#endSkip(at);
     const skipped = Math.min(this.#skip, payload.length);
     this.#skip -= skipped;
     return payload.subarray(skipped);
   }
 
+  #endSkip(at: string): void {
+    if (this.#newSince === undefined || compareTimes(at, this.#newSince) < 0) return;
+    this.#newSince = undefined;
+    this.#skip = 0;
+  }
+
   #begin(at: string): StreamPosition {
     const resumed = this.#resumed;
     if (resumed?.first === undefined || resumed.first === at) {
-      this.#skip = this.#delivered;
+      this.#skip = this.#known;
       return { first: at, at, atBytes: 0, bytes: 0 };
     }
     this.#begunByTime = true;
     if (resumed.atBytes === 0 || compareTimes(at, resumed.at) > 0) {
       this.#gap = true;
-      return { ...resumed, atBytes: 0, bytes: this.#delivered };
+      return { ...resumed, atBytes: 0, bytes: this.#known };
     }
-    this.#skip = resumed.atBytes + Math.max(0, this.#delivered - resumed.bytes);
+    this.#skip = resumed.atBytes + Math.max(0, this.#known - resumed.bytes);
     return { ...resumed, atBytes: 0, bytes: resumed.bytes - resumed.atBytes };
   }
 }
