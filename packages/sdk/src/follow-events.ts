@@ -52,11 +52,8 @@ async function* readOnce(
   patience: Patience,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<EventView, void, undefined> {
-  const response = await transport.open(
-    `/api/events?from=${from}`,
-    { accept: 'text/event-stream' },
-    { signal },
-  );
+  const query = from === 'now' ? '' : `?from=${from}`;
+  const response = await transport.open(`/api/events${query}`, { accept: 'text/event-stream' }, { signal });
   patience.succeeded();
   const reader = new ServerSentEventReader();
   for await (const chunk of transport.chunks(response, signal)) {
