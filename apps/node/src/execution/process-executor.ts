@@ -1,5 +1,4 @@
 import { closeSync } from 'node:fs';
-import { mkdir, readdir, rm } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { CodedError, present, type Clock, type Logger } from '@clawbernetes/kernel';
 import type { AttemptCgroups, CgroupLimits } from './cgroup/attempt-cgroups.ts';
@@ -13,7 +12,7 @@ import type {
   Launch,
   OutputSink,
 } from './executor.ts';
-import { AttemptFolder, type Owner } from './process/attempt-folder.ts';
+import { AttemptFolders, type AttemptFolder, type Owner } from './process/attempt-folder.ts';
 import { Bubblewrap } from './process/bubblewrap.ts';
 import { execCommand } from './process/exec-command.ts';
 import { bareExecPlan, sandboxExecPlan } from './process/exec-plan.ts';
@@ -49,11 +48,21 @@ export interface ProcessExecutorOptions {
 /** Enough for a training run with its data loaders and threads, and less than what stops a host. */
 const DEFAULT_MAX_PROCESSES = 8192;
 const DEFAULT_CGROUP_NAME = 'clawbernetes';
-const PIPES = '.pipes';
 
 interface Deps {
   readonly clock: Clock;
   readonly logger: Logger;
+}
+
+interface Resources {
+  readonly folder: AttemptFolder;
+  readonly cgroups: AttemptCgroups | undefined;
+  readonly fifos: readonly Fifo[];
+}
+
+interface Started extends Resources {
+  readonly placement: Placement;
+  readonly child: WorkloadChild;
 }
 
 /** The executor that runs commands as processes of this host, in a bubblewrap sandbox where it can. */
@@ -68,6 +77,8 @@ export class ProcessExecutor implements Executor, AsyncDisposable {
   readonly #host: PlacementHost;
   readonly #cgroups: Cgroups;
   readonly #fifos: FifoPool;
+  readonly #folders: AttemptFolders;
+  readonly #owner: Owner | undefined;
   readonly #maxProcesses: number;
 
   private constructor(
@@ -76,6 +87,8 @@ export class ProcessExecutor implements Executor, AsyncDisposable {
       readonly host: PlacementHost;
       readonly cgroups: Cgroups;
       readonly fifos: FifoPool;
+      readonly folders: AttemptFolders;
+      readonly owner: Owner | undefined;
       readonly maxProcesses: number;
     },
   ) {
@@ -83,6 +96,8 @@ export class ProcessExecutor implements Executor, AsyncDisposable {
     this.#host = parts.host;
     this.#cgroups = parts.cgroups;
     this.#fifos = parts.fifos;
+    this.#folders = parts.folders;
+    this.#owner = parts.owner;
     this.#maxProcesses = parts.maxProcesses;
     const { sandbox } = parts.host;
     this.limitations = [
@@ -93,38 +108,24 @@ export class ProcessExecutor implements Executor, AsyncDisposable {
 
   static async open(deps: Deps, options: ProcessExecutorOptions): Promise<ProcessExecutor> {
     const { scratch, policy, owner, hidden = [], path = DEFAULT_PATH } = options;
-    await mkdir(scratch, { recursive: true, mode: 0o711 });
-    const [fifos, sandbox] = await Promise.all([
-      FifoPool.open(`${scratch}/${PIPES}`),
+    const [fifos, folders, sandbox] = await Promise.all([
+      FifoPool.open(`${scratch}/pipes`),
+      AttemptFolders.open(`${scratch}/attempts`, owner),
       Bubblewrap.open({ hidden: [scratch, ...hidden], ...(owner && { owner }) }),
     ]);
     const cgroups = Cgroups.open({
       name: options.cgroupName ?? DEFAULT_CGROUP_NAME,
       ...(options.useCgroups === false && { mounts: [] }),
     });
-    const host = {
-      ...{ scratch, sandbox, path, allowUnsandboxed: policy.allowUnsandboxed },
-      home: owner === undefined ? userInfo().homedir : '/',
-      ...(owner && { owner }),
-    };
+    const home = owner === undefined ? userInfo().homedir : '/';
+    const host = { sandbox, path, home, allowUnsandboxed: policy.allowUnsandboxed };
     const maxProcesses = options.maxProcesses ?? DEFAULT_MAX_PROCESSES;
-    const executor = new ProcessExecutor(deps, { host, cgroups, fifos, maxProcesses });
-    await executor.#removeOldFolders();
-    return executor;
-  }
-
-  /** Folders of attempts that ended without us, save those that may still run and wait for `recover`. */
-  async #removeOldFolders(): Promise<void> {
-    const { scratch } = this.#host;
-    const populated = this.#cgroups.populated();
-    for (const name of await readdir(scratch)) {
-      if (name === PIPES || populated.includes(name)) continue;
-      await rm(`${scratch}/${name}`, { recursive: true, force: true });
-    }
+    return new ProcessExecutor(deps, { host, cgroups, fifos, folders, owner, maxProcesses });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#fifos.close();
+    await this.#folders.close();
     this.#cgroups.close();
   }
 
@@ -132,63 +133,60 @@ export class ProcessExecutor implements Executor, AsyncDisposable {
   async prepare(): Promise<void> {}
 
   async start(launch: Launch, sink: OutputSink): Promise<Execution> {
-    const placement = placeLaunch(this.#host, launch);
-    const limits = this.#limits(launch);
-    const cgroups = this.#cgroups.plan(launch.attemptId, limits);
-    const fifos = await this.#fifos.take(placement.sandboxed ? 3 : 2);
-    const child = await this.#startChild(placement, { fifos, limits, cgroups });
+    const started = await this.#begin(launch);
     const errors = new FirstBytes(sink);
-    const execution = this.#watch(launch, { placement, child, cgroups, fifos, sink: errors });
+    const execution = this.#watch(launch, started, errors);
     if (await execution.begun) return execution;
-    const { message } = await execution.exited;
-    const detail = errors.text.trim() || message || 'it ended without a word';
+    await execution.exited;
+    const detail = errors.text.trim() || 'bubblewrap was killed';
     throw new CodedError(`The sandbox could not be set up: ${detail}`, { code: 'launch-failed' });
   }
 
-  async #startChild(
-    { folder, program, name, args, hostEnv, hostDirectory }: Placement,
-    made: {
-      readonly fifos: readonly Fifo[];
-      readonly limits: CgroupLimits;
-      readonly cgroups: AttemptCgroups | undefined;
-    },
-  ): Promise<WorkloadChild> {
-    const { fifos, limits, cgroups } = made;
-    const { owner } = this.#host;
-    const withOwner = owner && { owner };
+  async #begin(launch: Launch): Promise<Started> {
+    const folder = this.#folders.take();
+    const limits = this.#limits(launch);
+    const cgroups = this.#cgroups.plan(launch.attemptId, limits);
+    let fifos: readonly Fifo[] = [];
     try {
+      const placement = placeLaunch(this.#host, launch, folder);
+      fifos = await this.#fifos.take(placement.sandboxed ? 3 : 2);
       cgroups?.create(limits);
-      folder.create(owner);
-      const command = { program, name, args, env: hostEnv, directory: hostDirectory };
-      return await startChild({ ...command, fifos, ...withOwner, ...(cgroups && { cgroups }) });
+      const child = await startChild({
+        ...placement.command,
+        fifos,
+        ...(this.#owner && { owner: this.#owner }),
+        ...(cgroups && { cgroups }),
+      });
+      return { placement, folder, cgroups, fifos, child };
     } catch (error) {
       for (const { readEnd } of fifos) closeSync(readEnd);
-      await cgroups?.remove(this.#deps.clock);
-      await folder.remove();
+      await this.#release({ folder, cgroups, fifos }, false);
       throw error;
     } finally {
       for (const { writeEnd } of fifos) closeSync(writeEnd);
     }
   }
 
-  #watch(
-    launch: Launch,
-    parts: {
-      readonly placement: Placement;
-      readonly child: WorkloadChild;
-      readonly cgroups: AttemptCgroups | undefined;
-      readonly fifos: readonly Fifo[];
-      readonly sink: OutputSink;
-    },
-  ): ProcessExecution {
-    const { placement, child, cgroups, fifos, sink } = parts;
+  async #release({ folder, cgroups, fifos }: Resources, clean: boolean): Promise<void> {
+    for (const fifo of fifos) {
+      if (clean) this.#fifos.giveBack(fifo);
+      else this.#fifos.discard(fifo);
+    }
+    await this.#folders.giveBack(folder);
+    if ((await cgroups?.remove(this.#deps.clock)) !== false) return;
+    throw new CodedError(`The control groups ${cgroups?.directories.join()} are still in use.`, {
+      code: 'cgroup-in-use',
+    });
+  }
+
+  #watch(launch: Launch, started: Started, sink: OutputSink): ProcessExecution {
+    const { placement, child, cgroups, fifos } = started;
     const { clock } = this.#deps;
     const [stdout, stderr, report] = fifos.map(({ readEnd }) => readEnd);
     return new ProcessExecution(this.#deps, {
       launch,
       child,
       cgroups,
-      folder: placement.folder,
       pidStartTicks: startTicks(child.pid),
       readers: [
         new OutputReader(clock, present(stdout, 'stdout'), 'stdout', sink),
@@ -196,6 +194,7 @@ export class ProcessExecutor implements Executor, AsyncDisposable {
       ],
       report: report === undefined ? undefined : new SandboxReport(report),
       limitations: [...placement.limitations, ...this.#cgroups.limitations],
+      release: (clean) => this.#release(started, clean),
       exec: (tree, request) => this.#exec(launch, placement, tree, request),
     });
   }
@@ -215,7 +214,7 @@ export class ProcessExecutor implements Executor, AsyncDisposable {
       env: { ...placement.env, ...request.env },
       directory: placement.directory,
       ownNetwork: launch.spec.network === 'none',
-      ...(this.#host.owner && { owner: this.#host.owner }),
+      ...(this.#owner && { owner: this.#owner }),
     };
     const plan = placement.sandboxed ? sandboxExecPlan(tree, surroundings) : bareExecPlan(tree, surroundings);
     return execCommand(this.#deps.clock, plan, request);
@@ -235,6 +234,5 @@ export class ProcessExecutor implements Executor, AsyncDisposable {
     await cgroups?.clear(this.#deps.clock);
     await tree.search();
     await cgroups?.remove(this.#deps.clock);
-    await new AttemptFolder(this.#host.scratch, attemptId).remove();
   }
 }

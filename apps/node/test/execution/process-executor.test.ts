@@ -1,6 +1,6 @@
 // Shows that the process executor keeps every promise of an executor, in a sandbox and bare, with control groups and without.
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -36,7 +36,6 @@ async function openFixture(
     leftovers: async (attemptId, { cgroups = [] }) => [
       ...pidsWithMarker(attemptMarker(attemptId)).map((pid) => `process ${pid}`),
       ...cgroups.filter((directory) => existsSync(directory)),
-      ...readdirSync(scratch).filter((name) => name === attemptId),
     ],
     async [Symbol.asyncDispose]() {
       await executor[Symbol.asyncDispose]();

@@ -1,40 +1,85 @@
-import { chmodSync, chownSync, mkdirSync, rmdirSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
-import { assert } from '@clawbernetes/kernel';
+import { chmodSync, chownSync, mkdirSync, readdirSync, statSync } from 'node:fs';
+import { mkdir, readdir, rm } from 'node:fs/promises';
 
 export interface Owner {
   readonly uid: number;
   readonly gid: number;
 }
 
-/** Files that live as long as the attempt: its private working directory and its /tmp. */
-export class AttemptFolder {
+/** Files that live as long as the attempt. */
+export interface AttemptFolder {
   readonly path: string;
+  /** Its private working directory. */
   readonly work: string;
+  /** Its /tmp. */
   readonly tmp: string;
+}
 
-  constructor(scratch: string, attemptId: string) {
-    assert(/^[a-z0-9][a-z0-9-]*$/.test(attemptId), 'an attempt id is a plain name');
-    this.path = `${scratch}/${attemptId}`;
-    this.work = `${this.path}/work`;
-    this.tmp = `${this.path}/tmp`;
+/** Unused folders that are kept. */
+const MAX_SPARE = 128;
+const WORK_MODE = 0o700;
+const TMP_MODE = 0o1777;
+
+/**
+ * Folders for attempts. Most attempts leave theirs empty; it then serves the next one, because making and removing
+ * folders waits for the file system's journal, and with it for everybody who syncs to that disk.
+ */
+export class AttemptFolders {
+  readonly #root: string;
+  readonly #owner: Owner;
+  #spare: AttemptFolder[] = [];
+  #made = 0;
+
+  private constructor(root: string, owner: Owner) {
+    this.#root = root;
+    this.#owner = owner;
   }
 
-  create(owner: Owner | undefined): void {
+  /** Empties `root`, which is ours: attempts of an earlier run lost their folder with their supervisor. */
+  static async open(root: string, owner: Owner | undefined): Promise<AttemptFolders> {
     // 0711: a workload that runs as somebody else passes through, but does not list.
-    mkdirSync(this.path, { mode: 0o711 });
-    mkdirSync(this.work, { mode: 0o700 });
-    mkdirSync(this.tmp);
-    chmodSync(this.tmp, 0o1777);
-    if (owner !== undefined) chownSync(this.work, owner.uid, owner.gid);
+    await mkdir(root, { recursive: true, mode: 0o711 });
+    for (const name of await readdir(root)) await rm(`${root}/${name}`, { recursive: true, force: true });
+    const self = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
+    return new AttemptFolders(root, owner ?? self);
   }
 
-  /** Most attempts leave nothing behind, and removing three empty folders is then cheaper than a walk. */
-  async remove(): Promise<void> {
-    try {
-      for (const folder of [this.work, this.tmp, this.path]) rmdirSync(folder);
-    } catch {
-      await rm(this.path, { recursive: true, force: true, maxRetries: 3 });
-    }
+  take(): AttemptFolder {
+    return this.#spare.pop() ?? this.#make();
+  }
+
+  #make(): AttemptFolder {
+    this.#made += 1;
+    const path = `${this.#root}/${this.#made}`;
+    const folder = { path, work: `${path}/work`, tmp: `${path}/tmp` };
+    mkdirSync(path, { mode: 0o711 });
+    mkdirSync(folder.work, { mode: WORK_MODE });
+    chownSync(folder.work, this.#owner.uid, this.#owner.gid);
+    mkdirSync(folder.tmp);
+    // Not by mkdir's mode: the umask would take from it.
+    chmodSync(folder.tmp, TMP_MODE);
+    return folder;
+  }
+
+  async giveBack(folder: AttemptFolder): Promise<void> {
+    if (this.#spare.length < MAX_SPARE && this.#isAsNew(folder)) this.#spare.push(folder);
+    else await rm(folder.path, { recursive: true, force: true, maxRetries: 3 });
+  }
+
+  /** Empty, and with the permissions that we gave it: a workload may change its own folder's. */
+  #isAsNew({ work, tmp }: AttemptFolder): boolean {
+    const { mode, uid, gid } = statSync(work);
+    return (
+      (mode & 0o7777) === WORK_MODE &&
+      uid === this.#owner.uid &&
+      gid === this.#owner.gid &&
+      (statSync(tmp).mode & 0o7777) === TMP_MODE &&
+      readdirSync(work).length === 0 &&
+      readdirSync(tmp).length === 0
+    );
+  }
+
+  async close(): Promise<void> {
+    await rm(this.#root, { recursive: true, force: true });
   }
 }

@@ -1,8 +1,10 @@
 import { execFile } from 'node:child_process';
-import { constants, mkdirSync, openSync, rmSync, unlinkSync } from 'node:fs';
+import { constants, openSync } from 'node:fs';
+import { mkdir, rm } from 'node:fs/promises';
 import { promisify } from 'node:util';
 
 export interface Fifo {
+  readonly path: string;
   /** Not blocking; ours. */
   readonly readEnd: number;
   /** Blocking; for the child. */
@@ -12,11 +14,12 @@ export interface Fifo {
 /** Made by one command at a time; a job takes two or three. */
 const BATCH = 64;
 const REFILL_BELOW = 16;
+/** After a burst, this many are kept. */
+const MAX_SPARE = 512;
 
 /**
  * Pipes for output. Node's own child pipes are sockets, and a socket cannot be opened again by name, so that
- * `echo x > /dev/stderr` fails in a workload; a FIFO can. Node cannot make one, hence mkfifo(1) in batches. Each is
- * used once and unlinked as soon as both ends are open.
+ * `echo x > /dev/stderr` fails in a workload; a FIFO can. Node cannot make one, hence mkfifo(1) in batches.
  */
 export class FifoPool {
   readonly #folder: string;
@@ -29,9 +32,9 @@ export class FifoPool {
   }
 
   static async open(folder: string): Promise<FifoPool> {
-    rmSync(folder, { recursive: true, force: true });
+    await rm(folder, { recursive: true, force: true });
     // Only we may look inside; the FIFOs themselves are open to all, for a workload that runs as somebody else.
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    await mkdir(folder, { recursive: true, mode: 0o700 });
     const pool = new FifoPool(folder);
     await pool.#fill();
     return pool;
@@ -44,9 +47,20 @@ export class FifoPool {
     return fifos;
   }
 
+  /** Takes back a FIFO that nobody has open any more: its end was read, and its workload is gone for certain. */
+  giveBack(fifo: Fifo): void {
+    if (this.#ready.length < MAX_SPARE) this.#ready.push(fifo.path);
+    else this.discard(fifo);
+  }
+
+  /** Forgets a FIFO that a process which escaped might still hold. */
+  discard({ path }: Fifo): void {
+    void rm(path, { force: true }).catch(() => undefined);
+  }
+
   async close(): Promise<void> {
     await this.#filling?.catch(() => undefined);
-    rmSync(this.#folder, { recursive: true, force: true });
+    await rm(this.#folder, { recursive: true, force: true });
   }
 
   #fill(): Promise<void> {
@@ -67,6 +81,5 @@ export class FifoPool {
 function openFifo(path: string): Fifo {
   const readEnd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   const writeEnd = openSync(path, constants.O_WRONLY);
-  unlinkSync(path);
-  return { readEnd, writeEnd };
+  return { path, readEnd, writeEnd };
 }

@@ -14,6 +14,7 @@ export class OutputReader {
   #timer: Timer | undefined;
   #bytesLeft = Infinity;
   #paused = false;
+  #sawEnd = false;
 
   /** Takes over the descriptor. */
   constructor(clock: Clock, descriptor: number, stream: OutputStream, sink: OutputSink) {
@@ -22,6 +23,9 @@ export class OutputReader {
     this.ended = new Promise((resolve) => this.#socket.once('close', () => resolve()));
     // A failing read is the end of the stream: what came before is with the sink.
     this.#socket.on('error', () => this.#socket.destroy());
+    this.#socket.once('end', () => {
+      this.#sawEnd = true;
+    });
     this.#socket.on('data', (bytes) => this.#take(bytes, stream, sink));
   }
 
@@ -40,15 +44,16 @@ export class OutputReader {
 
   /**
    * Reads what is left once every writer should be gone. One that escaped may hold the pipe open, or even write on:
-   * neither delays the end for long.
+   * neither delays the end for long. Answers whether every writer has closed it.
    */
-  async finish(): Promise<void> {
+  async finish(): Promise<boolean> {
     if (!this.#socket.destroyed) {
       this.#bytesLeft = LAST_BYTES;
       this.#watchSilence();
     }
     await this.ended;
     this.#timer?.cancel();
+    return this.#sawEnd;
   }
 
   #watchSilence(): void {

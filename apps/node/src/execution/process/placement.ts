@@ -1,19 +1,18 @@
 import { statSync } from 'node:fs';
 import { CodedError, present } from '@clawbernetes/kernel';
 import type { Launch } from '../executor.ts';
-import { AttemptFolder, type Owner } from './attempt-folder.ts';
+import type { AttemptFolder } from './attempt-folder.ts';
 import { SANDBOX_HOME, type Bubblewrap } from './bubblewrap.ts';
 import { findProgram } from './find-program.ts';
 import { gpuAccess } from './gpu-access.ts';
+import type { ChildRequest } from './workload-child.ts';
 import { workloadEnvironment } from './workload-environment.ts';
 
 /** What this node offers to a launch. */
 export interface PlacementHost {
-  readonly scratch: string;
   /** The sandbox, or in words why there is none. */
   readonly sandbox: Bubblewrap | string;
   readonly allowUnsandboxed: boolean;
-  readonly owner?: Owner;
   readonly path: string;
   /** Of the user that workloads run as. */
   readonly home: string;
@@ -21,24 +20,21 @@ export interface PlacementHost {
 
 /** How a launch will run: everything is decided and checked, nothing is made yet. */
 export interface Placement {
-  readonly folder: AttemptFolder;
   readonly sandboxed: boolean;
   readonly limitations: readonly string[];
   /** The workload's own environment and directory, as it sees them. */
   readonly env: Readonly<Record<string, string>>;
   readonly directory: string;
   /** The command line to start on the host. */
-  readonly program: string;
-  readonly name: string;
-  readonly args: readonly string[];
-  readonly hostEnv: Readonly<Record<string, string>>;
-  readonly hostDirectory: string;
+  readonly command: Pick<ChildRequest, 'program' | 'name' | 'args' | 'env' | 'directory'>;
 }
 
 /** @throws CodedError whose code is an EndReason, with what to change. */
-export function placeLaunch(host: PlacementHost, launch: Launch): Placement {
+export function placeLaunch(host: PlacementHost, launch: Launch, folder: AttemptFolder): Placement {
   const sandbox = chooseSandbox(host, launch);
-  return typeof sandbox === 'string' ? placeBare(host, launch, sandbox) : placeInside(host, launch, sandbox);
+  return typeof sandbox === 'string'
+    ? placeBare(host, launch, folder, sandbox)
+    : placeInside(host, launch, folder, sandbox);
 }
 
 /** The sandbox, or for a bare run the mark to show. */
@@ -58,9 +54,8 @@ function chooseSandbox({ sandbox, allowUnsandboxed }: PlacementHost, { spec }: L
   throw refuse(`Showing ${moved.source} at ${moved.target} needs a sandbox. ${mark}`);
 }
 
-function placeBare(host: PlacementHost, launch: Launch, mark: string): Placement {
-  const { spec, attemptId } = launch;
-  const folder = new AttemptFolder(host.scratch, attemptId);
+function placeBare(host: PlacementHost, launch: Launch, folder: AttemptFolder, mark: string): Placement {
+  const { spec } = launch;
   const env = workloadEnvironment(launch, gpuAccess(launch.devices), { path: host.path, home: host.home });
   if (spec.workingDirectory !== undefined) checkDirectory(spec.workingDirectory);
   const directory = spec.workingDirectory ?? folder.work;
@@ -69,22 +64,21 @@ function placeBare(host: PlacementHost, launch: Launch, mark: string): Placement
   const program = findProgram(name, { path, workingDirectory: directory, isShared: () => true });
   const writable = spec.mounts.some(({ readOnly }) => readOnly);
   return {
-    folder,
     sandboxed: false,
     limitations: writable ? [mark, 'Its read-only mounts can be written.'] : [mark],
     env,
     directory,
-    program: present(program, 'the program'),
-    name,
-    args: spec.command.slice(1),
-    hostEnv: env,
-    hostDirectory: directory,
+    command: { program: present(program, 'the program'), name, args: spec.command.slice(1), env, directory },
   };
 }
 
-function placeInside(host: PlacementHost, launch: Launch, sandbox: Bubblewrap): Placement {
-  const { spec, attemptId } = launch;
-  const folder = new AttemptFolder(host.scratch, attemptId);
+function placeInside(
+  host: PlacementHost,
+  launch: Launch,
+  folder: AttemptFolder,
+  sandbox: Bubblewrap,
+): Placement {
+  const { spec } = launch;
   const gpus = gpuAccess(launch.devices);
   const env = workloadEnvironment(launch, gpus, { path: host.path, home: SANDBOX_HOME });
   const isShared = (path: string): boolean => sandbox.isShared(path, spec);
@@ -99,17 +93,18 @@ function placeInside(host: PlacementHost, launch: Launch, sandbox: Bubblewrap): 
   });
   const request = { spec, folder, env, devicePaths: gpus.paths, command: [program ?? name, ...args] };
   return {
-    folder,
     sandboxed: true,
     limitations: [],
     env,
     directory,
-    program: sandbox.program,
-    name: 'bwrap',
-    args: sandbox.arguments(request),
     // Variables of the workload, such as LD_PRELOAD, must not reach what runs outside the sandbox.
-    hostEnv: {},
-    hostDirectory: '/',
+    command: {
+      program: sandbox.program,
+      name: 'bwrap',
+      args: sandbox.arguments(request),
+      env: {},
+      directory: '/',
+    },
   };
 }
 

@@ -1,4 +1,11 @@
-import { CodedError, formatBytes, type Clock, type Logger, type Timer } from '@clawbernetes/kernel';
+import {
+  CodedError,
+  errorMessage,
+  formatBytes,
+  type Clock,
+  type Logger,
+  type Timer,
+} from '@clawbernetes/kernel';
 import type { EndReason } from '@clawbernetes/protocol';
 import type { AttemptCgroups } from '../cgroup/attempt-cgroups.ts';
 import type {
@@ -10,7 +17,6 @@ import type {
   ExecutionStats,
   Launch,
 } from '../executor.ts';
-import type { AttemptFolder } from './attempt-folder.ts';
 import type { OutputReader } from './output-reader.ts';
 import { ProcessTree } from './process-tree.ts';
 import type { SandboxReport } from './sandbox-report.ts';
@@ -21,12 +27,13 @@ export interface ExecutionParts {
   readonly launch: Launch;
   readonly child: WorkloadChild;
   readonly pidStartTicks: number | undefined;
-  readonly folder: AttemptFolder;
   readonly cgroups: AttemptCgroups | undefined;
   readonly readers: readonly OutputReader[];
   /** Of a sandboxed workload. */
   readonly report: SandboxReport | undefined;
   readonly limitations: readonly string[];
+  /** Gives back what the workload used; `clean` = no process can hold any of it. */
+  readonly release: (clean: boolean) => Promise<void>;
   /** Runs a command beside the workload. */
   readonly exec: (tree: ProcessTree, request: ExecRequest) => Promise<ExecResult>;
 }
@@ -119,21 +126,20 @@ export class ProcessExecution implements Execution {
     this.#killTimer?.cancel();
     const finishedAtMs = this.#deps.clock.nowMs();
     const stuck = await this.#tree.clear();
-    await Promise.all([...readers.map((reader) => reader.finish()), report?.ended]);
+    const [ends] = await Promise.all([Promise.all(readers.map((reader) => reader.finish())), report?.ended]);
     const outOfMemoryKills = cgroups?.outOfMemoryKills() ?? 0;
-    await this.#cleanUp();
+    const tracked = cgroups !== undefined || report !== undefined;
+    await this.#release(tracked && stuck === 0 && ends.every(Boolean));
     return { ...this.#describe(end, outOfMemoryKills, stuck), finishedAtMs };
   }
 
-  async #cleanUp(): Promise<void> {
-    const { folder, cgroups, launch } = this.#parts;
+  async #release(clean: boolean): Promise<void> {
     try {
-      const removed = await cgroups?.remove(this.#deps.clock);
-      if (removed === false) this.#deps.logger.warn('control group stays', { attemptId: launch.attemptId });
-      await folder.remove();
+      await this.#parts.release(clean);
     } catch (error) {
-      // The workload has ended all the same; the next start of the executor tries again.
-      this.#deps.logger.warn('attempt could not be cleaned up', { attemptId: launch.attemptId, error });
+      // The workload has ended all the same; the next start of the executor cleans up.
+      const { attemptId } = this.#parts.launch;
+      this.#deps.logger.warn('attempt could not be cleaned up', { attemptId, error: errorMessage(error) });
     }
   }
 
