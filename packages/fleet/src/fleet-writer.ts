@@ -24,6 +24,7 @@ export class FleetWriter {
   #events: EventView[] = [];
   #actions: (() => void)[] = [];
   #turn: Promise<void> | undefined;
+  #stored: Promise<void> = Promise.resolve();
   #beforeSubmit: () => void = () => undefined;
   #onEvents: (events: readonly EventView[]) => void = () => undefined;
 
@@ -87,7 +88,9 @@ export class FleetWriter {
     this.#events = [];
     this.#actions = [];
     this.#turn = undefined;
-    if (rows.length > 0) await this.#deps.store.submit(rows);
+    // A turn that writes nothing still waits for those before it: what it did may rest on them.
+    if (rows.length > 0) this.#stored = this.#deps.store.submit(rows);
+    await this.#stored;
     if (events.length > 0) this.#onEvents(events);
     for (const action of actions) action();
   }

@@ -1,4 +1,5 @@
 import { apiError, commands, isCommandName, COMMAND_NAMES, type CommandName } from '@clawbernetes/protocol';
+import type { Fleet } from '@clawbernetes/fleet';
 import { nearest } from '@clawbernetes/kernel';
 import { configHandlers } from './config-handlers.ts';
 import { fleetHandlers } from './fleet-handlers.ts';
@@ -12,9 +13,11 @@ type AnyHandler = (request: unknown, context: CommandContext) => unknown;
 
 /** From a command's name and raw input to its answer: every edge goes through here. */
 export class CommandRouter {
+  readonly #fleet: Fleet;
   readonly #handlers: Handlers<CommandName>;
 
   constructor(deps: HandlerDeps) {
+    this.#fleet = deps.fleet;
     this.#handlers = {
       ...workloadHandlers(deps),
       ...systemHandlers(deps),
@@ -29,7 +32,10 @@ export class CommandRouter {
     const parsed = commands[name].input.safeParse(input ?? {});
     if (!parsed.success) throw invalidInput(name, parsed.error.issues);
     // The handler and the parsed request belong to the same name, which the compiler cannot follow through the union.
-    return (this.#handlers[name] as AnyHandler)(parsed.data, context);
+    const answer = await (this.#handlers[name] as AnyHandler)(parsed.data, context);
+    // An answer may show what is not stored yet; it leaves only once that is.
+    await this.#fleet.durable();
+    return answer;
   }
 }
 

@@ -1,0 +1,114 @@
+import type { Simulation } from './simulation.ts';
+
+export const FAULTS = [
+  'gateway-crash',
+  'agent-crash',
+  'connection-cut',
+  'half-open',
+  'slow-disk',
+  'disk-full',
+  'clock-jump',
+] as const;
+export type Fault = (typeof FAULTS)[number];
+
+/** A gateway or an agent is down for this long at most, ms. */
+const MAX_DOWN_MS = 45_000;
+
+/** Breaks things from the seed, and lets them come back. Counts what it did. */
+export class Faults {
+  readonly counts: Record<Fault, number> = {
+    'gateway-crash': 0,
+    'agent-crash': 0,
+    'connection-cut': 0,
+    'half-open': 0,
+    'slow-disk': 0,
+    'disk-full': 0,
+    'clock-jump': 0,
+  };
+  readonly #simulation: Simulation;
+
+  constructor(simulation: Simulation) {
+    this.#simulation = simulation;
+  }
+
+  /** One fault, chosen by chance. */
+  async strike(): Promise<void> {
+    const { random } = this.#simulation;
+    const fault = FAULTS[Math.floor(random.fraction() * FAULTS.length)] ?? 'connection-cut';
+    this.counts[fault] += 1;
+    this.#simulation.note(`fault ${fault}`);
+    await this.#apply(fault);
+  }
+
+  async #apply(fault: Fault): Promise<void> {
+    const { network, disk, clock, random } = this.#simulation;
+    switch (fault) {
+      case 'gateway-crash':
+        return this.#crashGateway();
+      case 'agent-crash':
+        return this.#crashAgent();
+      case 'connection-cut':
+        return this.#anyLink()?.end(1006, 'cut');
+      case 'half-open': {
+        const link = this.#anyLink();
+        link?.blackhole();
+        // Somebody notices in the end: a keep-alive, or an operator.
+        return void clock.after(60_000, () => link && network.links.has(link) && link.end(1006, 'timed out'));
+      }
+      case 'slow-disk':
+        disk.setLatency({ minMs: 50, maxMs: 500 });
+        return void clock.after(20_000, () => disk.setLatency({ minMs: 0.2, maxMs: 2 }));
+      case 'disk-full':
+        return this.#fillDisk();
+      case 'clock-jump':
+        return clock.jumpWallTime((random.fraction() - 0.5) * 120_000);
+    }
+  }
+
+  #crashGateway(): void {
+    const simulation = this.#simulation;
+    if (!simulation.gateway) return;
+    simulation.crashGateway();
+    simulation.clock.after(this.#downMs(), () => void this.#restartGateway());
+  }
+
+  /** Until it succeeds: a full disk refuses it for a while. */
+  async #restartGateway(): Promise<void> {
+    const simulation = this.#simulation;
+    if (simulation.gateway) return;
+    try {
+      await simulation.startGateway();
+      simulation.note('gateway is back');
+    } catch {
+      simulation.clock.after(1000, () => void this.#restartGateway());
+    }
+  }
+
+  async #crashAgent(): Promise<void> {
+    const simulation = this.#simulation;
+    const machine =
+      simulation.machines[Math.floor(simulation.random.fraction() * simulation.machines.length)];
+    if (!machine?.agent) return;
+    await simulation.crashAgent(machine);
+    simulation.clock.after(this.#downMs(), () => void simulation.startAgent(machine));
+  }
+
+  /** A full disk fails the gateway's store; it comes back when there is room again. */
+  #fillDisk(): void {
+    const simulation = this.#simulation;
+    simulation.disk.setFull(true);
+    simulation.clock.after(5_000, () => {
+      simulation.disk.setFull(false);
+      this.#crashGateway();
+    });
+  }
+
+  #downMs(): number {
+    return MAX_DOWN_MS * this.#simulation.random.fraction();
+  }
+
+  #anyLink(): Parameters<Simulation['network']['forget']>[0] | undefined {
+    const links = [...this.#simulation.network.links];
+    return links[Math.floor(this.#simulation.random.fraction() * links.length)];
+  }
+}
