@@ -40,7 +40,7 @@ export interface RunOptions extends CallOptions {
 
 const DEFAULT_PATIENCE_MS = 60_000;
 /** A command's answer is worth a second try, but a person waits for the message that nothing is there. */
-const COMMAND_PATIENCE_MS = 400;
+const COMMAND_PATIENCE_MS = 250;
 /** One long poll; the gateway allows up to a minute. */
 const LONG_POLL_MS = 30_000;
 

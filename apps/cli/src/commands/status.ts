@@ -1,0 +1,38 @@
+import { formatDuration } from '@clawbernetes/kernel';
+import type { CommandOutput } from '@clawbernetes/protocol';
+import type { Context } from '../context.ts';
+import type { Call } from '../declare/declaration.ts';
+import { paintState } from '../output/colours.ts';
+import { count } from '../output/phrases.ts';
+import { renderFacts } from '../output/table.ts';
+
+type FleetStatus = CommandOutput<'fleet.status'>;
+
+export async function showStatus({ context }: Call): Promise<void> {
+  const client = await context.client();
+  const status = await client.command('fleet.status', {});
+  await context.print(status, () => statusText(context, status, client.url));
+}
+
+function statusText({ terminal: { colours }, clock }: Context, status: FleetStatus, url: string): string {
+  const { nodes, gpus } = status;
+  const uptime = formatDuration(Math.max(0, clock.nowMs() - status.startedAtMs));
+  const waiting =
+    nodes.pending > 0 ? `, ${nodes.pending} waiting for approval ("clawbernetes node pending")` : '';
+  const simulated = gpus.simulated > 0 ? colours.yellow(` (${gpus.simulated} simulated)`) : '';
+  const workloads = Object.entries(status.workloads).filter(([, amount]) => amount > 0);
+  const facts = renderFacts([
+    ['Gateway', `${url}  version ${status.version}, up ${uptime}, ${status.storage}, id ${status.gatewayId}`],
+    [
+      'Nodes',
+      `${nodes.connected} of ${count(nodes.total, 'node')} connected, ${nodes.schedulable} schedulable${waiting}`,
+    ],
+    ['GPUs', gpus.total === 0 ? 'none' : `${gpus.free} of ${gpus.total} free${simulated}`],
+    [
+      'Workloads',
+      workloads.map(([state, amount]) => `${amount} ${paintState(colours, state)}`).join(', ') ||
+        'none yet; try: clawbernetes run -- echo hello',
+    ],
+  ]);
+  return [facts, ...status.warnings.map((warning) => `${colours.yellow('!')} ${warning}`)].join('\n');
+}

@@ -1,0 +1,180 @@
+import { formatBytes, formatDuration } from '@clawbernetes/kernel';
+import type { CommandOutput, WorkloadState, WorkloadView } from '@clawbernetes/protocol';
+import { hasEnded, WORKLOAD_STATES } from '@clawbernetes/protocol/workload-state';
+import type { Context } from '../context.ts';
+import type { Call } from '../declare/declaration.ts';
+import { oneOf } from '../declare/option-values.ts';
+import { paintState, type Colours } from '../output/colours.ts';
+import { eventLine } from '../output/event-line.ts';
+import { age, cores, memory, oneLine, ranFor, shellWords } from '../output/phrases.ts';
+import { renderFacts, renderTable } from '../output/table.ts';
+import { outcome, placeOf } from '../output/workload-phrases.ts';
+
+const PAGE = 1000;
+const DEFAULT_LIMIT = 50;
+
+export async function listWorkloads({ context, options }: Call): Promise<void> {
+  const { state = [], limit = DEFAULT_LIMIT } = options as {
+    readonly state?: string[];
+    readonly limit?: number;
+  };
+  const states = state.map(oneOf<WorkloadState>(...WORKLOAD_STATES));
+  const client = await context.client();
+  const workloads: WorkloadView[] = [];
+  let next: string | undefined;
+  do {
+    const page = await client.command('workload.list', {
+      limit: Math.min(PAGE, Math.max(1, limit - workloads.length)),
+      ...(states.length > 0 ? { states } : {}),
+      ...(next === undefined ? {} : { cursor: next }),
+    });
+    workloads.push(...page.workloads);
+    next = page.next;
+  } while (next !== undefined && workloads.length < limit);
+  await context.print({ workloads, ...(next === undefined ? {} : { next }) }, () => {
+    if (workloads.length === 0) return 'No workloads. Run one: clawbernetes run -- echo hello';
+    const more = next === undefined ? '' : `\nThere are more; show them with --limit ${limit * 2}.`;
+    return workloadTable(context, workloads) + more;
+  });
+}
+
+function workloadTable(
+  { terminal: { colours }, clock }: Context,
+  workloads: readonly WorkloadView[],
+): string {
+  const nowMs = clock.nowMs();
+  return renderTable(
+    ['NAME', 'ID', 'STATE', 'EXIT', 'NODE', 'GPUS', 'AGE', 'RAN', 'COMMAND'],
+    workloads.map((workload) => [
+      oneLine(workload.name, 30),
+      workload.id,
+      paintState(colours, workload.state),
+      workload.exitCode === undefined ? (workload.signal ?? '–') : String(workload.exitCode),
+      workload.attempt?.nodeName ?? '–',
+      String(workload.spec.resources.gpus) + (workload.simulated ? colours.yellow(' simulated') : ''),
+      age(workload.submittedAtMs, nowMs),
+      ranFor(workload.startedAtMs, workload.finishedAtMs, nowMs),
+      oneLine(commandOf(workload), 40),
+    ]),
+  );
+}
+
+function commandOf({ spec }: WorkloadView): string {
+  const words = shellWords(spec.command);
+  return spec.image === undefined ? words : `[${spec.image}] ${words}`;
+}
+
+export async function showWorkload({ context, operands: [workload = ''] }: Call): Promise<void> {
+  const client = await context.client();
+  const view = await client.command('workload.inspect', { workload });
+  const { attempts: _attempts, events: _events, ...brief } = view;
+  await context.print(brief, () => workloadText(context, view));
+}
+
+export async function inspectWorkload({ context, operands: [workload = ''] }: Call): Promise<void> {
+  const client = await context.client();
+  const view = await client.command('workload.inspect', { workload });
+  await context.print(view, () =>
+    [
+      workloadText(context, view),
+      specText(view),
+      `\nATTEMPTS\n${attemptsText(context, view) || 'none yet'}`,
+      `\nEVENTS\n${view.events.map((event) => eventLine(context.terminal.colours, event)).join('\n')}`,
+    ].join('\n'),
+  );
+}
+
+function workloadText({ terminal: { colours }, clock }: Context, view: WorkloadView): string {
+  const nowMs = clock.nowMs();
+  return renderFacts([
+    ['Name', view.name],
+    ['Id', view.id],
+    ['State', `${paintState(colours, view.state)}${hasEnded(view.state) ? ` (${outcome(view)})` : ''}`],
+    ['Waits', view.waiting && `${view.waiting.message} ${colours.dim(`(${view.waiting.reason})`)}`],
+    ['Message', view.message],
+    ['Command', oneLine(commandOf(view), 200)],
+    ['Ran on', view.attempt && placeOf(colours, view)],
+    ['Submitted', `${age(view.submittedAtMs, nowMs)} ago`],
+    [
+      'Ran for',
+      view.startedAtMs === undefined ? undefined : ranFor(view.startedAtMs, view.finishedAtMs, nowMs),
+    ],
+  ]);
+}
+
+function specText({ spec }: WorkloadView): string {
+  const { resources } = spec;
+  return renderFacts([
+    ['GPUs', resources.gpus > 0 ? [resources.gpus, ...resources.gpuModels].join(' ') : undefined],
+    ['CPU', resources.cpuMilli === undefined ? 'no limit' : `${cores(resources.cpuMilli)} cores`],
+    ['Memory', resources.memoryMib === undefined ? 'no limit' : memory(resources.memoryMib)],
+    ['Folder', spec.workingDirectory],
+    [
+      'Mounts',
+      spec.mounts
+        .map(({ source, target, readOnly }) => `${source}:${target}${readOnly ? '' : ':rw'}`)
+        .join('\n'),
+    ],
+    ['Sandbox', spec.sandbox],
+    ['Network', spec.network],
+    ['Timeout', spec.timeoutMs === undefined ? undefined : formatDuration(spec.timeoutMs)],
+    [
+      'Labels',
+      Object.entries(spec.labels)
+        .map((pair) => pair.join('='))
+        .join(' '),
+    ],
+  ]);
+}
+
+function attemptsText(
+  { terminal: { colours }, clock }: Context,
+  view: CommandOutput<'workload.inspect'>,
+): string {
+  if (view.attempts.length === 0) return '';
+  return renderTable(
+    ['NUMBER', 'ID', 'STATE', 'NODE', 'EXIT', 'SANDBOX', 'RAN', 'MESSAGE'],
+    view.attempts.map((attempt) => [
+      String(attempt.number),
+      attempt.id,
+      attemptState(colours, attempt),
+      attempt.nodeName,
+      String(attempt.exitCode ?? attempt.signal ?? attempt.endReason ?? '–'),
+      attempt.sandbox ?? '–',
+      ranFor(attempt.startedAtMs, attempt.finishedAtMs, clock.nowMs()),
+      oneLine(attempt.message ?? '', 80),
+    ]),
+  );
+}
+
+function attemptState(
+  colours: Colours,
+  attempt: CommandOutput<'workload.inspect'>['attempts'][number],
+): string {
+  const unknown = attempt.unknownSinceMs === undefined ? '' : colours.yellow(' (unknown)');
+  return paintState(colours, attempt.state) + unknown;
+}
+
+export async function stopWorkload({ context, operands: [workload = ''], options }: Call): Promise<void> {
+  const { force = false } = options as { readonly force?: boolean };
+  const client = await context.client();
+  const view = await client.command('workload.stop', { workload, force });
+  await context.print(view, () =>
+    hasEnded(view.state) ? `${view.name} has ended: ${outcome(view)}.` : `${view.name} is ${view.state}.`,
+  );
+}
+
+export async function showStats({ context, operands: [workload = ''] }: Call): Promise<void> {
+  const client = await context.client();
+  const stats = await client.command('workload.stats', { workload });
+  await context.print(stats, () =>
+    renderFacts([
+      ['Workload', stats.workload],
+      ['CPU time', formatDuration(stats.cpuMs)],
+      ['Memory', formatBytes(stats.memoryBytes)],
+      ['Peak', stats.memoryPeakBytes === undefined ? undefined : formatBytes(stats.memoryPeakBytes)],
+      ['Processes', String(stats.processes)],
+      ['Throttled', stats.throttledMs === undefined ? undefined : formatDuration(stats.throttledMs)],
+    ]),
+  );
+}

@@ -1,0 +1,57 @@
+import { InvalidArgumentError } from 'commander';
+import { errorMessage, nearest, parseDurationMs } from '@clawbernetes/kernel';
+
+const MEMORY = /^(\d+(?:\.\d+)?)\s*(k|m|g|t)?(i?b)?$/i;
+const MIB = { k: 1 / 1024, m: 1, g: 1024, t: 1024 * 1024 } as const;
+
+/** Parsers of option values; what they throw names the option and says how to write it. */
+export function wholeNumber(text: string): number {
+  if (!/^\d+$/.test(text)) throw new InvalidArgumentError('Write a whole number, such as 4.');
+  return Number(text);
+}
+
+export function oneOf<Word extends string>(...words: readonly Word[]): (text: string) => Word {
+  return (text) => {
+    const found = words.find((word) => word === text);
+    if (found !== undefined) return found;
+    const near = nearest(text, words);
+    throw new InvalidArgumentError(near ? `Did you mean ${near}?` : `Write one of ${words.join(', ')}.`);
+  };
+}
+
+/** MiB of `512`, `512m`, `2g`. */
+export function mebibytes(text: string): number {
+  const [, amount, unit = 'm'] = MEMORY.exec(text) ?? [];
+  if (amount === undefined) throw new InvalidArgumentError('Write MiB or a size, such as 512, 512m or 2g.');
+  return Math.ceil(Number(amount) * MIB[unit.toLowerCase() as keyof typeof MIB]);
+}
+
+/** Thousandths of a core of `0.5`, `2`. */
+export function milliCores(text: string): number {
+  if (!/^\d+(\.\d+)?$/.test(text))
+    throw new InvalidArgumentError('Write a number of cores, such as 0.5 or 2.');
+  return Math.round(Number(text) * 1000);
+}
+
+/** ms of `10s`, `5m`; a bare number is seconds. */
+export function duration(text: string): number {
+  try {
+    return parseDurationMs(/^\d+(\.\d+)?$/.test(text) ? `${text}s` : text);
+  } catch (error) {
+    throw new InvalidArgumentError(errorMessage(error));
+  }
+}
+
+/** Gathers the values of an option that may be repeated. */
+export function repeated(value: string, previous: readonly string[] = []): readonly string[] {
+  return [...previous, value];
+}
+
+export function pairs(
+  value: string,
+  previous: Readonly<Record<string, string>> = {},
+): Record<string, string> {
+  const equals = value.indexOf('=');
+  if (equals < 1) throw new InvalidArgumentError('Write key=value.');
+  return { ...previous, [value.slice(0, equals)]: value.slice(equals + 1) };
+}

@@ -1,0 +1,112 @@
+import { Option, type Command } from 'commander';
+import { declare, declareGroup, type Runtime } from './declaration.ts';
+import { duration, mebibytes, milliCores, oneOf, pairs, repeated, wholeNumber } from './option-values.ts';
+
+const runOptions = (): Option[] => [
+  new Option('-d, --detach', 'print the id and return at once'),
+  new Option('-q, --quiet', 'only what the workload prints'),
+  new Option('--name <name>', 'name of the workload'),
+  new Option('--gpus <count>', 'whole GPUs of one node').argParser(wholeNumber),
+  new Option('--gpu-type <model>', 'any of these GPU models; may be repeated').argParser(repeated),
+  new Option('--min-gpu-memory <size>', 'memory of each GPU: MiB or 40g').argParser(mebibytes),
+  new Option('--cpus <cores>', 'reserve and limit CPU, such as 0.5').argParser(milliCores),
+  new Option('--memory <size>', 'reserve and limit memory: MiB, 512m or 2g').argParser(mebibytes),
+  new Option('-e, --env <name=value>', 'environment variable; NAME alone takes yours').argParser(repeated),
+  new Option('--env-file <file>', 'environment variables, one NAME=value per line'),
+  new Option('-w, --workdir <folder>', 'working directory on the node').conflicts('noWorkdir'),
+  new Option('--mount <source:target[:rw]>', 'folder of the node to show inside').argParser(repeated),
+  new Option('--timeout <duration>', 'stop it this long after its start').argParser(duration),
+  new Option('--stop-grace <duration>', 'between polite stop and kill (default: 10s)').argParser(duration),
+  new Option('--sandbox <mode>', 'required, preferred (default) or off').argParser(
+    oneOf('required', 'preferred', 'off'),
+  ),
+  new Option('--network <mode>', 'host (default) or none').argParser(oneOf('host', 'none')),
+  new Option('--node <name>', 'run on this node'),
+  new Option('--node-selector <key=value>', 'label that the node must have; may be repeated').argParser(
+    pairs,
+  ),
+  new Option('-l, --label <key=value>', 'label of the workload; may be repeated').argParser(pairs),
+];
+
+export function declareWorkloadCommands(program: Command, runtime: Runtime): void {
+  declare(program, runtime, {
+    usage: 'run [image]',
+    summary: 'run a program on the fleet, as a process or in a container image',
+    options: runOptions(),
+    takesProgram: true,
+    examples: [
+      'run -- python3 train.py',
+      'run --gpus 1 --gpu-type H100 -- python3 train.py',
+      'run busybox -- echo hi',
+      'run --name nightly --memory 2g --cpus 1.5 --timeout 2h -d -- make all',
+    ],
+    load: async () => (await import('../run/run-command.ts')).runCommand,
+  });
+  declareWorkloadGroup(declareGroup(program, 'workload', 'what runs, ran or waits on the fleet'), runtime);
+  declare(program, runtime, {
+    usage: 'exec <workload>',
+    summary: 'run a command inside a running workload',
+    options: [
+      new Option('-e, --env <name=value>', 'environment variable; may be repeated').argParser(pairs),
+      new Option('--timeout <duration>', 'give up after this long (default: 60s)').argParser(duration),
+    ],
+    takesProgram: true,
+    examples: ['exec nightly -- ps aux', 'exec nightly -- sh -c "du -sh ."'],
+    load: async () => (await import('../commands/exec.ts')).execInWorkload,
+  });
+}
+
+function declareWorkloadGroup(workload: Command, runtime: Runtime): void {
+  declare(workload, runtime, {
+    usage: 'list',
+    summary: 'workloads, newest first',
+    options: [
+      new Option('-s, --state <state>', 'only in this state; may be repeated').argParser(repeated),
+      new Option('-n, --limit <count>', 'at most so many (default: 50)').argParser(wholeNumber),
+    ],
+    examples: ['workload list', 'workload list --state running --state queued', 'workload list -f json'],
+    load: async () => (await import('../commands/workload.ts')).listWorkloads,
+  });
+  declare(workload, runtime, {
+    usage: 'status <workload>',
+    summary: 'state of a workload, and why it waits',
+    examples: ['workload status nightly'],
+    load: async () => (await import('../commands/workload.ts')).showWorkload,
+  });
+  declare(workload, runtime, {
+    usage: 'inspect <workload>',
+    summary: 'a workload in full, with its attempts and events',
+    examples: ['workload inspect nightly', 'workload inspect nightly -f json'],
+    load: async () => (await import('../commands/workload.ts')).inspectWorkload,
+  });
+  declare(workload, runtime, {
+    usage: 'logs <workload>',
+    summary: 'what a workload printed; stays readable after its end',
+    options: [
+      new Option('-f, --follow', 'go on until the workload has ended'),
+      new Option('-n, --tail <lines>', 'only the last lines').argParser(wholeNumber),
+      new Option('-t, --timestamps', 'begin each line with its time'),
+      new Option('--stream <stream>', 'stdout or stderr only').argParser(oneOf('stdout', 'stderr')),
+    ],
+    followsWithF: true,
+    examples: [
+      'workload logs nightly --tail 20',
+      'workload logs -f nightly',
+      'workload logs nightly --stream stderr',
+    ],
+    load: async () => (await import('../commands/logs.ts')).showLogs,
+  });
+  declare(workload, runtime, {
+    usage: 'stop <workload>',
+    summary: 'stop a workload: politely, or at once with --force',
+    options: [new Option('--force', 'kill it at once')],
+    examples: ['workload stop nightly', 'workload stop nightly --force'],
+    load: async () => (await import('../commands/workload.ts')).stopWorkload,
+  });
+  declare(workload, runtime, {
+    usage: 'stats <workload>',
+    summary: 'CPU, memory and processes of a running workload',
+    examples: ['workload stats nightly'],
+    load: async () => (await import('../commands/workload.ts')).showStats,
+  });
+}

@@ -1,0 +1,31 @@
+import type { WorkloadView } from '@clawbernetes/protocol';
+import type { Colours } from './colours.ts';
+
+/** How it ended, in a few words: `exit code 3`, `out of memory, SIGKILL`. */
+export function outcome(view: WorkloadView): string {
+  const reason = view.endReason?.replaceAll('-', ' ');
+  const code = view.exitCode === undefined ? view.signal : `exit code ${view.exitCode}`;
+  return [reason, code].filter((part) => part !== undefined).join(', ') || view.state;
+}
+
+/** Where it ran and how well it was contained, with every limitation spelled out. */
+export function placeOf(colours: Colours, view: WorkloadView): string {
+  const { attempt } = view;
+  if (!attempt) return '–';
+  const gpus = attempt.devices.length > 0 ? `, GPUs ${attempt.devices.join(' ')}` : '';
+  const simulated = view.simulated ? colours.yellow(' (simulated)') : '';
+  return `${attempt.nodeName}${sandboxPhrase(colours, attempt.sandbox)}${gpus}${simulated}`;
+}
+
+function sandboxPhrase(colours: Colours, sandbox: NonNullable<WorkloadView['attempt']>['sandbox']): string {
+  switch (sandbox) {
+    case 'none':
+      return `, ${colours.yellow('unsandboxed')}`;
+    case 'bubblewrap':
+      return ', sandboxed';
+    case 'container':
+      return ', container';
+    case undefined:
+      return '';
+  }
+}

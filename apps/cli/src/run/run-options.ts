@@ -1,0 +1,24 @@
+import type { GlobalOptions } from '../context.ts';
+
+/** What the options of `run` become; see workload-declarations.ts. */
+export interface RunOptions extends GlobalOptions {
+  readonly detach?: boolean;
+  readonly quiet?: boolean;
+  readonly name?: string;
+  readonly gpus?: number;
+  readonly gpuType?: readonly string[];
+  readonly minGpuMemory?: number;
+  readonly cpus?: number;
+  readonly memory?: number;
+  readonly env?: readonly string[];
+  readonly envFile?: string;
+  readonly workdir?: string;
+  readonly mount?: readonly string[];
+  readonly timeout?: number;
+  readonly stopGrace?: number;
+  readonly sandbox?: 'required' | 'preferred' | 'off';
+  readonly network?: 'host' | 'none';
+  readonly node?: string;
+  readonly nodeSelector?: Readonly<Record<string, string>>;
+  readonly label?: Readonly<Record<string, string>>;
+}
