@@ -125,8 +125,8 @@ export async function tlsOptions({ caCert, clientCert, clientKey }: TlsFiles): P
   return { ...(ca ? { ca } : {}), ...(cert ? { cert } : {}), ...(key ? { key } : {}) };
 }
 
-function readOptional(file: string | undefined): Promise<Buffer> | undefined {
-  return file === undefined ? undefined : readFile(file);
+function readOptional(file: string | undefined): Promise<Buffer | undefined> {
+  return file === undefined ? Promise.resolve(undefined) : readFile(file);
 }
 
 function opened(socket: WebSocket): Promise<void> {
