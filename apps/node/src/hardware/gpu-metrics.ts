@@ -1,11 +1,12 @@
 import type { GpuDevice } from '@clawbernetes/protocol';
+import type { GpuMetrics } from '../host.ts';
 import { parseAmdSmiReadings } from './amd-smi.ts';
 import { finiteNumber } from './json-output.ts';
 import { nvidiaQueryArgs, parseNvidiaRows } from './nvidia-query.ts';
 import type { ProbeRunner } from './probe-runner.ts';
 import { parseRocmReadings, ROCM_METRICS_ARGS, type AmdGpuReading } from './rocm-smi.ts';
 
-/** GpuMetrics of the node protocol as a plain object; what the device does not tell is left out. */
+/** What a GPU shows at one moment; what it does not tell is left out. */
 export interface GpuReading {
   readonly deviceId: string;
   readonly utilizationPercent?: number | undefined;
@@ -48,35 +49,53 @@ export function parseNvidiaReadings(text: string): readonly GpuReading[] {
   });
 }
 
+/**
+ * From start to the polite signal, ms. Shorter than other probes': a heartbeat waits 5 s for its metrics, and
+ * those of the machine itself must not miss it because a tool hangs.
+ */
+const READ_LIMITS = { deadlineMs: 3_000 };
+
 /** Readings of `gpus`; a tool that hangs or fails leaves out its own. Never rejects. */
 export async function readGpus(
   probes: ProbeRunner,
   gpus: readonly GpuDevice[],
 ): Promise<readonly GpuReading[]> {
   const real = gpus.filter((gpu) => !gpu.simulated);
+  const amdGpus = real.filter((gpu) => gpu.vendor === 'amd');
   const [nvidia, amd] = await Promise.all([
     real.some((gpu) => gpu.vendor === 'nvidia') ? readNvidia(probes) : [],
-    readAmd(
-      probes,
-      real.filter((gpu) => gpu.vendor === 'amd'),
-    ),
+    amdGpus.length > 0 ? readAmd(probes, amdGpus) : [],
   ]);
   const known = new Set(real.map((gpu) => gpu.id));
   return [...nvidia, ...amd].filter((reading) => known.has(reading.deviceId));
 }
 
 async function readNvidia(probes: ProbeRunner): Promise<readonly GpuReading[]> {
-  const result = await probes.run({ program: 'nvidia-smi', args: nvidiaQueryArgs(NVIDIA_METRICS_FIELDS) });
+  const command = { program: 'nvidia-smi', args: nvidiaQueryArgs(NVIDIA_METRICS_FIELDS) };
+  const result = await probes.run(command, READ_LIMITS);
   return result.outcome === 'finished' ? parseNvidiaReadings(result.stdout) : [];
 }
 
 async function readAmd(probes: ProbeRunner, gpus: readonly GpuDevice[]): Promise<readonly GpuReading[]> {
-  if (gpus.length === 0) return [];
-  const amdSmi = await probes.run({ program: 'amd-smi', args: ['metric', '--json'] });
+  const amdSmi = await probes.run({ program: 'amd-smi', args: ['metric', '--json'] }, READ_LIMITS);
   const readings = amdSmi.outcome === 'finished' ? parseAmdSmiReadings(amdSmi.stdout) : [];
-  if (readings.length > 0) return withDeviceIds(readings, gpus);
-  const rocmSmi = await probes.run({ program: 'rocm-smi', args: ROCM_METRICS_ARGS });
+  // Where one tool hangs in the driver the other would hang too, and the time is gone.
+  if (readings.length > 0 || amdSmi.outcome === 'timed-out') return withDeviceIds(readings, gpus);
+  const rocmSmi = await probes.run({ program: 'rocm-smi', args: ROCM_METRICS_ARGS }, READ_LIMITS);
   return withDeviceIds(rocmSmi.outcome === 'finished' ? parseRocmReadings(rocmSmi.stdout) : [], gpus);
+}
+
+/** As the node protocol carries it, which has no "unknown": what a device does not tell is 0 there. */
+export function toGpuMetrics(reading: GpuReading): GpuMetrics {
+  return {
+    deviceId: reading.deviceId,
+    utilizationPercent: reading.utilizationPercent ?? 0,
+    memoryUsedMib: reading.memoryUsedMib ?? 0,
+    temperatureC: reading.temperatureC ?? 0,
+    powerW: reading.powerW ?? 0,
+    clockMhz: reading.clockMhz ?? 0,
+    eccUncorrected: reading.eccUncorrected ?? 0,
+  };
 }
 
 /** AMD's tools name devices in readings by index only. */

@@ -1,28 +1,11 @@
 import os from 'node:os';
 import type { GpuDevice } from '@clawbernetes/protocol';
 import type { Clock } from '@clawbernetes/kernel';
-import { readGpus, simulatedReading, type GpuReading } from './gpu-metrics.ts';
+import type { MetricsSample, SystemMetrics } from '../host.ts';
+import { readGpus, simulatedReading, toGpuMetrics } from './gpu-metrics.ts';
 import { cpuPercent, type CpuTimes } from './linux-facts.ts';
 import type { ProbeRunner } from './probe-runner.ts';
 import { readCpuTimes, readMemory, type DiskProbe, type DiskSpace } from './system-facts.ts';
-
-/** SystemMetrics of the node protocol as a plain object. */
-export interface SystemReading {
-  /** Of all processors, since the sample before. */
-  readonly cpuPercent: number;
-  readonly memoryUsedMib: number;
-  readonly memoryTotalMib: number;
-  readonly diskUsedMib: number;
-  readonly diskTotalMib: number;
-  /** Over one minute. */
-  readonly loadAverage: number;
-}
-
-export interface MetricsSample {
-  readonly timestampMs: number;
-  readonly gpus: readonly GpuReading[];
-  readonly system: SystemReading;
-}
 
 export interface MetricsSamplerDeps {
   readonly clock: Clock;
@@ -53,13 +36,13 @@ export class MetricsSampler {
 
   /** `gpus` are the devices of the inventory; MIG instances have no readings of their own. Never rejects. */
   async sample(gpus: readonly GpuDevice[]): Promise<MetricsSample> {
-    const timestampMs = this.#deps.clock.nowMs();
+    const nowMs = this.#deps.clock.nowMs();
     const [system, real] = await Promise.all([this.#readSystem(), readGpus(this.#deps.probes, gpus)]);
-    const simulated = gpus.filter((gpu) => gpu.simulated).map((gpu) => simulatedReading(gpu, timestampMs));
-    return { timestampMs, gpus: [...real, ...simulated], system };
+    const simulated = gpus.filter((gpu) => gpu.simulated).map((gpu) => simulatedReading(gpu, nowMs));
+    return { gpus: [...real, ...simulated].map(toGpuMetrics), system };
   }
 
-  async #readSystem(): Promise<SystemReading> {
+  async #readSystem(): Promise<SystemMetrics> {
     const [cpu, memory, disk] = await Promise.all([
       readCpuTimes(this.#root),
       readMemory(this.#root),

@@ -50,7 +50,8 @@ const SENTENCES: readonly { readonly pattern: RegExp; readonly failure: NvidiaFa
     failure: {
       code: 'driver-unreachable',
       message:
-        'The NVIDIA kernel driver is not running. Load it (modprobe nvidia) or, after a kernel update, reinstall it.',
+        'The NVIDIA kernel driver is not running. Load it (modprobe nvidia); ' +
+        'after a kernel update, reinstall the driver.',
     },
   },
   {

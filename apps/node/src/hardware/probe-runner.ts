@@ -47,17 +47,20 @@ export class ProbeRunner implements AsyncDisposable {
     this.#options = { ...DEFAULTS, ...options };
   }
 
-  /** Never rejects. */
-  async run(command: ProbeCommand): Promise<ProbeResult> {
+  /** Never rejects. `deadlineMs` is this command's own. */
+  async run(
+    command: ProbeCommand,
+    { deadlineMs = this.#options.deadlineMs }: { readonly deadlineMs?: number } = {},
+  ): Promise<ProbeResult> {
     const stuck = this.#stuckProcess(command.program);
     if (stuck) return { outcome: 'timed-out', message: this.#stuckMessage(stuck) };
     const output = new ProbeOutput(this.#options.maxOutputBytes, () => probe.kill('SIGKILL'));
     const probe = this.#deps.processes.start(command, (stream, bytes) => output.take(stream, bytes));
     this.#running.add(probe);
     try {
-      const exit = await this.#within(this.#options.deadlineMs, probe.closed);
+      const exit = await this.#within(deadlineMs, probe.closed);
       if (exit) return result(command, exit, output);
-      return await this.#end(command, probe);
+      return await this.#end(command.program, probe, deadlineMs);
     } finally {
       this.#running.delete(probe);
     }
@@ -75,8 +78,12 @@ export class ProbeRunner implements AsyncDisposable {
     for (const probe of running) probe.abandon();
   }
 
-  async #end({ program }: ProbeCommand, probe: ProbeProcess): Promise<ProbeResult> {
-    const waited = formatDuration(this.#options.deadlineMs);
+  async #end(program: string, probe: ProbeProcess, deadlineMs: number): Promise<ProbeResult> {
+    const waited = formatDuration(deadlineMs);
+    let gone = false;
+    void probe.gone.then(() => {
+      gone = true;
+    });
     for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
       probe.kill(signal);
       const ended = await this.#within(this.#options.graceMs, probe.closed);
@@ -86,7 +93,10 @@ export class ProbeRunner implements AsyncDisposable {
           message: `${program} did not answer within ${waited} and was killed.`,
         };
     }
-    return this.#giveUp(program, probe);
+    if (!gone) return this.#giveUp(program, probe);
+    probe.abandon();
+    const left = `${program} ended and left a program behind that holds its output open`;
+    return { outcome: 'timed-out', message: `${left}; it did not let go within ${waited}.` };
   }
 
   #giveUp(program: string, probe: ProbeProcess): ProbeResult {
@@ -106,7 +116,7 @@ export class ProbeRunner implements AsyncDisposable {
     const ago = formatDuration(this.#deps.clock.monotonicMs() - sinceMs);
     return (
       `${program} (pid ${pid ?? 'unknown'}) does not answer and cannot be killed (for ${ago}): ` +
-      'it waits in a driver. It is left alone and not started again until it ends; if it stays, reboot this machine.'
+      'it waits in a driver. It is left alone and not started again until it ends; else reboot this machine.'
     );
   }
 

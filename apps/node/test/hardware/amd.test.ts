@@ -64,8 +64,8 @@ describe('rocm-smi', () => {
   });
 
   it('reads past a warning', () => {
-    const text = `WARNING: AMD GPU device(s) is/are in a low-power state.\n${fixture('amd/rocm-smi-rx7900xt.json')}`;
-    expect(parseRocmGpus(text)).toHaveLength(1);
+    const warning = 'WARNING: AMD GPU device(s) is/are in a low-power state.\n';
+    expect(parseRocmGpus(warning + fixture('amd/rocm-smi-rx7900xt.json'))).toHaveLength(1);
   });
 });
 

@@ -1,4 +1,4 @@
-// Shows when work may not be placed on a GPU: Xid errors, ECC, what the driver asks for; and that this ends again.
+// Shows when work may not be placed on a GPU (Xid, ECC, what the driver asks for) and that this ends again.
 import { describe, expect, it } from 'vitest';
 import { nvidiaHealth } from '../../src/hardware/gpu-health.ts';
 import { NVIDIA_GPU_FIELDS, parseNvidiaGpus, type NvidiaGpu } from '../../src/hardware/nvidia-query.ts';

@@ -1,4 +1,4 @@
-// Shows that rows of nvidia-smi's query are read as real drivers print them, unknown and broken cells included.
+// Shows that rows of nvidia-smi's query are read as real drivers print them, unknown and broken cells too.
 import { describe, expect, it } from 'vitest';
 import { NVIDIA_GPU_FIELDS, parseNvidiaGpus, unknownQueryField } from '../../src/hardware/nvidia-query.ts';
 import { parseNvidiaReadings } from '../../src/hardware/gpu-metrics.ts';
@@ -49,14 +49,18 @@ describe('the inventory query', () => {
   });
 
   it('keeps a GPU whose values are gone, and says so', () => {
-    const row = `3, ${MASKED}, NVIDIA A100-SXM4-80GB, 00000000:10:1C.0, [GPU requires reset], 535.1, [Unknown Error]`;
+    const row = `3, ${MASKED}, NVIDIA A100, 00000000:10:1C.0, [GPU requires reset], 535.1, [Unknown Error]`;
     const [gpu] = parseNvidiaGpus(row, NVIDIA_GPU_FIELDS.slice(0, 7));
     expect(gpu).toMatchObject({ index: 3, memoryMib: 0, fault: 'Unknown Error' });
   });
 
   it('skips lines that are no rows', () => {
-    const text = `${fixture('nvidia/error-gpu-lost.txt')}${fixture('nvidia/query-h100.csv')}WARNING: infoROM is corrupted\n`;
-    expect(parseNvidiaGpus(text, NVIDIA_GPU_FIELDS)).toHaveLength(1);
+    const text = [
+      fixture('nvidia/error-gpu-lost.txt'),
+      fixture('nvidia/query-h100.csv'),
+      'WARNING: infoROM\n',
+    ];
+    expect(parseNvidiaGpus(text.join(''), NVIDIA_GPU_FIELDS)).toHaveLength(1);
   });
 
   it('names the field that a driver does not know', () => {

@@ -1,13 +1,13 @@
 // Shows that a probe has a deadline and a bound whatever its program does, with real processes.
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { systemClock } from '@clawbernetes/kernel';
+import { VirtualClock } from '@clawbernetes/kernel/testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { nodeProbeProcesses, type ProbeProcesses } from '../../src/hardware/probe-processes.ts';
-import { ProbeRunner } from '../../src/hardware/probe-runner.ts';
+import { ProbeRunner, type ProbeResult } from '../../src/hardware/probe-runner.ts';
 import { FakeTools } from './fake-tools.ts';
 
-const IMPATIENT = { deadlineMs: 150, graceMs: 100 };
+const LIMITS = { deadlineMs: 5_000, graceMs: 500 };
 let tools: FakeTools;
 beforeEach(() => {
   tools = new FakeTools();
@@ -24,12 +24,31 @@ function alive(pid: number): boolean {
   }
 }
 
+/** The pid that a tool writes into `file` once it is where a test wants it. */
 async function pidIn(file: string): Promise<number> {
-  return await vi.waitFor(() => {
-    const pid = Number(readFileSync(join(tools.folder, file), 'utf8'));
-    expect(pid).toBeGreaterThan(0);
-    return pid;
-  });
+  return await vi.waitFor(
+    () => {
+      const pid = Number(readFileSync(join(tools.folder, file), 'utf8'));
+      expect(pid).toBeGreaterThan(0);
+      return pid;
+    },
+    { timeout: 10_000 },
+  );
+}
+
+/** A runner of real processes whose time the test owns. */
+function ownedTime(processes: ProbeProcesses = nodeProbeProcesses({ PATH: tools.folder }, [])): {
+  readonly clock: VirtualClock;
+  readonly runner: ProbeRunner;
+} {
+  const clock = new VirtualClock();
+  return { clock, runner: new ProbeRunner({ clock, processes }, LIMITS) };
+}
+
+/** Lets the deadline and both signals' grace pass. */
+async function outlast(clock: VirtualClock, running: Promise<ProbeResult>): Promise<ProbeResult> {
+  await clock.advance(LIMITS.deadlineMs + 2 * LIMITS.graceMs);
+  return await running;
 }
 
 describe('a program that answers', () => {
@@ -79,28 +98,33 @@ describe('a program that cannot be run', () => {
 });
 
 describe('a program that misbehaves', () => {
-  it('is killed at the deadline together with what it started', async () => {
+  it('is told to end at the deadline, together with what it started', async () => {
     tools.install('nvidia-smi', `/bin/sleep 60 & echo $! > ${tools.folder}/child; wait`);
-    const runner = tools.runner(IMPATIENT);
+    const { clock, runner } = ownedTime();
     const running = runner.run({ program: 'nvidia-smi', args: [] });
     const child = await pidIn('child');
-    expect(await running).toMatchObject({
+    await clock.advance(LIMITS.deadlineMs);
+    expect(await running).toEqual({
       outcome: 'timed-out',
-      message: expect.stringMatching(/did not answer within 150ms/),
+      message: 'nvidia-smi did not answer within 5.0s and was killed.',
     });
     await vi.waitFor(() => expect(alive(child)).toBe(false));
     expect(runner.isStuck('nvidia-smi')).toBe(false);
   });
 
-  it('is killed even if it ignores the polite signal', async () => {
+  it('is killed if it ignores that', async () => {
     tools.install(
       'nvidia-smi',
       `trap '' TERM; echo $$ > ${tools.folder}/pid; while :; do /bin/sleep 0.05; done`,
     );
-    const running = tools.runner(IMPATIENT).run({ program: 'nvidia-smi', args: [] });
+    const { clock, runner } = ownedTime();
+    const running = runner.run({ program: 'nvidia-smi', args: [] });
     const pid = await pidIn('pid');
-    expect((await running).outcome).toBe('timed-out');
-    await vi.waitFor(() => expect(alive(pid)).toBe(false));
+    await clock.advance(LIMITS.deadlineMs);
+    expect(alive(pid)).toBe(true);
+    await clock.advance(LIMITS.graceMs);
+    expect(await running).toMatchObject({ outcome: 'timed-out' });
+    expect(alive(pid)).toBe(false);
   });
 
   it('is killed when it prints without end', async () => {
@@ -113,10 +137,18 @@ describe('a program that misbehaves', () => {
   });
 
   it('does not hold its runner when a daemon of it keeps the pipe', async () => {
-    tools.install('tool', `/usr/bin/setsid /bin/sleep 60 & echo $! > ${tools.folder}/child; echo done`);
-    const running = tools.runner(IMPATIENT).run({ program: 'tool', args: [] });
+    tools.install('tool', `/usr/bin/setsid /bin/sleep 60 & echo $! > ${tools.folder}/child`);
+    const { clock, runner } = ownedTime();
+    const running = runner.run({ program: 'tool', args: [] });
     const child = await pidIn('child');
-    expect((await running).outcome).toBe('timed-out');
+    // From here on the sleep is in a session of its own, where signals to the group do not reach it.
+    await vi.waitFor(() => expect(readFileSync(`/proc/${child}/cmdline`, 'utf8')).toMatch(/^\/bin\/sleep/));
+    const result = await outlast(clock, running);
+    expect(result).toMatchObject({
+      outcome: 'timed-out',
+      message: expect.stringMatching(/left a program behind/),
+    });
+    expect(runner.isStuck('tool')).toBe(false);
     process.kill(child, 'SIGKILL');
   });
 
@@ -131,42 +163,46 @@ describe('a program that misbehaves', () => {
   });
 });
 
-/** Real processes, except that signals do not reach them until `release`: what a hung driver does to its callers. */
-function unkillable(folder: string): {
+interface Unkillable {
   readonly processes: ProbeProcesses;
-  started: number;
+  started(): number;
   release(): void;
-} {
-  const real = nodeProbeProcesses({ PATH: folder }, []);
+}
+
+/** Real processes that no signal reaches until `release`: what a hung driver does to its callers. */
+function unkillable(): Unkillable {
+  const real = nodeProbeProcesses({ PATH: tools.folder }, []);
   const held: (() => void)[] = [];
-  const state = {
-    started: 0,
+  return {
+    started: () => held.length,
+    release: () => {
+      for (const kill of held) kill();
+    },
     processes: {
       start(command, onOutput) {
-        state.started += 1;
         const probe = real.start(command, onOutput);
         held.push(() => probe.kill('SIGKILL'));
         return { ...probe, kill: () => undefined };
       },
-    } satisfies ProbeProcesses,
-    release: () => {
-      for (const kill of held) kill();
     },
   };
-  return state;
 }
 
 describe('a program that cannot be killed', () => {
   it('is given up, and not started again as long as it is there', async () => {
     tools.install('nvidia-smi', 'exec /bin/sleep 60');
     tools.install('vulkaninfo', 'echo fine');
-    const hung = unkillable(tools.folder);
-    const runner = new ProbeRunner({ clock: systemClock, processes: hung.processes }, IMPATIENT);
-    const first = await runner.run({ program: 'nvidia-smi', args: [] });
+    const hung = unkillable();
+    const { clock, runner } = ownedTime(hung.processes);
+    const first = await outlast(clock, runner.run({ program: 'nvidia-smi', args: [] }));
     expect(first).toMatchObject({ outcome: 'timed-out', message: expect.stringMatching(/cannot be killed/) });
 
-    expect(await runner.run({ program: 'nvidia-smi', args: ['-L'] })).toMatchObject({ outcome: 'timed-out' });
-    expect(hung.started).toBe(1);
+    const again = await runner.run({ program: 'nvidia-smi', args: ['-L'] });
+    expect(again).toMatchObject({
+      outcome: 'timed-out',
+      message: expect.stringMatching(/not started again/),
+    });
+    expect(hung.started()).toBe(1);
     expect(await runner.run({ program: 'vulkaninfo', args: [] })).toMatchObject({ outcome: 'finished' });
 
     hung.release();
@@ -175,22 +211,24 @@ describe('a program that cannot be killed', () => {
     expect(await runner.run({ program: 'nvidia-smi', args: [] })).toMatchObject({ stdout: 'back\n' });
   });
 
-  const FREEZER = '/sys/fs/cgroup/freezer';
-  const skip = process.getuid?.() !== 0 || !existsSync(join(FREEZER, 'cgroup.procs'));
+  const freezer = '/sys/fs/cgroup/freezer';
+  const skip = process.getuid?.() !== 0 || !existsSync(join(freezer, 'cgroup.procs'));
   const why = skip
-    ? ' [skipped: needs root and a cgroup v1 freezer: mount -t cgroup -o freezer freezer /mnt]'
+    ? ' [skipped: needs root and a cgroup v1 freezer: boot with systemd.unified_cgroup_hierarchy=0]'
     : '';
   it.skipIf(skip)(`is given up when the kernel holds it, as in uninterruptible sleep${why}`, async () => {
-    const group = join(FREEZER, `claw-probe-${process.pid}`);
+    const group = join(freezer, `claw-probe-${process.pid}`);
     mkdirSync(group);
     try {
-      // It freezes itself: from then on not even SIGKILL is delivered, until it is thawed.
+      // It freezes itself: from then on not even SIGKILL reaches it, until it is thawed.
       tools.install(
         'nvidia-smi',
         `echo $$ > ${group}/cgroup.procs; echo FROZEN > ${group}/freezer.state; echo no`,
       );
-      const runner = tools.runner(IMPATIENT);
-      const result = await runner.run({ program: 'nvidia-smi', args: [] });
+      const { clock, runner } = ownedTime();
+      const running = runner.run({ program: 'nvidia-smi', args: [] });
+      await vi.waitFor(() => expect(readFileSync(join(group, 'freezer.state'), 'utf8')).toBe('FROZEN\n'));
+      const result = await outlast(clock, running);
       expect(result).toMatchObject({
         outcome: 'timed-out',
         message: expect.stringMatching(/cannot be killed/),

@@ -1,0 +1,117 @@
+// Shows that a sample always has the machine's own numbers, whatever the vendors' tools do.
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { systemClock } from '@clawbernetes/kernel';
+import type { GpuDevice } from '@clawbernetes/protocol';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { MetricsSampler } from '../../src/hardware/metrics-sampler.ts';
+import type { ProbeRunner } from '../../src/hardware/probe-runner.ts';
+import { simulateGpus } from '../../src/hardware/simulated-gpus.ts';
+import { DiskProbe } from '../../src/hardware/system-facts.ts';
+import { FakeTools } from './fake-tools.ts';
+import { fixture, fixturePath } from './fixtures.ts';
+
+const H100: GpuDevice = {
+  id: 'GPU-00000000-0000-0000-0000-000000000000',
+  index: 0,
+  vendor: 'nvidia',
+  model: 'NVIDIA H100 80GB HBM3',
+  memoryMib: 81_559,
+  health: { state: 'healthy' },
+  simulated: false,
+};
+const MI355X: GpuDevice = { ...H100, id: '0000:05:00.0', vendor: 'amd', model: 'AMD Instinct MI355X' };
+const MI100: GpuDevice = { ...H100, id: '0000:a3:00.0', index: 1, vendor: 'amd', model: 'Instinct MI100' };
+
+let tools: FakeTools;
+beforeEach(() => {
+  tools = new FakeTools();
+  tools.write('proc/meminfo', fixture('linux/meminfo.txt'));
+  tools.write('proc/stat', 'cpu  100 0 100 800 0 0 0 0 0 0\n');
+});
+afterEach(() => tools[Symbol.dispose]());
+
+async function open(probes: ProbeRunner = tools.runner()): Promise<MetricsSampler> {
+  const clock = systemClock;
+  return await MetricsSampler.open(
+    { clock, probes, disk: new DiskProbe({ clock }, tools.folder) },
+    { root: tools.root },
+  );
+}
+
+describe('the machine', () => {
+  it('shows CPU use between two samples, memory and disk', async () => {
+    const sampler = await open();
+    tools.write('proc/stat', 'cpu  150 0 150 900 0 0 0 0 0 0\n');
+    const { gpus, system } = await sampler.sample([]);
+    expect(gpus).toEqual([]);
+    expect(system.cpuPercent).toBe(50);
+    expect(system.memoryTotalMib).toBe(24_105);
+    expect(system.memoryUsedMib).toBeLessThan(system.memoryTotalMib);
+    expect(system.diskUsedMib).toBeLessThanOrEqual(system.diskTotalMib);
+    tools.write('proc/stat', 'cpu  150 0 150 1000 0 0 0 0 0 0\n');
+    expect((await sampler.sample([])).system.cpuPercent).toBe(0);
+  });
+});
+
+describe('real GPUs', () => {
+  it('are read by nvidia-smi', async () => {
+    tools.install('nvidia-smi', `/bin/cat '${fixturePath('nvidia/metrics-h100.csv')}'`);
+    const { gpus } = await (await open()).sample([H100]);
+    expect(gpus).toMatchObject([{ deviceId: H100.id, temperatureC: 41, powerW: 69.85 }]);
+  });
+
+  it('are not listed if the inventory does not know them', async () => {
+    tools.install('nvidia-smi', `/bin/cat '${fixturePath('nvidia/metrics-h100.csv')}'`);
+    const { gpus } = await (await open()).sample([{ ...H100, id: 'GPU-another' }]);
+    expect(gpus).toEqual([]);
+  });
+
+  it('are read by amd-smi, or by rocm-smi', async () => {
+    tools.install('amd-smi', `/bin/cat '${fixturePath('amd/amd-smi-metric-mi355x.json')}'`);
+    expect((await (await open()).sample([MI355X])).gpus).toMatchObject([
+      { deviceId: MI355X.id, powerW: 239 },
+    ]);
+    tools.install('amd-smi', 'exit 1');
+    tools.install('rocm-smi', `/bin/cat '${fixturePath('amd/rocm-smi-mi100.json')}'`);
+    expect((await (await open()).sample([MI100])).gpus).toMatchObject([
+      { deviceId: MI100.id, temperatureC: 58 },
+    ]);
+  });
+
+  it('start no tool on a machine that has none', async () => {
+    tools.install('nvidia-smi', `echo started >> ${tools.folder}/started`);
+    tools.install('amd-smi', `echo started >> ${tools.folder}/started`);
+    await (await open()).sample(simulateGpus('2xH100').gpus);
+    expect(() => readFileSync(join(tools.folder, 'started'))).toThrow(/ENOENT/);
+  });
+});
+
+describe('a tool that hangs', () => {
+  it('costs its own readings only', async () => {
+    tools.install('nvidia-smi', 'exec /bin/sleep 60');
+    tools.install('amd-smi', `/bin/cat '${fixturePath('amd/amd-smi-metric-mi355x.json')}'`);
+    const sampler = await open(tools.runner({ deadlineMs: 2_000, graceMs: 100 }));
+    const { gpus, system } = await sampler.sample([H100, MI355X]);
+    expect(gpus.map((gpu) => gpu.deviceId)).toEqual([MI355X.id]);
+    expect(system.memoryTotalMib).toBe(24_105);
+  });
+});
+
+describe('simulated GPUs', () => {
+  it('show work', async () => {
+    const { gpus } = await (await open()).sample(simulateGpus('8xH100').gpus);
+    expect(gpus).toHaveLength(8);
+    expect(new Set(gpus.map((gpu) => gpu.utilizationPercent)).size).toBeGreaterThan(1);
+  });
+});
+
+describe('a file system that fails', () => {
+  it('shows no space and does not spoil the sample', async () => {
+    writeFileSync(join(tools.folder, 'file'), '');
+    const clock = systemClock;
+    const disk = new DiskProbe({ clock }, join(tools.folder, 'file', 'below'));
+    const sampler = await MetricsSampler.open({ clock, probes: tools.runner(), disk }, { root: tools.root });
+    expect((await sampler.sample([])).system).toMatchObject({ diskTotalMib: 0, memoryTotalMib: 24_105 });
+  });
+});
