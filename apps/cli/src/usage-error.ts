@@ -26,7 +26,7 @@ export function usageError(error: CommanderError, argv: readonly string[]): Code
     .replace(/\n\(Did you mean (.*)\?\)$/, '; did you mean $1?');
   const excess = error.code === 'commander.excessArguments';
   const hint =
-    excess && argv.includes('-f') && argv.includes('json') ? formatHint : `See "${helpFor(argv)}".`;
+    excess && argv.includes('-f') && argv.includes('json') ? FORMAT_HINT : `See "${helpFor(argv)}".`;
   return invalidArguments(`${message}${/[.?!]$/.test(message) ? '' : '.'}\n${hint}`);
 }
 

@@ -1,5 +1,4 @@
-import { existsSync } from 'node:fs';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { errorMessage } from '@clawbernetes/kernel';
 import type { NodeView } from '@clawbernetes/protocol';
@@ -120,7 +119,7 @@ export class LocalFleet {
   /** A new node joins with a token; it is handed over in a file, since arguments can be read by everyone. */
   async #joinTokenFile(client: Client): Promise<string | undefined> {
     const folder = path.join(this.#context.config.home, 'node');
-    if (existsSync(path.join(folder, 'grant'))) return undefined;
+    if (await hasGrant(folder)) return undefined;
     const { token } = await client.command('node.token', { approve: true });
     await mkdir(folder, { recursive: true, mode: 0o700 });
     const file = path.join(folder, 'join-token');
@@ -158,5 +157,15 @@ async function makeHome(home: string): Promise<void> {
       `The folder ${home} cannot be made (${errorMessage(cause)}). Make it writable or choose another with CLAWBERNETES_HOME.`,
       { cause },
     );
+  }
+}
+
+/** Whether the node was admitted before; see the agent's membership. */
+async function hasGrant(nodeFolder: string): Promise<boolean> {
+  try {
+    const membership = JSON.parse(await readFile(path.join(nodeFolder, 'membership.json'), 'utf8')) as object;
+    return 'grant' in membership;
+  } catch {
+    return false; // none yet, or damaged: a token is never wrong
   }
 }
