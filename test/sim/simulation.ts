@@ -59,7 +59,10 @@ export class Simulation {
       this.frames += 1;
       this.#trace.update(`${this.clock.monotonicMs()} ${from} ${to} ${frame.length}\n`).update(frame);
     };
-    this.network = new VirtualNetwork({ ...this, observe }, { minDelayMs: 0.1, maxDelayMs: 20 });
+    this.network = new VirtualNetwork(
+      { clock: this.clock, random: this.random, observe },
+      { minDelayMs: 0.1, maxDelayMs: 20 },
+    );
     this.machines = Array.from({ length: nodes }, (_, index) => ({
       name: `node-${index}`,
       key: generateKeyPair(this.random),

@@ -5,20 +5,12 @@ type ConfigCommand = 'config.create' | 'config.get' | 'config.update' | 'config.
 export function configHandlers({ fleet }: HandlerDeps): Handlers<ConfigCommand> {
   const { config } = fleet;
   return {
-    'config.create': async ({ key, value }, { namespace }) => {
-      const entry = config.create(namespace, key, value);
-      await fleet.durable();
-      return entry;
-    },
+    'config.create': ({ key, value }, { namespace }) => config.create(namespace, key, value),
     'config.get': ({ key, version }, { namespace }) => config.get(namespace, key, version),
-    'config.update': async ({ key, value, expectedVersion }, { namespace }) => {
-      const entry = config.update(namespace, key, value, expectedVersion);
-      await fleet.durable();
-      return entry;
-    },
-    'config.delete': async ({ key, expectedVersion }, { namespace }) => {
+    'config.update': ({ key, value, expectedVersion }, { namespace }) =>
+      config.update(namespace, key, value, expectedVersion),
+    'config.delete': ({ key, expectedVersion }, { namespace }) => {
       config.delete(namespace, key, expectedVersion);
-      await fleet.durable();
       return { key, deleted: true };
     },
     'config.list': ({ prefix, limit, cursor }, { namespace }) => {

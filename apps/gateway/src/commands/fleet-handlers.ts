@@ -17,11 +17,8 @@ type FleetCommand =
 
 export function fleetHandlers(deps: HandlerDeps): Handlers<FleetCommand> {
   const { fleet } = deps;
-  const change = async (reference: string, apply: (node: NodeRecord) => NodeRecord): Promise<NodeView> => {
-    const node = apply(fleet.node(reference));
-    await fleet.durable();
-    return fleet.nodeView(node);
-  };
+  const change = (reference: string, apply: (node: NodeRecord) => NodeRecord): NodeView =>
+    fleet.nodeView(apply(fleet.node(reference)));
   return {
     'fleet.status': (_request, context) => status(deps, context),
     'node.list': (request) => listNodes(deps, request),
@@ -31,7 +28,8 @@ export function fleetHandlers(deps: HandlerDeps): Handlers<FleetCommand> {
       return { nodes: pending.map((node) => fleet.nodeView(node)) };
     },
     'node.approve': async ({ node: reference }) => {
-      const view = await change(reference, (node) => fleet.registry.approve(node));
+      const view = change(reference, (node) => fleet.registry.approve(node));
+      await fleet.durable();
       deps.sessions.approved(view.id, fleet);
       return view;
     },
@@ -65,14 +63,13 @@ function stopAll({ fleet }: HandlerDeps, node: NodeRecord, { namespace }: Comman
   }
 }
 
-async function makeToken(
+function makeToken(
   { fleet, key, random, clock }: HandlerDeps,
   { approve, lifetimeMs }: CommandRequest<'node.token'>,
-): Promise<CommandOutput<'node.token'>> {
+): CommandOutput<'node.token'> {
   const { token, tokenId, secretHash } = createJoinToken({ gatewayPublicKey: key.publicKey, random });
   const expiresAtMs = clock.nowMs() + lifetimeMs;
   fleet.addJoinToken({ id: tokenId, secretHash, approve, expiresAtMs });
-  await fleet.durable();
   return { token, expiresAtMs };
 }
 

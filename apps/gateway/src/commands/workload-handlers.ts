@@ -24,11 +24,8 @@ export function workloadHandlers(deps: HandlerDeps): Handlers<WorkloadCommand> {
       await waitForWorkload(deps, workload.id, waitMs, context);
       return fleet.workloadView(workload);
     },
-    'workload.stop': async ({ workload: reference, force }, { namespace }) => {
-      const workload = fleet.intake.stop(fleet.workload(namespace, reference), force);
-      await fleet.durable();
-      return fleet.workloadView(workload);
-    },
+    'workload.stop': ({ workload: reference, force }, { namespace }) =>
+      fleet.workloadView(fleet.intake.stop(fleet.workload(namespace, reference), force)),
     'workload.list': (request, context) => list(deps, request, context),
     'workload.inspect': (request, context) => inspect(deps, request, context),
     'workload.logs': (request, context) => logs(deps, request, context),

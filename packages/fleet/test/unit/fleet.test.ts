@@ -114,7 +114,7 @@ describe('restart', () => {
     fixture.join('n', 2);
     const running = fixture.submit({ name: 'running', resources: { gpus: 1 } });
     const queued = fixture.submit({ name: 'queued', resources: { gpus: 2 } });
-    await fixture.fleet.config.create('default', 'a/b', { x: [1, 'two', null] });
+    fixture.fleet.config.create('default', 'a/b', { x: [1, 'two', null] });
     await fixture.settle();
     fixture.report(fixture.attemptOf(running), { state: 'running', revision: 2, startedAtMs: 4 });
     await fixture.settle();
