@@ -84,6 +84,12 @@ function testOutput(bench: ExecutorBench): void {
     expect(sink.text('stderr')).toBe('end\n');
     expect(sink.overruns).toBe(0);
   });
+  bench.test('the streams can be opened by name', async () => {
+    const { sink, exit } = await bench.finish('echo out > /dev/stdout; echo err > /dev/stderr');
+    expect(exit.exitCode).toBe(0);
+    expect(sink.text('stdout')).toBe('out\n');
+    expect(sink.text('stderr')).toBe('err\n');
+  });
   bench.test('standard input is empty', async () => {
     const { exit, sink } = await bench.finish('cat; echo done');
     expect(exit.exitCode).toBe(0);

@@ -1,7 +1,7 @@
 // Shows that the process executor keeps every promise of an executor, in a sandbox and bare, with control groups and without.
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { silentLogger, systemClock } from '@clawbernetes/kernel';
@@ -20,6 +20,8 @@ async function openFixture(
   options: Partial<ProcessExecutorOptions> = {},
 ): Promise<ExecutorFixture> {
   const scratch = await mkdtemp(join(tmpdir(), 'clawbernetes-executor-'));
+  // Other users must get through, as `owner` has it.
+  await chmod(scratch, 0o711);
   const executor = await openProcessExecutor(
     { clock: systemClock, logger: silentLogger },
     {
@@ -88,3 +90,15 @@ executorSuite(
     },
   },
 );
+
+const nobody = { uid: 65534, gid: 65534 };
+if (isRoot && hasBubblewrap) {
+  executorSuite('process executor, sandboxed, as another user', () =>
+    openFixture('required', { owner: nobody }),
+  );
+}
+if (isRoot) {
+  executorSuite('process executor, bare, as another user', () => openFixture('off', { owner: nobody }), {
+    lacks: BARE_LACKS,
+  });
+}

@@ -1,5 +1,7 @@
 import { chmodSync, chownSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import { mkdir, readdir, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { CodedError } from '@clawbernetes/kernel';
 
 export interface Owner {
   readonly uid: number;
@@ -39,6 +41,7 @@ export class AttemptFolders {
   static async open(root: string, owner: Owner | undefined): Promise<AttemptFolders> {
     // 0711: a workload that runs as somebody else passes through, but does not list.
     await mkdir(root, { recursive: true, mode: 0o711 });
+    if (owner !== undefined) checkReachable(root, owner);
     for (const name of await readdir(root)) await rm(`${root}/${name}`, { recursive: true, force: true });
     const self = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
     return new AttemptFolders(root, owner ?? self);
@@ -81,5 +84,21 @@ export class AttemptFolders {
 
   async close(): Promise<void> {
     await rm(this.#root, { recursive: true, force: true });
+  }
+}
+
+/** @throws CodedError `scratch-not-reachable`: a folder above ours lets nobody through, and sandboxes start from there. */
+function checkReachable(root: string, { uid, gid }: Owner): void {
+  for (let path = root; ; path = dirname(path)) {
+    const stat = statSync(path);
+    const bit = stat.uid === uid ? 0o100 : stat.gid === gid ? 0o010 : 0o001;
+    if ((stat.mode & bit) === 0) {
+      throw new CodedError(
+        `User ${uid}, as whom workloads run, cannot pass ${path} on the way to their files in ${root}. ` +
+          `Run "chmod o+x ${path}", or choose another scratch folder.`,
+        { code: 'scratch-not-reachable' },
+      );
+    }
+    if (path === dirname(path)) return;
   }
 }

@@ -140,8 +140,23 @@ function systemArguments(folders: readonly string[], links: readonly string[]): 
     else list.push('--ro-bind', link, link);
   }
   for (const folder of RESOLVER_FOLDERS) if (existsSync(folder)) list.push('--ro-bind', folder, folder);
-  list.push('--proc', '/proc', '--dev', '/dev', '--dir', '/var', '--symlink', '../tmp', '/var/tmp');
+  list.push('--proc', '/proc', ...deviceArguments(), '--dir', '/var', '--symlink', '../tmp', '/var/tmp');
   return list;
+}
+
+/**
+ * The devices that every program may expect. Bubblewrap's own /dev has pseudo-terminals, for which, without root, it
+ * nests two user namespaces; commands could then not enter the sandbox any more, so there it is made by hand.
+ */
+function deviceArguments(): readonly string[] {
+  if (process.getuid?.() === 0) return ['--dev', '/dev'];
+  const devices = ['null', 'zero', 'full', 'random', 'urandom', 'tty'];
+  const streams = ['stdin', 'stdout', 'stderr'];
+  return [
+    ...['--tmpfs', '/dev', '--dir', '/dev/shm', '--symlink', '/proc/self/fd', '/dev/fd'],
+    ...devices.flatMap((name) => ['--dev-bind', `/dev/${name}`, `/dev/${name}`]),
+    ...streams.flatMap((name, index) => ['--symlink', `/proc/self/fd/${index}`, `/dev/${name}`]),
+  ];
 }
 
 function secretArguments(): readonly string[] {

@@ -36,18 +36,21 @@ export function sandboxExecPlan(tree: ProcessTree, surroundings: ExecSurrounding
   if (target === undefined) {
     throw new CodedError(`Attempt ${attemptId} is not running any more.`, { code: 'attempt-not-running' });
   }
-  const { command, env, owner, ownNetwork } = surroundings;
-  const userNamespace = owner !== undefined || process.getuid?.() !== 0;
+  const { command, env, ownNetwork } = surroundings;
   const args = [
-    `--target=${target}`,
-    ...['--mount', '--pid', '--ipc', '--uts', '--wd'],
+    ...[`--target=${target}`, '--mount', '--pid', '--ipc', '--uts', '--wd'],
     ...(ownNetwork ? ['--net'] : []),
-    ...(userNamespace ? ['--user', '--preserve-credentials'] : []),
-    ...['--', SETPRIV, '--no-new-privs', '--bounding-set=-all', '--inh-caps=-all'],
-    ...(owner === undefined ? [] : [`--reuid=${owner.uid}`, `--regid=${owner.gid}`, '--keep-groups']),
+    ...leavingPrivileges(surroundings),
     ...[ENV, '-i', ...pairs(env), ...command],
   ];
   return { program: NSENTER, args, env: {}, ...(cgroups && { cgroups }) };
+}
+
+function leavingPrivileges({ owner }: ExecSurroundings): readonly string[] {
+  // Without root, the way in is through the sandbox's user namespace; its privileges end with the next exec.
+  if (process.getuid?.() !== 0) return ['--user', '--preserve-credentials', '--', SETPRIV, '--no-new-privs'];
+  const become = owner === undefined ? [] : identity(owner);
+  return ['--', SETPRIV, '--no-new-privs', '--bounding-set=-all', '--inh-caps=-all', ...become];
 }
 
 function pairs(env: Readonly<Record<string, string>>): readonly string[] {

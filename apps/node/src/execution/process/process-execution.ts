@@ -71,7 +71,14 @@ export class ProcessExecution implements Execution {
 
   /** Whether the workload itself has been reached; false if its sandbox could not be set up. */
   get begun(): Promise<boolean> {
-    return this.#parts.report?.begun ?? Promise.resolve(true);
+    return this.#begin();
+  }
+
+  async #begin(): Promise<boolean> {
+    const begun = (await this.#parts.report?.begun) ?? true;
+    // Looked up once while it lives, so that the end can wait for it.
+    if (begun && this.#parts.cgroups === undefined) void this.#tree.sandboxInit;
+    return begun;
   }
 
   get sandbox(): 'bubblewrap' | 'none' {

@@ -19,6 +19,7 @@ export class ProcessTree {
   readonly #clock: Clock;
   readonly #facts: ProcessTreeFacts;
   #cpuMs = 0;
+  #init: number | undefined;
 
   constructor({ clock }: { readonly clock: Clock }, facts: ProcessTreeFacts) {
     this.#clock = clock;
@@ -31,7 +32,8 @@ export class ProcessTree {
 
   /** The first process inside a sandbox, as seen from outside, once it is there. */
   get sandboxInit(): number | undefined {
-    return childrenOf(this.#facts.pid)[0];
+    this.#init ??= childrenOf(this.#facts.pid)[0];
+    return this.#init;
   }
 
   /** The shell inside a sandbox that reports its end: it is in all namespaces of the workload from the start. */
@@ -61,19 +63,25 @@ export class ProcessTree {
 
   /** After the first process has ended: kills until nothing is left. Answers how many could not be killed. */
   async clear(): Promise<number> {
-    const { cgroups } = this.#facts;
+    const { cgroups, sandboxed, pid } = this.#facts;
     if (cgroups !== undefined) return cgroups.clear(this.#clock);
-    signal(-this.#facts.pid, 'SIGKILL');
+    // The kernel ends what is left of a sandbox together with its first process.
+    if (sandboxed)
+      return this.#poll(() => (this.#init === undefined || !isAlive(this.#init) ? [] : [this.#init]));
+    signal(-pid, 'SIGKILL');
     return this.search();
   }
 
   /** Kills what carries the attempt's id in its environment; answers how many could not be killed. */
-  async search(): Promise<number> {
+  search(): Promise<number> {
+    const marker = attemptMarker(this.#facts.attemptId);
+    return this.#poll(() => pidsWithMarker(marker).filter((pid) => isAlive(pid)));
+  }
+
+  async #poll(find: () => readonly number[]): Promise<number> {
     const deadline = this.#clock.monotonicMs() + SEARCH_DEADLINE_MS;
-    for (let pauseMs = 2; ; pauseMs = Math.min(100, pauseMs * 2)) {
-      const found = pidsWithMarker(attemptMarker(this.#facts.attemptId)).filter(
-        (pid) => startTicks(pid) !== undefined,
-      );
+    for (let pauseMs = 1; ; pauseMs = Math.min(100, pauseMs * 2)) {
+      const found = find();
       if (found.length === 0 || this.#clock.monotonicMs() > deadline) return found.length;
       for (const pid of found) signal(pid, 'SIGKILL');
       await sleep(this.#clock, pauseMs);
@@ -97,6 +105,10 @@ export class ProcessTree {
       ...grouped,
     };
   }
+}
+
+function isAlive(pid: number): boolean {
+  return startTicks(pid) !== undefined;
 }
 
 function signal(target: number, name: 'SIGTERM' | 'SIGKILL'): void {
