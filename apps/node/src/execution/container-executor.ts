@@ -109,7 +109,7 @@ export class ContainerExecutor implements Executor, AsyncDisposable {
     this.#policy = {
       owner: options.owner,
       maxProcesses: options.maxProcesses ?? DEFAULTS.maxProcesses,
-      gpus: options.gpus ?? (() => []),
+      gpus: options.gpus ?? [],
       ...(options.user === undefined ? {} : { user: options.user }),
     };
   }
@@ -136,13 +136,19 @@ export class ContainerExecutor implements Executor, AsyncDisposable {
 
   async start(launch: Launch, sink: OutputSink): Promise<Execution> {
     const name = containerName(launch.attemptId);
+    let output: ContainerOutput | undefined;
     try {
       const found = await this.#create(name, launch);
-      const output = await this.#output(launch.attemptId, found.id, sink);
-      if (found.status === 'created') await this.#startAttached(found.id, output);
-      else output.poll();
+      output = await this.#output(launch.attemptId, found.id, sink);
+      if (found.status === 'created') {
+        await output.attach();
+        await this.#engine.start(found.id);
+      } else {
+        output.poll();
+      }
       return await this.#watch(launch.attemptId, await this.#engine.inspect(found.id), output);
     } catch (error) {
+      await output?.detach();
       await this.#removeOurs(launch.attemptId, name);
       throw startFailure(launch, error);
     }
@@ -203,18 +209,8 @@ export class ContainerExecutor implements Executor, AsyncDisposable {
   }
 
   async #output(attemptId: string, containerId: string, sink: OutputSink): Promise<ContainerOutput> {
-    const resumed = await OutputMark.read(this.#markPath(attemptId));
-    return new ContainerOutput({ ...this.#deps, engine: this.#engine, sink }, containerId, resumed);
-  }
-
-  async #startAttached(containerId: string, output: ContainerOutput): Promise<void> {
-    await output.attach();
-    try {
-      await this.#engine.start(containerId);
-    } catch (error) {
-      await output.detach();
-      throw error;
-    }
+    const deps = { ...this.#deps, engine: this.#engine, sink };
+    return ContainerOutput.open(deps, { containerId, markPath: this.#markPath(attemptId) });
   }
 
   async #watch(attemptId: string, state: ContainerState, output: ContainerOutput): Promise<Execution> {
@@ -252,7 +248,6 @@ export class ContainerExecutor implements Executor, AsyncDisposable {
         handle,
         stopSignal,
         output,
-        markPath: this.#markPath(attemptId),
         engineAwayMs: this.#options.engineAwayMs ?? DEFAULTS.engineAwayMs,
       },
     );

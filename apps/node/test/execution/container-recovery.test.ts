@@ -151,16 +151,22 @@ describe.skipIf(missing !== undefined)(suite('supervisor killed'), () => {
     await second[Symbol.asyncDispose]();
   });
 
-  it('a start that is repeated adopts the container of the first', async () => {
-    const launch = bench.shell('echo once; sleep 300');
+  it('a start that is repeated adopts the container of the first and goes on with its output', async () => {
+    const launch = bench.shell(
+      'echo one; while [ ! -e /work/go ]; do usleep 1000; done; echo two; sleep 300',
+    );
     const first = await bench.executor();
-    const { handle } = await first.start(launch, new RecordingSink());
+    const seen = new RecordingSink();
+    const { handle } = await first.start(launch, seen);
+    await until('it has printed', () => seen.text('stdout') === 'one\n');
     await first[Symbol.asyncDispose]();
     const second = await bench.executor({ knownAttempts: [launch.attemptId] });
     const sink = new RecordingSink();
     const execution = await second.start(launch, sink);
     expect(execution.handle).toEqual(handle);
-    await until('it is read again', () => sink.text('stdout') === 'once\n');
+    await execution.exec({ command: ['touch', '/work/go'], env: {}, timeoutMs: 5000, maxOutputBytes: 100 });
+    await until('it has printed again', () => sink.bytes('stdout').length > 0);
+    expect(sink.text('stdout')).toBe('two\n');
     execution.stop(0, 'stopped');
     await execution.exited;
     await second[Symbol.asyncDispose]();

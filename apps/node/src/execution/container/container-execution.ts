@@ -18,7 +18,6 @@ import { ContainerStop } from './container-stop.ts';
 import type { Engine } from './engine.ts';
 import { refusalStatus } from './engine-client.ts';
 import { processRuns } from './host-process.ts';
-import { OutputMark } from './output-mark.ts';
 
 const BACKOFF = { firstMs: 100, maxMs: 5000 } as const;
 
@@ -32,7 +31,6 @@ export interface ContainerExecutionDeps {
 export interface ContainerExecutionOptions {
   readonly handle: ExecutionHandle & { readonly containerId: string };
   readonly stopSignal: string;
-  readonly markPath: string;
   readonly output: ContainerOutput;
   /** How long an engine may stay away after the container's process is known to be gone. */
   readonly engineAwayMs: number;
@@ -47,7 +45,6 @@ export class ContainerExecution implements Execution {
   readonly #options: ContainerExecutionOptions;
   readonly #containerId: string;
   readonly #output: ContainerOutput;
-  readonly #mark: OutputMark;
   readonly #stop: ContainerStop;
   readonly #detached = new AbortController();
   #engineWasAway = false;
@@ -55,13 +52,12 @@ export class ContainerExecution implements Execution {
   #hasEnded = false;
 
   constructor(deps: ContainerExecutionDeps, options: ContainerExecutionOptions) {
-    const { handle, output, stopSignal, markPath } = options;
+    const { handle, output, stopSignal } = options;
     this.#deps = deps;
     this.#options = options;
     this.handle = handle;
     this.#containerId = handle.containerId;
     this.#output = output;
-    this.#mark = new OutputMark(deps, markPath, () => this.#output.position);
     this.#stop = new ContainerStop(deps, { containerId: handle.containerId, stopSignal, pid: handle.pid });
     this.exited = this.#watch();
   }
@@ -100,7 +96,6 @@ export class ContainerExecution implements Execution {
     this.#detached.abort();
     this.#stop.end();
     await this.#output.detach();
-    await this.#mark[Symbol.asyncDispose]();
   }
 
   #assertRunning(): void {
@@ -113,7 +108,6 @@ export class ContainerExecution implements Execution {
     this.#hasEnded = true;
     this.#stop.end();
     await this.#output.finish({ doubtful: this.#engineWasAway });
-    await this.#mark[Symbol.asyncDispose]();
     return exit;
   }
 

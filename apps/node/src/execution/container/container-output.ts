@@ -4,7 +4,7 @@ import type { OutputSink, OutputStream } from '../executor.ts';
 import type { Engine } from './engine.ts';
 import { refusalStatus } from './engine-client.ts';
 import { type OutputFrame, OutputFrames } from './output-frames.ts';
-import type { OutputPosition } from './output-mark.ts';
+import { OutputMark, type OutputPosition, type StreamMark } from './output-mark.ts';
 import { type StreamPosition, StreamCursor, unixTime } from './stream-cursor.ts';
 
 const BACKOFF = { firstMs: 100, maxMs: 5000 } as const;
@@ -31,6 +31,12 @@ export interface ContainerOutputDeps {
   readonly sink: OutputSink;
 }
 
+export interface ContainerOutputOptions {
+  readonly containerId: string;
+  /** Where to remember how far it was read. */
+  readonly markPath: string;
+}
+
 interface Entry {
   readonly stream: OutputStream;
   readonly bytes: Buffer;
@@ -49,7 +55,8 @@ export class ContainerOutput {
   readonly #containerId: string;
   readonly #stopped = new AbortController();
   readonly #delivered: Record<OutputStream, number>;
-  #position: OutputPosition;
+  readonly #mark: OutputMark;
+  #position: { readonly [stream in OutputStream]: StreamPosition | undefined };
   #reading: Promise<void> | undefined;
   /** Whether the stream that we were attached to came to its end. */
   #complete = false;
@@ -60,7 +67,11 @@ export class ContainerOutput {
   #lookedUp = false;
   #gap = false;
 
-  constructor(deps: ContainerOutputDeps, containerId: string, resumed?: OutputPosition) {
+  private constructor(
+    deps: ContainerOutputDeps,
+    { containerId, markPath }: ContainerOutputOptions,
+    resumed: OutputPosition | undefined,
+  ) {
     this.#deps = deps;
     this.#containerId = containerId;
     this.#position = resumed ?? { stdout: undefined, stderr: undefined };
@@ -73,14 +84,12 @@ export class ContainerOutput {
       stdout: this.#delivered.stdout - diedUnlogged(resumed?.stdout),
       stderr: this.#delivered.stderr - diedUnlogged(resumed?.stderr),
     };
+    this.#mark = new OutputMark(deps, markPath);
   }
 
-  get position(): OutputPosition {
-    const { stdout, stderr } = this.#position;
-    return {
-      stdout: stdout && { ...stdout, delivered: this.#delivered.stdout },
-      stderr: stderr && { ...stderr, delivered: this.#delivered.stderr },
-    };
+  /** Goes on where an earlier supervisor was, if there was one. */
+  static async open(deps: ContainerOutputDeps, options: ContainerOutputOptions): Promise<ContainerOutput> {
+    return new ContainerOutput(deps, options, await OutputMark.read(options.markPath));
   }
 
   /** Whether some of the output may be missing or come twice. */
@@ -113,12 +122,14 @@ export class ContainerOutput {
     deadline.cancel();
     this.#stopped.abort();
     if (!this.#complete || doubtful) await this.#readRest();
+    this.#mark[Symbol.dispose]();
   }
 
   /** Stops reading and leaves the rest to a later supervisor. */
   async detach(): Promise<void> {
     this.#stopped.abort();
     await this.#reading;
+    this.#mark[Symbol.dispose]();
   }
 
   #read(reading: Promise<void>): void {
@@ -139,10 +150,7 @@ export class ContainerOutput {
       this.#deps.logger.debug('The connection to a container broke', { error: errorMessage(error) });
     }
     const newSince = timeText(this.#deps.clock.nowMs() + ENGINE_RESTART_MS);
-    for (const stream of STREAMS) {
-      this.#known[stream] = this.#delivered[stream];
-      this.#newSince[stream] = newSince;
-    }
+    for (const stream of STREAMS) this.#newSince[stream] = newSince;
   }
 
   #notePosition(): void {
@@ -152,6 +160,8 @@ export class ContainerOutput {
       return bytes === 0 ? undefined : { first: this.#position[stream]?.first, at, atBytes: 0, bytes };
     };
     this.#position = { stdout: noted('stdout'), stderr: noted('stderr') };
+    for (const stream of STREAMS) this.#known[stream] = this.#delivered[stream];
+    this.#saveMark();
     const { stdout, stderr } = this.#delivered;
     if (this.#lookedUp || stdout + stderr < LOOK_UP_AFTER_BYTES) return;
     this.#lookedUp = true;
@@ -236,15 +246,29 @@ export class ContainerOutput {
     try {
       for await (const chunk of response as AsyncIterable<Buffer>) {
         await this.#deliver(frames.push(chunk).map((frame) => newPart(frame, cursors[frame.stream])));
+        this.#noteCursors(cursors);
       }
     } finally {
-      this.#position = { stdout: cursors.stdout.position, stderr: cursors.stderr.position };
-      for (const stream of STREAMS) {
-        this.#known[stream] = cursors[stream].known;
-        this.#newSince[stream] = cursors[stream].newSince;
-        this.#gap ||= cursors[stream].gap;
-      }
+      this.#noteCursors(cursors);
     }
+  }
+
+  #noteCursors(cursors: Readonly<Record<OutputStream, StreamCursor>>): void {
+    this.#position = { stdout: cursors.stdout.position, stderr: cursors.stderr.position };
+    for (const stream of STREAMS) {
+      this.#known[stream] = cursors[stream].known;
+      this.#newSince[stream] = cursors[stream].newSince;
+      this.#gap ||= cursors[stream].gap;
+    }
+    this.#saveMark();
+  }
+
+  #saveMark(): void {
+    const mark = (stream: OutputStream): StreamMark | undefined => {
+      const position = this.#position[stream];
+      return position && { ...position, known: this.#known[stream], delivered: this.#delivered[stream] };
+    };
+    this.#mark.save({ stdout: mark('stdout'), stderr: mark('stderr') });
   }
 
   /** Writes runs of entries of one stream at once: a program may print a million short lines. */
@@ -271,8 +295,8 @@ function newPart({ stream, payload }: OutputFrame, cursor: StreamCursor): Entry 
   return { stream, bytes: cursor.take(entry.at, entry.payload) };
 }
 
-function diedUnlogged(position: StreamPosition | undefined): number {
-  return position === undefined ? 0 : Math.max(0, (position.delivered ?? 0) - position.bytes);
+function diedUnlogged(mark: StreamMark | undefined): number {
+  return mark === undefined ? 0 : mark.delivered - mark.known;
 }
 
 /** With `timestamps`, every entry begins with its time and a space. */

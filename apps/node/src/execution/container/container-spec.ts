@@ -26,7 +26,7 @@ export interface ContainerPolicy {
   /** Processes and threads of one container. */
   readonly maxProcesses: number;
   /** The node's GPUs, to tell real ones from simulated ones. */
-  readonly gpus: () => readonly Pick<GpuDevice, 'id' | 'index' | 'vendor' | 'simulated'>[];
+  readonly gpus: readonly Pick<GpuDevice, 'id' | 'index' | 'vendor' | 'simulated'>[];
 }
 
 /** An attempt has one container, named after it: creating it twice is refused by the engine, which makes it idempotent. */
@@ -44,7 +44,7 @@ export function containerName(attemptId: string): string {
  */
 export function containerSpec(launch: Launch, facts: EngineFacts, policy: ContainerPolicy): unknown {
   const { spec } = launch;
-  const gpus = gpuRequests(launch.devices, facts, policy.gpus());
+  const gpus = gpuRequests(launch.devices, facts, policy.gpus);
   return {
     Image: spec.image,
     ...(spec.command.length > 0 ? { Cmd: spec.command } : {}),

@@ -41,12 +41,13 @@ export function gpuRequests(
   return [{ Driver: 'cdi', DeviceIDs: granted.map((gpu) => cdiName(gpu, facts)) }];
 }
 
-/** NVIDIA's own ids say what they are, even where the list of GPUs is older than the device. */
+/** NVIDIA's own ids say what they are, and so do simulated ones, even where the list of GPUs lacks the device. */
 const NVIDIA_ID = /^(GPU|MIG)-[0-9a-f]{8}-/;
 
 function knownGpu(id: string, gpus: readonly Gpu[]): Gpu {
   const gpu = gpus.find((candidate) => candidate.id === id);
   if (gpu !== undefined) return gpu;
+  if (id.startsWith('sim-gpu-')) return { id, index: -1, vendor: 'other', simulated: true };
   if (NVIDIA_ID.test(id)) return { id, index: -1, vendor: 'nvidia', simulated: false };
   throw refuse(`The GPU ${id} is not one of this node's.`, 'Look at its GPUs with `clawbernetes node info`.');
 }

@@ -1,46 +1,47 @@
-import { rename, readFile, rm, writeFile } from 'node:fs/promises';
-import { every, type Clock, type Logger, errorMessage, type Timer } from '@clawbernetes/kernel';
+import { closeSync, constants, openSync, writeSync } from 'node:fs';
+import { readFile, rm } from 'node:fs/promises';
+import { errorMessage, type Logger } from '@clawbernetes/kernel';
 import { EngineReply } from './engine-reply.ts';
 import type { StreamPosition } from './stream-cursor.ts';
 
-export interface OutputPosition {
-  readonly stdout: StreamPosition | undefined;
-  readonly stderr: StreamPosition | undefined;
+/** Where reading one stream stands, for the engine's log and for the reader. */
+export interface StreamMark extends StreamPosition {
+  /** Bytes of the engine's log that the reader has. */
+  readonly known: number;
+  /** Bytes that the reader was given: more than `known` if an engine died with some that it had not logged. */
+  readonly delivered: number;
 }
 
-const PERIOD_MS = 1000;
+export interface OutputPosition {
+  readonly stdout: StreamMark | undefined;
+  readonly stderr: StreamMark | undefined;
+}
+
+/** Longer than any position; a record of one size is replaced in place by one write. */
+const RECORD_BYTES = 1024;
 
 /**
- * Remembers in a small file how far a container's output was read, for a supervisor that is killed: needed only when
- * the engine's log was rotated meanwhile. Each second it writes the position of a second before, so that the mark is not
- * ahead of the workload's log, whose writes may take a moment, too.
+ * Remembers in a small file how far a container's output was read, for the next supervisor if this one is killed. It is
+ * written right after the output is handed on, without waiting for the disk: a killed process loses nothing of it, and
+ * at most the last piece of output comes twice (never, if the sink counts what it `received`).
  */
-export class OutputMark implements AsyncDisposable {
-  readonly #path: string;
+export class OutputMark implements Disposable {
+  readonly #file: number;
   readonly #logger: Logger;
-  readonly #timer: Timer;
-  #previous: OutputPosition | undefined;
-  #written: string | undefined;
-  #writing: Promise<void> = Promise.resolve();
+  #failed = false;
+  #closed = false;
 
-  constructor(
-    { clock, logger }: { readonly clock: Clock; readonly logger: Logger },
-    path: string,
-    position: () => OutputPosition,
-  ) {
-    this.#path = path;
+  constructor({ logger }: { readonly logger: Logger }, path: string) {
     this.#logger = logger;
-    this.#timer = every(clock, PERIOD_MS, () => {
-      if (this.#previous) this.#write(JSON.stringify(this.#previous));
-      this.#previous = position();
-    });
+    // Created if it is not there, and not emptied if it is: writing begins when output does.
+    this.#file = openSync(path, constants.O_RDWR | constants.O_CREAT, 0o600);
   }
 
   /** Undefined if there is none, or none that can be read: the output is then counted from its beginning. */
   static async read(path: string): Promise<OutputPosition | undefined> {
     try {
       const mark = new EngineReply(JSON.parse(await readFile(path, 'utf8')));
-      return { stdout: positionOf(mark.at('stdout')), stderr: positionOf(mark.at('stderr')) };
+      return { stdout: streamMark(mark.at('stdout')), stderr: streamMark(mark.at('stderr')) };
     } catch {
       return undefined;
     }
@@ -48,36 +49,30 @@ export class OutputMark implements AsyncDisposable {
 
   static async remove(path: string): Promise<void> {
     await rm(path, { force: true });
-    await rm(`${path}.new`, { force: true });
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#timer.cancel();
-    await this.#writing;
-  }
-
-  #write(text: string): void {
-    if (text === this.#written) return;
-    this.#written = text;
-    this.#writing = this.#writing.then(() => this.#replace(text));
-  }
-
-  async #replace(text: string): Promise<void> {
+  save(position: OutputPosition): void {
+    if (this.#closed) return;
     try {
-      await writeFile(`${this.#path}.new`, text, { mode: 0o600 });
-      await rename(`${this.#path}.new`, this.#path);
+      writeSync(this.#file, JSON.stringify(position).padEnd(RECORD_BYTES), 0);
     } catch (error) {
-      this.#logger.warn('Cannot note how far a container was read', {
-        path: this.#path,
-        error: errorMessage(error),
-      });
+      if (!this.#failed)
+        this.#logger.warn('Cannot note how far a container was read', { error: errorMessage(error) });
+      this.#failed = true;
     }
+  }
+
+  [Symbol.dispose](): void {
+    if (!this.#closed) closeSync(this.#file);
+    this.#closed = true;
   }
 }
 
-function positionOf(reply: EngineReply): StreamPosition | undefined {
-  const [first, at] = [reply.at('first').text(), reply.at('at').text()];
+function streamMark(reply: EngineReply): StreamMark | undefined {
+  const at = reply.at('at').text();
   const [atBytes, bytes] = [reply.at('atBytes').number(), reply.at('bytes').number()];
+  const [known, delivered] = [reply.at('known').number(), reply.at('delivered').number()];
   if (at === undefined || atBytes === undefined || bytes === undefined) return undefined;
-  return { first, at, atBytes, bytes, delivered: reply.at('delivered').number() };
+  if (known === undefined || delivered === undefined) return undefined;
+  return { first: reply.at('first').text(), at, atBytes, bytes, known, delivered };
 }

@@ -10,8 +10,6 @@ export interface StreamPosition {
   readonly atBytes: number;
   /** Of the engine's log, since its beginning. */
   readonly bytes: number;
-  /** Bytes that the reader was given: more than `bytes` if an engine died with some that it had not logged. */
-  readonly delivered?: number | undefined;
 }
 
 const NOTHING = Buffer.alloc(0);
