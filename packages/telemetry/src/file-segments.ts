@@ -13,7 +13,8 @@ import {
   writevSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { CodedError, errorMessage, present } from '@clawbernetes/kernel';
+import { errorMessage, present } from '@clawbernetes/kernel';
+import { telemetryError } from './errors.ts';
 import type { Segment, Segments } from './segments.ts';
 
 /** 16 digits hold every safe integer, so names sort as their positions do. */
@@ -41,10 +42,11 @@ export class FileSegments implements Segments {
     try {
       writeWhole(this.#descriptorOf(start), parts);
     } catch (error) {
-      throw new CodedError(
-        `Output could not be stored in ${this.#folder}: ${errorMessage(error)}. Free space or make it writable.`,
-        { code: 'log-write-failed' },
-        { cause: error },
+      const why = errorMessage(error);
+      throw telemetryError(
+        `Output could not be stored in ${this.#folder}: ${why}. Free space or make it writable.`,
+        { code: 'log-write-failed', folder: this.#folder },
+        error,
       );
     }
   }

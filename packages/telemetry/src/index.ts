@@ -1,3 +1,4 @@
+export type { TelemetryError } from './errors.ts';
 export { FileSegments } from './file-segments.ts';
 export {
   decodeRecords,

@@ -1,4 +1,5 @@
-import { assert, CodedError } from '@clawbernetes/kernel';
+import { assert, type CodedError } from '@clawbernetes/kernel';
+import { telemetryError } from './errors.ts';
 
 /** Where a record came from; `notice` is the platform's own word, such as how much output it had to drop. */
 export const LOG_STREAMS = ['stdout', 'stderr', 'notice'] as const;
@@ -94,7 +95,7 @@ function lengthAt(view: DataView, offset: number): number | 'partial' | 'damaged
 }
 
 function damagedAt(offset: number): CodedError {
-  return new CodedError(`The log bytes are damaged: no record begins at byte ${offset} of them.`, {
+  return telemetryError(`The log bytes are damaged: no record begins at byte ${offset} of them.`, {
     code: 'log-damaged',
   });
 }

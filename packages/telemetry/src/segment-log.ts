@@ -1,4 +1,5 @@
-import { assert, CodedError, present } from '@clawbernetes/kernel';
+import { assert, type CodedError, present } from '@clawbernetes/kernel';
+import { telemetryError } from './errors.ts';
 import { FileSegments } from './file-segments.ts';
 import {
   encodeRecordHeader,
@@ -217,5 +218,5 @@ function withoutOverlap(segments: readonly Segment[]): Segment[] {
 }
 
 function damaged(how: string): CodedError {
-  return new CodedError(`Copied log records are damaged: ${how}.`, { code: 'log-damaged' });
+  return telemetryError(`Copied log records are damaged: ${how}.`, { code: 'log-damaged' });
 }

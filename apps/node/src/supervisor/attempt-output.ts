@@ -112,7 +112,8 @@ export class AttemptOutput implements OutputSink {
   #hold(stream: OutputStream, bytes: Uint8Array): void {
     this.#held.push({ stream, timeMs: this.#clock.nowMs(), bytes: Uint8Array.from(bytes) });
     this.#heldBytes += bytes.length;
-    while (this.#heldBytes > HELD_BYTES && this.#held.length > 1) {
+    const most = Math.min(HELD_BYTES, this.#limits.burstBytes);
+    while (this.#heldBytes > most && this.#held.length > 1) {
       const { length } = present(this.#held.shift(), 'the oldest output').bytes;
       this.#heldBytes -= length;
       this.#dropped += length;
@@ -122,9 +123,15 @@ export class AttemptOutput implements OutputSink {
 
   #releaseHeld(): void {
     this.#release = undefined;
+    const nowMs = this.#clock.monotonicMs();
     const wanted = Math.min(this.#heldBytes, this.#limits.burstBytes);
-    if (this.#stored.take(wanted, this.#clock.monotonicMs())) this.#storeHeld();
-    else this.#release = this.#clock.after(RELEASE_MS, () => this.#releaseHeld());
+    if (!this.#stored.take(wanted, nowMs)) {
+      this.#release = this.#clock.after(RELEASE_MS, () => this.#releaseHeld());
+      return;
+    }
+    // A single piece above the burst is paid for afterwards.
+    this.#stored.charge(this.#heldBytes - wanted, nowMs);
+    this.#storeHeld();
   }
 
   #storeHeld(): void {

@@ -23,7 +23,8 @@ import { identityOf, isRunning, type ProcessIdentity } from './process-identity.
 import { connectOrStart } from './start-supervisor.ts';
 import type { LogSlice, Supervisor } from './supervisor.ts';
 import { supervisorError } from './supervisor-error.ts';
-import { settingsDigest, type SupervisorSettings } from './supervisor-settings.ts';
+import { startSettings } from './start-settings.ts';
+import type { StartSettings, SupervisorSettings } from './supervisor-settings.ts';
 import type { Reply, WireClient } from './wire-client.ts';
 
 const RECONNECT = { firstMs: 20, maxMs: 5000 };
@@ -64,7 +65,7 @@ export function connectSupervisor(
 export class SocketSupervisor implements Supervisor {
   readonly #deps: SocketSupervisorDeps;
   readonly #owner: string;
-  readonly #settings: SupervisorSettings;
+  readonly #settings: StartSettings;
   readonly #revisions = new Map<string, number>();
   readonly #statusListeners: ((status: AttemptStatus) => void)[] = [];
   readonly #logListeners: ((attemptId: string, end: number) => void)[] = [];
@@ -85,7 +86,7 @@ export class SocketSupervisor implements Supervisor {
   private constructor(deps: SocketSupervisorDeps, { owner, ...settings }: ConnectSupervisorOptions) {
     this.#deps = deps;
     this.#owner = owner;
-    this.#settings = settings;
+    this.#settings = startSettings(settings);
     this.#connection = this.#connect();
   }
 
@@ -202,7 +203,7 @@ export class SocketSupervisor implements Supervisor {
    */
   #wantsOther({ version, settings }: Welcome): boolean {
     const age = compareVersions(version, this.#settings.version);
-    return age < 0 || (age === 0 && settings !== settingsDigest(this.#settings));
+    return age < 0 || (age === 0 && settings !== this.#settings.digest);
   }
 
   async #replace(client: WireClient): Promise<boolean> {

@@ -7,7 +7,7 @@ import { readInstance } from './instance-lock.ts';
 import type { Event } from './messages.ts';
 import { supervisorError } from './supervisor-error.ts';
 import { makePrivateFolder, supervisorPaths } from './supervisor-paths.ts';
-import type { SupervisorSettings } from './supervisor-settings.ts';
+import type { StartSettings } from './supervisor-settings.ts';
 import { WireClient } from './wire-client.ts';
 
 /** For a supervisor to come up, ms: a process start and the replay of its journal. */
@@ -17,10 +17,16 @@ const POLL_MS = 10;
 const LOG_TAIL_CHARACTERS = 600;
 
 /**
- * Small young generations: the supervisor makes little lasting garbage and should stay small after a busy
- * hour.
+ * Keep it small: hardly any of its time is spent in JavaScript of its own, so the optimising compilers (2.3 MiB when
+ * idle, 5 MiB after a busy minute) gain nothing measurable; small young generations keep it small after a flood.
  */
-const NODE_FLAGS = ['--max-semi-space-size=2', '--max-old-space-size=512', '--no-warnings'];
+const NODE_FLAGS = [
+  '--no-opt',
+  '--no-maglev',
+  '--max-semi-space-size=2',
+  '--max-old-space-size=512',
+  '--no-warnings',
+];
 
 /**
  * What the environment may hold of use to a supervisor; the rest, secrets of the agent above all, stays
@@ -37,7 +43,7 @@ export interface StartDeps {
 /** Connects to the supervisor of the state folder; starts one if none runs. */
 export async function connectOrStart(
   { clock, environment }: StartDeps,
-  settings: SupervisorSettings,
+  settings: StartSettings,
   onEvent: (event: Event) => void,
 ): Promise<WireClient> {
   const paths = supervisorPaths(settings.stateFolder);
@@ -71,10 +77,7 @@ async function tryConnect(path: string, onEvent: (event: Event) => void): Promis
 }
 
 /** Starts it in a session of its own, so that no signal to the agent's terminal or group reaches it. */
-function spawnSupervisor(
-  settings: SupervisorSettings,
-  environment: Environment,
-): { exitCode: number | null } {
+function spawnSupervisor(settings: StartSettings, environment: Environment): { exitCode: number | null } {
   const ownSource = import.meta.url.endsWith('.ts');
   const main = fileURLToPath(new URL(`./supervisor-main.${ownSource ? 'ts' : 'js'}`, import.meta.url));
   const flags = ownSource ? [...NODE_FLAGS, '--conditions=@clawbernetes/source'] : NODE_FLAGS;

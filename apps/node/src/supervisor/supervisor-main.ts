@@ -2,13 +2,13 @@ import { errorMessage, systemClock, systemRandom } from '@clawbernetes/kernel';
 import { FileLogger } from './file-logger.ts';
 import { supervisorPaths } from './supervisor-paths.ts';
 import { openSupervisorProcess } from './supervisor-process.ts';
-import type { SupervisorSettings } from './supervisor-settings.ts';
+import type { StartSettings } from './supervisor-settings.ts';
 
 /** How long workloads get to end by themselves when the system itself is going down. */
 const SYSTEM_STOP_GRACE_MS = 10_000;
 
 // The agent is the only one that starts this program, and wrote the settings.
-const settings = JSON.parse(process.argv[2] ?? '{}') as SupervisorSettings;
+const settings = JSON.parse(process.argv[2] ?? '{}') as StartSettings;
 const logger = new FileLogger(systemClock, supervisorPaths(settings.stateFolder).log, { pid: process.pid });
 process.title = 'claw-supervisor';
 

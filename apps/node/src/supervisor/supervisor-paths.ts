@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { chmodSync, lstatSync, mkdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -30,13 +29,13 @@ export function supervisorPaths(stateFolder: string): SupervisorPaths {
  * Where a new supervisor listens: in the state folder, or, where that path is too long for a socket, in a
  * private folder of this user under `runFolder`. Clients find it by the lock file. The folders are made.
  */
-export function placeSocket(folder: string, runFolder: string = tmpdir()): string {
+export function placeSocket(folder: string, folderId: string, runFolder: string = tmpdir()): string {
   const plain = join(folder, 'supervisor.sock');
   if (Buffer.byteLength(plain) <= MAX_SOCKET_PATH_BYTES) return plain;
   const user = process.getuid?.() ?? 'user';
   const short = join(runFolder, `clawbernetes-${user}`);
   makePrivateFolder(short);
-  return join(short, `${createHash('sha256').update(folder).digest('hex').slice(0, 16)}.sock`);
+  return join(short, `${folderId}.sock`);
 }
 
 /**

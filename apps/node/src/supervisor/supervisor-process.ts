@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { type Clock, type Logger, type Random } from '@clawbernetes/kernel';
 import { isTerminal } from '@clawbernetes/protocol/attempt';
@@ -12,7 +11,7 @@ import { readBootId } from './process-identity.ts';
 import { SupervisorCore } from './supervisor-core.ts';
 import { makePrivateFolder, placeSocket, supervisorPaths, type SupervisorPaths } from './supervisor-paths.ts';
 import { SupervisorServer } from './supervisor-server.ts';
-import { settingsDigest, type SupervisorSettings } from './supervisor-settings.ts';
+import type { StartSettings } from './supervisor-settings.ts';
 
 const IDLE_EXIT_MS = 60_000;
 
@@ -39,12 +38,12 @@ export interface SupervisorProcess extends AsyncDisposable {
 /** Takes the state folder and serves it; answers undefined if another supervisor does so already. */
 export async function openSupervisorProcess(
   host: SupervisorHost,
-  settings: SupervisorSettings,
+  settings: StartSettings,
 ): Promise<SupervisorProcess | undefined> {
   const { clock, logger } = host;
   const paths = supervisorPaths(settings.stateFolder);
   makePrivateFolder(paths.folder);
-  const socketPath = placeSocket(paths.folder);
+  const socketPath = placeSocket(paths.folder, settings.folderId);
   if (await takeInstanceLock(clock, paths.lock, socketPath)) return undefined;
   await using stack = new AsyncDisposableStack();
   stack.defer(() => releaseInstanceLock(paths.lock));
@@ -54,7 +53,7 @@ export async function openSupervisorProcess(
     {
       socketPath,
       version: settings.version,
-      settings: settingsDigest(settings),
+      settings: settings.digest,
       idleExitMs: settings.idleExitMs ?? IDLE_EXIT_MS,
     },
   );
@@ -68,7 +67,7 @@ interface OpenedCore extends AsyncDisposable {
   executor(kind: Executor['kind']): Promise<Executor>;
 }
 
-function openCore(host: SupervisorHost, settings: SupervisorSettings, paths: SupervisorPaths): OpenedCore {
+function openCore(host: SupervisorHost, settings: StartSettings, paths: SupervisorPaths): OpenedCore {
   const { clock, random, logger } = host;
   const { journal, records, damagedLines } = Journal.open(paths.journal);
   if (damagedLines > 0) logger.error('Lines of the journal were damaged and passed over', { damagedLines });
@@ -105,7 +104,7 @@ function openCore(host: SupervisorHost, settings: SupervisorSettings, paths: Sup
 
 function openExecutors(
   { clock, random, logger, environment }: SupervisorHost,
-  settings: SupervisorSettings,
+  settings: StartSettings,
   paths: SupervisorPaths,
   knownAttempts: () => readonly string[],
 ): { executor: (kind: Executor['kind']) => Promise<Executor>; close: () => Promise<void> } {
@@ -120,7 +119,7 @@ function openExecutors(
       random,
       logger,
       stateFolder: paths.folder,
-      owner: createHash('sha256').update(paths.folder).digest('hex').slice(0, 16),
+      owner: settings.folderId,
       knownAttempts: knownAttempts(),
       environment,
       settings: settings.executors,

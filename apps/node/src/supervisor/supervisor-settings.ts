@@ -1,5 +1,3 @@
-import { createHash } from 'node:crypto';
-import { canonicalJson, type Json } from '@clawbernetes/kernel';
 import type { ContainerExecutorOptions } from '../execution/container-executor.ts';
 import type { ProcessExecutorOptions } from '../execution/process-executor.ts';
 import type { OutputLimits } from './attempt-output.ts';
@@ -30,9 +28,10 @@ export interface SupervisorSettings {
   readonly idleExitMs?: number;
 }
 
-/** Tells whether a running supervisor was started with the same settings. */
-export function settingsDigest({ version: _, ...settings }: SupervisorSettings): string {
-  // Settings are plain JSON; an interface has no index signature, so the compiler cannot see it.
-  const text = canonicalJson(settings as unknown as Json);
-  return createHash('sha256').update(text).digest('hex').slice(0, 16);
+/** The settings as the supervisor process gets them: with digests, so that it need not load a crypto library itself. */
+export interface StartSettings extends SupervisorSettings {
+  /** Digest of the state folder's path: tells this supervisor's things from those of others on the machine. */
+  readonly folderId: string;
+  /** Digest of the settings, by which agents see whether a running supervisor has theirs. */
+  readonly digest: string;
 }

@@ -19,7 +19,10 @@ supervisor.onStatus(({ attemptId, state }) => {
   if (isTerminal(state)) ended.get(attemptId)?.();
 });
 
+const bareBefore = process.cpuUsage();
 const barePerSecond = await perSecond(bareSpawn);
+const { user, system } = process.cpuUsage(bareBefore);
+const cpuBefore = cpuMs(supervisor.pid ?? 0);
 const supervisedPerSecond = await perSecond(async (index) => {
   const attemptId = `perf-${index}`;
   const end = new Promise<void>((resolve) => ended.set(attemptId, resolve));
@@ -27,11 +30,14 @@ const supervisedPerSecond = await perSecond(async (index) => {
   await end;
   ended.delete(attemptId);
 });
+const supervisorCpuMs = (cpuMs(supervisor.pid ?? 0) - cpuBefore) / launches;
 const busyRssMiB = rssMiB(supervisor.pid ?? 0);
 await supervisor.forget((await supervisor.list()).map(({ attemptId }) => attemptId));
 
-const results = { launches, supervisedPerSecond, idleRssMiB, busyRssMiB };
-console.log(JSON.stringify({ name: 'supervisor', results, peers: { barePerSecond } }));
+// CPU of the parent per launch, without its children: comparable on a busy machine too.
+const results = { launches, supervisedPerSecond, supervisorCpuMs, idleRssMiB, busyRssMiB };
+const peers = { barePerSecond, bareCpuMs: (user + system) / 1000 / launches };
+console.log(JSON.stringify({ name: 'supervisor', results, peers }));
 
 async function perSecond(work: (index: number) => Promise<void>): Promise<number> {
   const startedMs = performance.now();
@@ -53,4 +59,11 @@ function bareSpawn(): Promise<void> {
 function rssMiB(pid: number): number {
   const pages = Number(readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ')[1]);
   return Math.round((pages * 4096) / 2 ** 20);
+}
+
+/** User and system time; a clock tick is 10 ms on Linux. */
+function cpuMs(pid: number): number {
+  const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[11]) + Number(fields[12])) * 10;
 }

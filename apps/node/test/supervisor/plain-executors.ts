@@ -20,7 +20,7 @@ import { identityOf, isRunning } from '../../src/supervisor/process-identity.ts'
 /**
  * Small executors of real processes for the supervisor's tests. `process` runs a plain child. `container` stands for what
  * outlives the supervisor: a session of its own that writes to files, with its exit code in one; its image's name says
- * what preparing does: `slow` waits until it is stopped, `absent` fails.
+ * what preparing does: `endless` never ends, `brief` takes a moment, `absent` fails.
  */
 export async function openExecutor(kind: Executor['kind'], context: OpenExecutorContext): Promise<Executor> {
   return kind === 'process' ? new PlainExecutor(context) : new SurvivingExecutor(context);
@@ -122,7 +122,8 @@ class SurvivingExecutor implements Executor {
   async prepare({ spec }: Launch): Promise<void> {
     if (spec.image === 'absent') throw new CodedError('There is no such image.', { code: 'image-not-found' });
     // Deliberately deaf to the signal: a stop must work all the same.
-    if (spec.image === 'slow') await new Promise(() => undefined);
+    if (spec.image === 'endless') await new Promise(() => undefined);
+    if (spec.image === 'brief') await sleep(this.#context.clock, 500);
   }
 
   async start(launch: Launch, sink: OutputSink): Promise<Execution> {
