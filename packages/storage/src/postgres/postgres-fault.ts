@@ -24,7 +24,8 @@ const CODES: readonly (readonly [prefix: string, code: StorageErrorCode])[] = [
   ['XX001', 'storage-corrupt'],
   ['XX002', 'storage-corrupt'],
 ];
-const SQLSTATE = /^[0-9A-Z]{5}$/;
+/** Every SQLSTATE has a digit; the system's EPIPE has five capitals too. */
+const SQLSTATE = /^(?=.*\d)[0-9A-Z]{5}$/;
 
 export function postgresFault(error: unknown): StorageFault {
   if (error instanceof StorageFault) return error;
