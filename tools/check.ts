@@ -7,7 +7,7 @@ import { runSteps, summaryOf, type Step, type StepOutcome } from './check/step.t
 import { runCommand } from './run-command.ts';
 
 const root = path.resolve(import.meta.dirname, '..');
-const SIMULATED_HOURS = '2';
+const SIMULATED_HOURS = '1';
 
 async function npm(...args: readonly string[]): Promise<StepOutcome> {
   const { exitCode } = await runCommand('npm', args, { cwd: root });

@@ -9,6 +9,8 @@ import { packingFaults, packWorkspaces, type PackedPackage } from './pack/packed
 import { runCommand, type CommandResult } from './run-command.ts';
 
 const root = path.resolve(import.meta.dirname, '..');
+/** For one command of the installed packages; the first workload takes a few seconds. */
+const COMMAND_TIMEOUT_MS = 120_000;
 const BINS = ['clawbernetes', 'clawnode', 'claw-gateway'];
 
 /** What of a root package.json is used here. */
@@ -59,7 +61,8 @@ function userOf(app: string): (command: string, ...args: readonly string[]) => P
     CLAWBERNETES_HOME: path.join(app, 'state'),
     NODE_OPTIONS: undefined,
   };
-  return (command, ...args) => runCommand(command, args, { cwd: app, env, capture: true });
+  return (command, ...args) =>
+    runCommand(command, args, { cwd: app, env, capture: true, timeoutMs: COMMAND_TIMEOUT_MS });
 }
 
 async function usePackages(app: string, packages: readonly PackedPackage[]): Promise<void> {

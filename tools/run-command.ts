@@ -12,8 +12,8 @@ export interface CommandOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** Keeps the output for the caller instead of showing it. */
   readonly capture?: boolean;
-  /** What to do with each piece of captured output as it comes. */
-  readonly onOutput?: (text: string) => void;
+  /** After this the command is asked to end (SIGTERM); never by default. */
+  readonly timeoutMs?: number;
 }
 
 /**
@@ -23,19 +23,19 @@ export interface CommandOptions {
 export function runCommand(
   command: string,
   args: readonly string[],
-  { cwd, env, capture = false, onOutput }: CommandOptions = {},
+  { cwd, env, capture = false, timeoutMs }: CommandOptions = {},
 ): Promise<CommandResult> {
   const options: SpawnOptions = {
     stdio: ['ignore', capture ? 'pipe' : 'inherit', capture ? 'pipe' : 'inherit'],
   };
   if (cwd !== undefined) options.cwd = cwd;
+  if (timeoutMs !== undefined) options.timeout = timeoutMs;
   if (env !== undefined) options.env = { ...process.env, ...env };
   return new Promise((resolve) => {
     const child = spawn(command, args, options);
     let output = '';
     const keep = (text: string): void => {
       output += text;
-      onOutput?.(text);
     };
     child.stdout?.setEncoding('utf8').on('data', keep);
     child.stderr?.setEncoding('utf8').on('data', keep);
