@@ -12,6 +12,7 @@ import { until } from './until.ts';
 const run = promisify(execFile);
 const NEEDED = ['/usr/sbin/dockerd', '/usr/bin/containerd', '/usr/sbin/iptables'] as const;
 const BUSYBOX = '/usr/bin/busybox';
+const PACKAGES = 'docker.io containerd iptables busybox-static';
 const READY_MS = 30_000;
 
 /** Why a real engine cannot be started here and what would help; undefined if it can. */
@@ -19,7 +20,7 @@ export function dockerEngineMissing(): string | undefined {
   if (process.platform !== 'linux' || process.getuid?.() !== 0)
     return 'needs Linux and root to start a Docker engine';
   if (!NEEDED.every((path) => existsSync(path)) || !existsSync(BUSYBOX)) {
-    return 'needs a Docker engine: apt-get install -y --no-install-recommends docker.io containerd iptables busybox-static';
+    return `needs a Docker engine: apt-get install -y --no-install-recommends ${PACKAGES}`;
   }
   return undefined;
 }
@@ -30,8 +31,8 @@ export interface DockerEngineOptions {
 }
 
 /**
- * A Docker engine of the test's own, in a temporary folder, with the image `busybox:latest`. Closing it ends everything
- * it started and removes what it mounted.
+ * A Docker engine of the test's own, in a temporary folder, with the image `busybox:latest`. Closing it ends
+ * everything it started and removes what it mounted.
  */
 export class DockerEngine implements AsyncDisposable {
   readonly socketPath: string;
@@ -173,7 +174,7 @@ export class DockerEngine implements AsyncDisposable {
     const query = new URLSearchParams({ fromSrc: '-', repo: 'busybox', tag: 'latest' });
     for (const change of ['CMD ["/bin/sh"]', 'WORKDIR /work']) query.append('changes', change);
     const { promise, resolve, reject } = Promise.withResolvers<number | undefined>();
-    const path = `/images/create?${query}`;
+    const path = `/images/create?${query.toString()}`;
     const outgoing = request(
       { socketPath: this.socketPath, method: 'POST', path, agent: false },
       (response) => {

@@ -7,11 +7,17 @@ export interface VirtualHardwareOptions {
   readonly memoryMib?: number;
   readonly gpus?: NodeInventory['gpus'];
   readonly gpuLinks?: NodeInventory['gpuLinks'];
+  readonly executors?: NodeInventory['executors'];
 }
+
+const VIRTUAL_EXECUTORS: NodeInventory['executors'] = [
+  { kind: 'process', available: true, sandbox: 'none', limitations: ['virtual'] },
+];
 
 /** Hardware that is only said to be there; its GPUs should be labelled `simulated`. */
 export function virtualHardware(options: VirtualHardwareOptions = {}): Hardware {
   const { hostname = 'virtual', cores = 64, memoryMib = 524_288, gpus = [], gpuLinks = [] } = options;
+  const { executors = VIRTUAL_EXECUTORS } = options;
   const inventory: NodeInventory = {
     hostname,
     os: 'virtual',
@@ -22,7 +28,7 @@ export function virtualHardware(options: VirtualHardwareOptions = {}): Hardware 
     disk: { path: '/', totalMib: 1_048_576, freeMib: 1_048_576 },
     gpus: [...gpus],
     gpuLinks: [...gpuLinks],
-    executors: [{ kind: 'process', available: true, sandbox: 'none', limitations: ['virtual'] }],
+    executors: [...executors],
     probes: [{ name: 'virtual', outcome: 'found', durationMs: 0 }],
   };
   const sample: MetricsSample = {
