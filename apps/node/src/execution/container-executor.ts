@@ -41,13 +41,22 @@ export interface ContainerExecutorOptions
     Partial<Pick<ContainerPolicy, 'gpus' | 'maxProcesses'>> {
   /** A folder of our own, for small files that outlive the supervisor. */
   readonly stateFolder: string;
-  /** Attempts that have not ended, as far as the supervisor knows; containers of other attempts of `owner` are removed. */
+  /**
+   * Attempts that have not ended, as far as the supervisor knows; containers of other attempts of `owner` are
+   * removed.
+   */
   readonly knownAttempts: readonly string[];
   /** For an engine's first answer; default 5 s. */
   readonly connectTimeoutMs?: number;
-  /** How long an ended container stays, so that its end can be read again if the supervisor dies now; default 5 s. */
+  /**
+   * How long an ended container stays, so that its end can be read again if the supervisor dies now; default
+   * 5 s.
+   */
   readonly lingerMs?: number;
-  /** How long to wait for an engine that is away before a workload whose process is gone counts as ended; default 60 s. */
+  /**
+   * How long to wait for an engine that is away before a workload whose process is gone counts as ended;
+   * default 60 s.
+   */
   readonly engineAwayMs?: number;
 }
 

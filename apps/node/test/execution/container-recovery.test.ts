@@ -1,4 +1,5 @@
-// Shows that containers, their output and their end survive the death of supervisor and engine, each byte told once.
+// Shows that containers, their output and their end survive the death of supervisor and engine, each byte
+// told once.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
@@ -18,7 +19,7 @@ const suite = (name: string): string => (missing ? `${name} [skipped: ${missing}
 
 /** Counts on both streams, in pieces that end within lines, until the file /work/enough is there. */
 const COUNTER =
-  'i=0; while [ ! -e /work/enough ]; do i=$((i+1)); echo "out $i"; printf "err $i;" >&2; usleep 500; done; exit 5';
+  'while [ ! -e /work/enough ]; do i=$((i+1)); echo "out $i"; printf "err $i;" >&2; usleep 500; done; exit 5';
 
 class Victim {
   readonly process: ChildProcess;

@@ -1,6 +1,6 @@
-// Measures start and end of `true` in a container: our executor beside `docker run --rm` and beside a bare dockerode
-// life cycle, in turn on the same engine. Prints medians in ms as one line of JSON.
-// Usage: node --conditions=@clawbernetes/source container-executor.ts [runs]
+// Measures start and end of `true` in a container: our executor beside `docker run --rm` and beside a bare
+// dockerode life cycle, in turn on the same engine. Prints medians in ms as one line of JSON. Usage: node
+// --conditions=@clawbernetes/source container-executor.ts [runs]
 import { execFile } from 'node:child_process';
 import { cpus } from 'node:os';
 import { promisify } from 'node:util';
@@ -70,7 +70,8 @@ async function main(): Promise<void> {
       const start = performance.now();
       await candidates[name]();
       if (round > 0) times[name].push(performance.now() - start);
-      // Our executor removes a container after its end was told: nobody waits for it, but it must not burden the others.
+      // Our executor removes a container after its end was told: nobody waits for it, but it must not burden
+      // the others.
       await until('it is removed', async () => (await bench.containers()).length === 0);
     }
   }

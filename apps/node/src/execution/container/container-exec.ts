@@ -7,8 +7,8 @@ import { containerPidStartTicks, descendants, signalAll } from './host-process.t
 import { OutputFrames } from './output-frames.ts';
 
 /**
- * Runs a command beside a workload. When its time is up, its processes are killed where they can be seen from here;
- * the engine's API has no way to end them.
+ * Runs a command beside a workload. When its time is up, its processes are killed where they can be seen from
+ * here; the engine's API has no way to end them.
  * @throws CodedError `attempt-not-running`.
  */
 export async function containerExec(

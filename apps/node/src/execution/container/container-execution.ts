@@ -1,5 +1,12 @@
-import { backoffMs, type Clock, type Logger, type Random, errorMessage, sleep } from '@clawbernetes/kernel';
-import { CodedError } from '@clawbernetes/kernel';
+import {
+  backoffMs,
+  type Clock,
+  type Logger,
+  type Random,
+  errorMessage,
+  sleep,
+  CodedError,
+} from '@clawbernetes/kernel';
 import type { EndReason } from '@clawbernetes/protocol';
 import type {
   ExecRequest,
@@ -11,7 +18,7 @@ import type {
 } from '../executor.ts';
 import { containerExec } from './container-exec.ts';
 import { containerExit, unknownExit } from './container-exit.ts';
-import { ContainerOutput } from './container-output.ts';
+import type { ContainerOutput } from './container-output.ts';
 import type { ContainerState } from './container-state.ts';
 import { containerStats } from './container-stats.ts';
 import { ContainerStop } from './container-stop.ts';
@@ -64,17 +71,16 @@ export class ContainerExecution implements Execution {
 
   get limitations(): readonly string[] {
     const { facts } = this.#deps.engine;
-    return [
-      ...facts.limitations,
-      ...(this.#awaySinceMs === undefined
-        ? []
-        : [`${facts.name} does not answer; the workload is not watched meanwhile.`]),
-      ...(this.#output.gap
-        ? [
-            "Some output may be missing or come twice: the engine's log of the container was full or could not be read.",
-          ]
-        : []),
-    ];
+    const limitations = [...facts.limitations];
+    if (this.#awaySinceMs !== undefined) {
+      limitations.push(`${facts.name} does not answer; the workload is not watched meanwhile.`);
+    }
+    if (this.#output.gap) {
+      limitations.push(
+        'Some output may be missing or come twice: the log of the engine was full or unreadable.',
+      );
+    }
+    return limitations;
   }
 
   stop(graceMs: number, reason: EndReason): void {
@@ -159,14 +165,18 @@ export class ContainerExecution implements Execution {
     return this.#endedUnseen(this.#awaySinceMs);
   }
 
-  /** While the engine stays away only the process itself can tell; gone, it is given time to come back and say more. */
+  /**
+   * While the engine stays away only the process itself can tell; gone, it is given time to come back and say
+   * more.
+   */
   async #endedUnseen(awaySinceMs: number): Promise<ExecutionExit | undefined> {
     const { clock, engine } = this.#deps;
     const { pid, pidStartTicks } = this.handle;
     if (clock.monotonicMs() - awaySinceMs < this.#options.engineAwayMs) return undefined;
     if (pid === undefined || pidStartTicks === undefined || (await processRuns(pid, pidStartTicks)))
       return undefined;
-    const message = `The workload ended while ${engine.facts.name} was away, which did not come back; its exit code is not known.`;
+    const what = `The workload ended while ${engine.facts.name} was away, which did not come back`;
+    const message = `${what}; its exit code is not known.`;
     return unknownExit(message, clock.nowMs());
   }
 

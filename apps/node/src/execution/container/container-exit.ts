@@ -8,8 +8,8 @@ import type { ContainerState } from './container-state.ts';
 const SIGNAL_BASE = 128;
 
 /**
- * How a container ended. The engine does not tell `exit 137` from a kill by signal 9; both mean to a shell that
- * something was killed, so we say the signal.
+ * How a container ended. The engine does not tell `exit 137` from a kill by signal 9; both mean to a shell
+ * that something was killed, so we say the signal.
  */
 export function containerExit(
   state: ContainerState,

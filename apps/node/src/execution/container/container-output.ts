@@ -18,7 +18,9 @@ const POLL_MARGIN_MS = 10_000;
 const END_OF_OUTPUT_MS = 2000;
 /** An engine that died cannot log anything again sooner. */
 const ENGINE_RESTART_MS = 100;
-/** Output after which we look up the time of the first entry: long before the engine's log is rotated past it. */
+/**
+ * Output after which we look up the time of the first entry: long before the engine's log is rotated past it.
+ */
 const LOOK_UP_AFTER_BYTES = 1024 * 1024;
 const SPACE = 0x20;
 const STREAMS = ['stdout', 'stderr'] as const;
@@ -43,12 +45,13 @@ interface Entry {
 }
 
 /**
- * Carries a container's output to the sink, each byte once, over restarts of the engine and of the supervisor.
+ * Carries a container's output to the sink, each byte once, over restarts of the engine and of the
+ * supervisor.
  *
- * Attached from before the start, output comes at once, also without a newline, and a slow sink holds the container
- * back. When that connection is lost, what the engine logged is polled from where we were. Following the log would be
- * quicker, but Docker 20.10 loses and repeats entries when a followed log is rotated, and may end before the last entry
- * (seen: 20 of 41 MB arrived); a plain read of it is exact.
+ * Attached from before the start, output comes at once, also without a newline, and a slow sink holds the
+ * container back. When that connection is lost, what the engine logged is polled from where we were.
+ * Following the log would be quicker, but Docker 20.10 loses and repeats entries when a followed log is
+ * rotated, and may end before the last entry (seen: 20 of 41 MB arrived); a plain read of it is exact.
  */
 export class ContainerOutput {
   readonly #deps: ContainerOutputDeps;
@@ -61,7 +64,10 @@ export class ContainerOutput {
   /** Whether the stream that we were attached to came to its end. */
   #complete = false;
   #polledAtMs: number | undefined;
-  /** Bytes of the engine's log that the sink has: those delivered, less what died with an engine before it was logged. */
+  /**
+   * Bytes of the engine's log that the sink has: those delivered, less what died with an engine before it was
+   * logged.
+   */
   readonly #known: Record<OutputStream, number>;
   readonly #newSince: Record<OutputStream, string | undefined> = { stdout: undefined, stderr: undefined };
   #lookedUp = false;
@@ -111,7 +117,9 @@ export class ContainerOutput {
     this.#read(this.#poll());
   }
 
-  /** After the container's end: resolves once everything is read. `doubtful`: the engine was away meanwhile. */
+  /**
+   * After the container's end: resolves once everything is read. `doubtful`: the engine was away meanwhile.
+   */
   async finish({ doubtful }: { doubtful: boolean }): Promise<void> {
     const { clock } = this.#deps;
     const deadline = clock.after(

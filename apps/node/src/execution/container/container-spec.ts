@@ -9,8 +9,9 @@ const BYTES_PER_MIB = 1024 * 1024;
 const NANO_CPUS_PER_MILLI = 1_000_000;
 
 /**
- * Bounds of the engine's own log of one container: 5 files of 16 MiB. It is only the buffer between container and
- * supervisor, which keeps the workload's log: it must hold what a container prints while the supervisor is away.
+ * Bounds of the engine's own log of one container: 5 files of 16 MiB. It is only the buffer between container
+ * and supervisor, which keeps the workload's log: it must hold what a container prints while the supervisor
+ * is away.
  */
 const LOG_FILE_BYTES = 16 * BYTES_PER_MIB;
 const LOG_FILES = 5;
@@ -29,7 +30,10 @@ export interface ContainerPolicy {
   readonly gpus: readonly Pick<GpuDevice, 'id' | 'index' | 'vendor' | 'simulated'>[];
 }
 
-/** An attempt has one container, named after it: creating it twice is refused by the engine, which makes it idempotent. */
+/**
+ * An attempt has one container, named after it: creating it twice is refused by the engine, which makes it
+ * idempotent.
+ */
 export function containerName(attemptId: string): string {
   return `clawbernetes-${attemptId.replaceAll(/[^a-zA-Z0-9_.-]/g, '_')}`;
 }
@@ -37,9 +41,10 @@ export function containerName(attemptId: string): string {
 /**
  * The body of `POST /containers/create`.
  *
- * The root is writable: images expect it, the layer is the container's own and is deleted with it; so is its /tmp.
- * Arguments go to the image's entrypoint, as with `docker run`. There is no init process beside the program: images
- * with an init of their own need to be PID 1 (see container-stop.ts for what that means for signals).
+ * The root is writable: images expect it, the layer is the container's own and is deleted with it; so is its
+ * /tmp. Arguments go to the image's entrypoint, as with `docker run`. There is no init process beside the
+ * program: images with an init of their own need to be PID 1 (see container-stop.ts for what that means for
+ * signals).
  * @throws CodedError `launch-failed` for GPUs that cannot be handed to a container.
  */
 export function containerSpec(launch: Launch, facts: EngineFacts, policy: ContainerPolicy): unknown {
@@ -80,8 +85,8 @@ function environment({ attemptId, workloadId, namespace, spec }: Launch, hasGpus
     CLAWBERNETES_WORKLOAD_ID: workloadId,
     CLAWBERNETES_NAMESPACE: namespace,
   };
-  // Where NVIDIA's runtime is the engine's default, this variable alone (CUDA images set it to `all`) opens every GPU.
-  // A request for devices makes the engine set it.
+  // Where NVIDIA's runtime is the engine's default, this variable alone (CUDA images set it to `all`) opens
+  // every GPU. A request for devices makes the engine set it.
   delete values['NVIDIA_VISIBLE_DEVICES'];
   if (!hasGpus) values['NVIDIA_VISIBLE_DEVICES'] = 'void';
   return Object.entries(values).map(([name, value]) => `${name}=${value}`);
@@ -98,7 +103,10 @@ function limits({ spec }: Launch, { maxProcesses }: ContainerPolicy): Record<str
   };
 }
 
-/** Docker's `local` driver keeps bytes as they are (`json-file` replaces what is not UTF-8); Podman has its own. */
+/**
+ * Docker's `local` driver keeps bytes as they are (`json-file` replaces what is not UTF-8); Podman has its
+ * own.
+ */
 function logConfig({ flavour }: EngineFacts): unknown {
   if (flavour === 'podman')
     return { Type: 'k8s-file', Config: { 'max-size': String(LOG_FILE_BYTES * LOG_FILES) } };

@@ -5,8 +5,8 @@ import type { EngineReply } from './engine-reply.ts';
 const NANOSECONDS_PER_MS = 1_000_000;
 
 /**
- * From `GET /containers/{id}/stats`. Memory is without the page cache that the kernel can take back at once, as
- * `docker stats` shows it: `total_inactive_file` with cgroup v1, `inactive_file` with v2.
+ * From `GET /containers/{id}/stats`. Memory is without the page cache that the kernel can take back at once,
+ * as `docker stats` shows it: `total_inactive_file` with cgroup v1, `inactive_file` with v2.
  * @throws CodedError `attempt-not-running` if the engine has none: it answers an empty skeleton then.
  */
 export function containerStats(reply: EngineReply): ExecutionStats {

@@ -29,7 +29,10 @@ export interface StopTarget {
   readonly pid?: number | undefined;
 }
 
-/** Ends a container: the image's stop signal, then after the grace the kill; tries on while the engine is away. */
+/**
+ * Ends a container: the image's stop signal, then after the grace the kill; tries on while the engine is
+ * away.
+ */
 export class ContainerStop {
   readonly #deps: ContainerStopDeps;
   readonly #target: StopTarget;
@@ -73,8 +76,9 @@ export class ContainerStop {
   }
 
   /**
-   * A program that leaves the signal to its default action expects to end by it, but as the first process of a
-   * container the kernel shields it. So its children are asked in its place, and without any it is killed at once.
+   * A program that leaves the signal to its default action expects to end by it, but as the first process of
+   * a container the kernel shields it. So its children are asked in its place, and without any it is killed
+   * at once.
    */
   async #askPolitely(): Promise<void> {
     const { containerId, stopSignal, pid } = this.#target;

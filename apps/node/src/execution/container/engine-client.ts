@@ -1,5 +1,5 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http';
-import { type Clock, CodedError, errorMessage } from '@clawbernetes/kernel';
+import { type Clock, CodedError, errorCode, errorMessage } from '@clawbernetes/kernel';
 import { EngineReply } from './engine-reply.ts';
 
 /** A reply is small JSON; only streams are long. */
@@ -21,11 +21,12 @@ export interface EngineRequest {
 }
 
 /**
- * HTTP to a Docker-compatible engine over its unix socket. Each call has its own connection (a unix socket connects in
- * 0.1 ms), so an engine's restart never leaves a stale one behind.
+ * HTTP to a Docker-compatible engine over its unix socket. Each call has its own connection (a unix socket
+ * connects in 0.1 ms), so an engine's restart never leaves a stale one behind.
  *
- * Why not dockerode: loading it adds 28 MiB of resident memory (16 of them private) to the supervisor, node:http 1.2,
- * measured with Node 24.21 and dockerode 5.0.1; agent and supervisor together may use 130 MiB, and we need 15 endpoints.
+ * Why not dockerode: loading it adds 28 MiB of resident memory (16 of them private) to the supervisor,
+ * node:http 1.2, measured with Node 24.21 and dockerode 5.0.1; agent and supervisor together may use 130 MiB,
+ * and we need 15 endpoints.
  */
 export class EngineClient {
   readonly socketPath: string;
@@ -86,7 +87,8 @@ export class EngineClient {
     const response = await promise.catch((cause: unknown) => {
       throw unreachable(request, this.socketPath, cause);
     });
-    // A connection that dies later surfaces where the body is read; without a listener it would end the process.
+    // A connection that dies later surfaces where the body is read; without a listener it would end the
+    // process.
     response.on('error', () => undefined);
     const status = response.statusCode ?? 0;
     if (status >= 400) throw refused(request, status, await this.#text(request, response));
@@ -131,26 +133,25 @@ export class EngineClient {
 
 /** The engine's status code if it answered and refused. */
 export function refusalStatus(error: unknown): number | undefined {
-  return error instanceof CodedError && isFailure(error.facts) && error.facts.code === 'engine-refused'
-    ? error.facts.status
-    : undefined;
+  return isEngineError(error) && error.facts.code === 'engine-refused' ? error.facts.status : undefined;
 }
 
 /** What the engine said when it refused, else the error's message. */
 export function engineWords(error: unknown): string {
-  if (error instanceof CodedError && isFailure(error.facts) && error.facts.code === 'engine-refused') {
-    return error.facts.said;
-  }
-  return errorMessage(error);
+  return isEngineError(error) && error.facts.code === 'engine-refused'
+    ? error.facts.said
+    : errorMessage(error);
 }
 
-function isFailure(facts: { readonly code: string }): facts is EngineFailure {
-  return facts.code === 'engine-refused' || facts.code === 'engine-unreachable';
+function isEngineError(error: unknown): error is CodedError<EngineFailure> {
+  const code = errorCode(error);
+  return code === 'engine-refused' || code === 'engine-unreachable';
 }
 
 function queryText(query: EngineRequest['query']): string {
   if (!query) return '';
-  return `?${new URLSearchParams(Object.entries(query).map(([key, value]): [string, string] => [key, String(value)]))}`;
+  const pairs = Object.entries(query).map(([key, value]): [string, string] => [key, String(value)]);
+  return `?${new URLSearchParams(pairs).toString()}`;
 }
 
 function refused({ method, path }: EngineRequest, status: number, body: string): CodedError<EngineFailure> {

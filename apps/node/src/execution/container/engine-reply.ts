@@ -1,7 +1,8 @@
 /**
- * A read-only view of an engine's JSON. Engines leave fields out, and newer ones add some, so reading never throws:
- * what is absent or of another type is undefined (or empty), and the caller says what that means.
- * Written out rather than a zod schema: zod adds 17 MiB to the small supervisor process, which lives as long as the node.
+ * A read-only view of an engine's JSON. Engines leave fields out, and newer ones add some, so reading never
+ * throws: what is absent or of another type is undefined (or empty), and the caller says what that means.
+ * Written out rather than a zod schema: zod adds 17 MiB to the small supervisor process, which lives as long
+ * as the node.
  */
 export class EngineReply {
   readonly #value: unknown;

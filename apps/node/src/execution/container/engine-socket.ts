@@ -8,8 +8,8 @@ export interface EngineSocketOptions {
 }
 
 /**
- * Where a container engine may listen, in the order to try. A socket that somebody named is the only one: falling back
- * to another engine would run work where nobody looks for it.
+ * Where a container engine may listen, in the order to try. A socket that somebody named is the only one:
+ * falling back to another engine would run work where nobody looks for it.
  * @throws CodedError `executor-unavailable` when `DOCKER_HOST` names something else than a unix socket.
  */
 export function engineSockets({ socketPath, environment }: EngineSocketOptions): readonly string[] {

@@ -6,7 +6,10 @@ import type { EngineReply } from './engine-reply.ts';
 
 /** Docker 19.03 (2019) and Podman 3 speak it; we need nothing newer. */
 const OLDEST_API = '1.40';
-/** The newest version that this client was written against; an engine that knows a newer one still speaks this. */
+/**
+ * The newest version that this client was written against; an engine that knows a newer one still speaks
+ * this.
+ */
 const NEWEST_API = '1.51';
 
 export interface EngineFacts {
@@ -40,7 +43,9 @@ export class Engine {
     this.facts = facts;
   }
 
-  /** @throws CodedError `engine-unreachable`, `engine-refused`, or `executor-unavailable` if it is too old. */
+  /**
+   * @throws CodedError `engine-unreachable`, `engine-refused`, or `executor-unavailable` if it is too old.
+   */
   static async open(
     deps: { readonly clock: Clock },
     { socketPath, timeoutMs }: { readonly socketPath: string; readonly timeoutMs: number },
@@ -151,7 +156,10 @@ export class Engine {
     return this.#client.stream({ method: 'POST', path: `/containers/${id}/attach`, query, signal });
   }
 
-  /** What the engine kept of the output since then (unix time), as frames of one entry each that begin with its time. */
+  /**
+   * What the engine kept of the output since then (unix time), as frames of one entry each that begin with
+   * its time.
+   */
   logs(
     id: string,
     { since, signal }: { since: string | undefined; signal: AbortSignal },
@@ -208,6 +216,8 @@ function compareVersions(left: string, right: string): number {
   return leftMajor - rightMajor || leftMinor - rightMinor;
 }
 
+const ENGINE_NAMES = { docker: 'Docker', podman: 'Podman' } as const;
+
 /** Exported for tests of engines that this machine does not have. */
 export function engineFacts(version: EngineReply, info: EngineReply, apiVersion: string): EngineFacts {
   const components = version
@@ -218,7 +228,7 @@ export function engineFacts(version: EngineReply, info: EngineReply, apiVersion:
   const discovered = info.at('DiscoveredDevices').items();
   return {
     flavour,
-    name: `${flavour === 'podman' ? 'Podman' : 'Docker'} ${version.at('Version').text() ?? '(version unknown)'}`,
+    name: `${ENGINE_NAMES[flavour]} ${version.at('Version').text() ?? '(version unknown)'}`,
     apiVersion,
     limitations: limitationsOf(info),
     runtimes: info.at('Runtimes').keys(),

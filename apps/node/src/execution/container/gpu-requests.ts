@@ -11,8 +11,8 @@ export interface DeviceRequest {
 }
 
 /**
- * How to ask this engine for exactly these GPUs; simulated ones are never asked for. NVIDIA's runtime takes their ids
- * (`GPU-…`, `MIG-…`); other engines take names of the Container Device Interface.
+ * How to ask this engine for exactly these GPUs; simulated ones are never asked for. NVIDIA's runtime takes
+ * their ids (`GPU-…`, `MIG-…`); other engines take names of the Container Device Interface.
  * @throws CodedError `launch-failed` if the engine cannot pass them on: starting without them would be a lie.
  */
 export function gpuRequests(
@@ -41,7 +41,9 @@ export function gpuRequests(
   return [{ Driver: 'cdi', DeviceIDs: granted.map((gpu) => cdiName(gpu, facts)) }];
 }
 
-/** NVIDIA's own ids say what they are, and so do simulated ones, even where the list of GPUs lacks the device. */
+/**
+ * NVIDIA's own ids say what they are, and so do simulated ones, even where the list of GPUs lacks the device.
+ */
 const NVIDIA_ID = /^(GPU|MIG)-[0-9a-f]{8}-/;
 
 function knownGpu(id: string, gpus: readonly Gpu[]): Gpu {

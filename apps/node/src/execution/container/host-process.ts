@@ -8,8 +8,8 @@ const MAX_TREE = 4096;
 const START_TIME_FIELD = 22;
 
 /**
- * Start of a container's process in clock ticks since boot; undefined if it is gone, or if the engine lives in a virtual
- * machine and the pid is another machine's. The cgroup's path carries the container's id.
+ * Start of a container's process in clock ticks since boot; undefined if it is gone, or if the engine lives
+ * in a virtual machine and the pid is another machine's. The cgroup's path carries the container's id.
  */
 export async function containerPidStartTicks(pid: number, containerId: string): Promise<number | undefined> {
   try {
@@ -35,8 +35,8 @@ async function startTicks(pid: number): Promise<number> {
 }
 
 /**
- * Whether a signal's default action is all that this process has for it. For the first process of a container the
- * kernel then ignores the signal (pid_namespaces(7)), although the program expects to end.
+ * Whether a signal's default action is all that this process has for it. For the first process of a container
+ * the kernel then ignores the signal (pid_namespaces(7)), although the program expects to end.
  */
 export async function hasNoHandler(pid: number, signal: string): Promise<boolean> {
   const number = Object.entries(constants.signals).find(([name]) => name === signal)?.[1];

@@ -17,7 +17,8 @@ export interface ImagePullDeps {
 
 /**
  * Makes `image` present. Engines join pulls of the same image, so attempts need not.
- * @throws CodedError `image-not-found` with the engine's words and a remedy, `executor-unavailable`, or `aborted`.
+ * @throws CodedError `image-not-found` with the engine's words and a remedy, `executor-unavailable`, or
+ * `aborted`.
  */
 export async function ensureImage(
   deps: ImagePullDeps,
@@ -76,8 +77,9 @@ function pullFailure(image: string, error: unknown, engineName: string): CodedEr
       { cause: error },
     );
   }
+  const reason = said.trim().replace(/\.$/, '');
   return new CodedError(
-    `The image ${image} is not on this node and could not be fetched: ${said.replace(/\.$/, '')}. ${remedy(said, image)}`,
+    `The image ${image} is not on this node and could not be fetched: ${reason}. ${remedy(said, image)}`,
     { code: 'image-not-found' },
     { cause: error },
   );
@@ -88,7 +90,7 @@ function remedy(said: string, image: string): string {
     return `Check the name; if it is private, log in or pull it on the node first (docker pull ${image}).`;
   }
   if (/no such host|dial tcp|timeout|connection refused|network|TLS|certificate|lookup|EOF/i.test(said)) {
-    return 'The registry cannot be reached from this node: check its network, or load the image there with `docker load`.';
+    return 'The registry cannot be reached from this node: check its network, or use `docker load` there.';
   }
   return 'Check its name and tag, and that it is built for this machine.';
 }

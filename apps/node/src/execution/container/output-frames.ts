@@ -11,8 +11,8 @@ export interface OutputFrame {
 }
 
 /**
- * Cuts an engine's multiplexed stream into frames: one byte of stream number (1 or 2), three of zero, four of length
- * (big endian), payload. Docker Engine API, "Attach to a container", stream format.
+ * Cuts an engine's multiplexed stream into frames: one byte of stream number (1 or 2), three of zero, four of
+ * length (big endian), payload. Docker Engine API, "Attach to a container", stream format.
  */
 export class OutputFrames {
   #rest: Buffer = Buffer.alloc(0);

@@ -8,7 +8,9 @@ import type { StreamPosition } from './stream-cursor.ts';
 export interface StreamMark extends StreamPosition {
   /** Bytes of the engine's log that the reader has. */
   readonly known: number;
-  /** Bytes that the reader was given: more than `known` if an engine died with some that it had not logged. */
+  /**
+   * Bytes that the reader was given: more than `known` if an engine died with some that it had not logged.
+   */
   readonly delivered: number;
 }
 
@@ -21,9 +23,10 @@ export interface OutputPosition {
 const RECORD_BYTES = 1024;
 
 /**
- * Remembers in a small file how far a container's output was read, for the next supervisor if this one is killed. It is
- * written right after the output is handed on, without waiting for the disk: a killed process loses nothing of it, and
- * at most the last piece of output comes twice (never, if the sink counts what it `received`).
+ * Remembers in a small file how far a container's output was read, for the next supervisor if this one is
+ * killed. It is written right after the output is handed on, without waiting for the disk: a killed process
+ * loses nothing of it, and at most the last piece of output comes twice (never, if the sink counts what it
+ * `received`).
  */
 export class OutputMark implements Disposable {
   readonly #file: number;

@@ -1,4 +1,4 @@
-import { CodedError } from '@clawbernetes/kernel';
+import { CodedError, errorCode } from '@clawbernetes/kernel';
 import type { EndReason } from '@clawbernetes/protocol';
 import type { Launch } from '../executor.ts';
 import { engineWords, refusalStatus } from './engine-client.ts';
@@ -11,8 +11,7 @@ const ABOUT_PROGRAM = /exec:? |exec format|executable file|no command specified|
 
 /** Why a container could not be created or started, as the attempt's end. */
 export function startFailure({ spec }: Launch, error: unknown): CodedError<{ readonly code: EndReason }> {
-  if (error instanceof CodedError && error.code === 'launch-failed')
-    return error as CodedError<{ code: 'launch-failed' }>;
+  if (isLaunchFailure(error)) return error;
   const said = engineWords(error);
   const program = spec.command[0] ?? 'its default command';
   if (refusalStatus(error) === undefined) return failure('executor-unavailable', said, error);
@@ -40,6 +39,10 @@ export function startFailure({ spec }: Launch, error: unknown): CodedError<{ rea
     );
   }
   return failure('launch-failed', `The container of ${spec.image} could not be started: ${said}`, error);
+}
+
+function isLaunchFailure(error: unknown): error is CodedError<{ readonly code: 'launch-failed' }> {
+  return errorCode(error) === 'launch-failed';
 }
 
 function failure<R extends EndReason>(

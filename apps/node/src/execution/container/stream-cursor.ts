@@ -1,10 +1,13 @@
 /** How far one stream of a container's output was read. */
 export interface StreamPosition {
-  /** The engine's time of the stream's very first entry, where known: tells whether it still has the beginning. */
+  /**
+   * The engine's time of the stream's very first entry, where known: tells whether it still has the
+   * beginning.
+   */
   readonly first?: string | undefined;
   /**
-   * Time of the last entry that was read, as the engine wrote it, and how many bytes of entries with exactly this time.
-   * Of output that came without the engine's times: when it came, and no bytes.
+   * Time of the last entry that was read, as the engine wrote it, and how many bytes of entries with exactly
+   * this time. Of output that came without the engine's times: when it came, and no bytes.
    */
   readonly at: string;
   readonly atBytes: number;
@@ -15,9 +18,10 @@ export interface StreamPosition {
 const NOTHING = Buffer.alloc(0);
 
 /**
- * Reads one stream of an engine's log again from where it starts now, and answers only what is new. While the engine
- * has the log from its beginning, bytes are counted: exact, whatever its clock did. Once it rotated the beginning away,
- * entries are found by their times, which rise within one stream (pieces of one long line share theirs).
+ * Reads one stream of an engine's log again from where it starts now, and answers only what is new. While the
+ * engine has the log from its beginning, bytes are counted: exact, whatever its clock did. Once it rotated
+ * the beginning away, entries are found by their times, which rise within one stream (pieces of one long line
+ * share theirs).
  */
 export class StreamCursor {
   readonly #resumed: StreamPosition | undefined;
@@ -30,9 +34,9 @@ export class StreamCursor {
   #newSince: string | undefined;
 
   /**
-   * `known`: how many bytes of the engine's log the reader has; the position may lag behind it a little. `newSince`: when
-   * the engine died, for entries of this time and later are new even if fewer bytes came before: what it held of an
-   * unfinished line died with it, although the reader got it.
+   * `known`: how many bytes of the engine's log the reader has; the position may lag behind it a little.
+   * `newSince`: when the engine died, for entries of this time and later are new even if fewer bytes came
+   * before: what it held of an unfinished line died with it, although the reader got it.
    */
   constructor(resumed: StreamPosition | undefined, known: number, newSince?: string) {
     this.#resumed = resumed;
@@ -100,7 +104,10 @@ export class StreamCursor {
   }
 }
 
-/** Orders RFC 3339 times with up to nine decimals; Docker writes all nine and `Z`, Podman fewer and the local zone. */
+/**
+ * Orders RFC 3339 times with up to nine decimals; Docker writes all nine and `Z`, Podman fewer and the local
+ * zone.
+ */
 export function compareTimes(left: string, right: string): number {
   if (left === right) return 0;
   if (left.length === right.length && left.endsWith('Z') && right.endsWith('Z')) return left < right ? -1 : 1;

@@ -148,7 +148,7 @@ describe('startFailure', () => {
       'command-not-found',
     ],
     [
-      'crun: executable file `train` not found in $PATH: No such file or directory: OCI runtime attempted to invoke a command that was not found',
+      'crun: executable file `train` not found in $PATH: No such file or directory: OCI runtime error',
       'command-not-found',
     ],
     ['No command specified', 'command-not-found'],
