@@ -42,11 +42,15 @@ export async function detectHardware(
       ? [simulatedDetection(simulated)]
       : await detectGpus(deps, platform, root, machine.memoryMib)),
   ]);
+  const gpus = distinctGpus(detections);
+  const ids = new Set(gpus.map((gpu) => gpu.id));
   return {
     ...machine,
     disk: disk.space,
-    gpus: distinctGpus(detections),
-    gpuLinks: detections.flatMap((detection) => detection.links),
+    gpus,
+    gpuLinks: detections
+      .flatMap((detection) => detection.links)
+      .filter(({ from, to }) => ids.has(from) && ids.has(to)),
     probes: [...disk.probes, ...detections.flatMap((detection) => detection.probes)],
   };
 }
@@ -72,29 +76,38 @@ function simulatedDetection({ spec, gpus, links }: SimulatedGpus): Promise<GpuDe
   });
 }
 
+/** As many as an inventory holds. */
+const MAX_GPUS = 256;
+
 /**
  * The GPUs of all detections, each once. Earlier detections win: a vendor's own tool knows more than Vulkan,
  * and what Vulkan says of a vendor whose tool has answered is left out altogether, since not all its devices
  * can be matched.
  */
 function distinctGpus(detections: readonly GpuDetection[]): GpuDevice[] {
-  const gpus: GpuDevice[] = [];
+  const gpus = new Map<string, GpuDevice>();
   for (const detection of detections) {
-    const known = {
-      ids: new Set(gpus.map((gpu) => gpu.id)),
-      vendors: new Set(gpus.map((gpu) => gpu.vendor)),
-    };
-    const addresses = new Set(gpus.map((gpu) => gpu.pciAddress));
-    gpus.push(
-      ...detection.gpus.filter(
-        ({ id, vendor, pciAddress }) =>
-          !known.ids.has(id) &&
-          !known.vendors.has(vendor) &&
-          (pciAddress === undefined || !addresses.has(pciAddress)),
-      ),
-    );
+    const earlier = [...gpus.values()];
+    for (const gpu of detection.gpus) {
+      const known = earlier.some(
+        ({ vendor, pciAddress }) =>
+          vendor === gpu.vendor || (pciAddress !== undefined && pciAddress === gpu.pciAddress),
+      );
+      if (!known && !gpus.has(gpu.id) && gpus.size < MAX_GPUS) gpus.set(gpu.id, gpu);
+    }
   }
-  return gpus;
+  return [...gpus.values()].map((gpu) => withVendorTool(gpu, detections));
+}
+
+/** An NVIDIA GPU that only Vulkan lists, while nvidia-smi has trouble, is not as good as another. */
+function withVendorTool(gpu: GpuDevice, detections: readonly GpuDetection[]): GpuDevice {
+  const probe = detections.flatMap((detection) => detection.probes).find(({ name }) => name === 'nvidia');
+  const trouble = probe?.outcome === 'failed' || probe?.outcome === 'timed-out';
+  if (!trouble || gpu.vendor !== 'nvidia') return gpu;
+  return {
+    ...gpu,
+    health: { state: 'degraded', reason: `Only Vulkan reaches it. ${probe.detail ?? ''}`.trim() },
+  };
 }
 
 async function readDisk({ clock, disk }: DetectHardwareDeps): Promise<{

@@ -1,4 +1,5 @@
 import { readFile, statfs } from 'node:fs/promises';
+import type { StatsFs } from 'node:fs';
 import os from 'node:os';
 import { join } from 'node:path';
 import type { NodeInventory } from '@clawbernetes/protocol';
@@ -79,6 +80,11 @@ export interface DiskSpace {
   readonly freeMib: number;
 }
 
+export interface DiskProbeDeps {
+  readonly clock: Clock;
+  readonly statfs?: (path: string) => Promise<Pick<StatsFs, 'bsize' | 'blocks' | 'bavail'>>;
+}
+
 /** Longest wait for a file system, ms: a network file system whose server is gone never answers. */
 const DISK_DEADLINE_MS = 2_000;
 
@@ -88,11 +94,11 @@ const DISK_DEADLINE_MS = 2_000;
  */
 export class DiskProbe {
   readonly path: string;
-  readonly #clock: Clock;
+  readonly #deps: Required<DiskProbeDeps>;
   #waiting: Promise<DiskSpace> | undefined;
 
-  constructor({ clock }: { readonly clock: Clock }, path: string) {
-    this.#clock = clock;
+  constructor({ clock, statfs: ask = statfs }: DiskProbeDeps, path: string) {
+    this.#deps = { clock, statfs: ask };
     this.path = path;
   }
 
@@ -100,12 +106,12 @@ export class DiskProbe {
   async read(): Promise<DiskSpace> {
     this.#waiting ??= this.#ask();
     const message = `The file system at ${this.path} does not answer; is its server gone?`;
-    return await withTimeout(this.#clock, DISK_DEADLINE_MS, message, this.#waiting);
+    return await withTimeout(this.#deps.clock, DISK_DEADLINE_MS, message, this.#waiting);
   }
 
   async #ask(): Promise<DiskSpace> {
     try {
-      const { bsize, blocks, bavail } = await statfs(this.path);
+      const { bsize, blocks, bavail } = await this.#deps.statfs(this.path);
       return { totalMib: Math.floor((blocks * bsize) / MIB), freeMib: Math.floor((bavail * bsize) / MIB) };
     } finally {
       this.#waiting = undefined;

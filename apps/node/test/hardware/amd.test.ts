@@ -59,6 +59,13 @@ describe('rocm-smi', () => {
     });
   });
 
+  it('does not take a device id for a name', () => {
+    expect(parseRocmGpus('{"card0": {"Card Model": "0x744c"}}')).toMatchObject([{ model: 'AMD GPU' }]);
+    expect(parseRocmGpus('{"card0": {"Card series": "0x744c", "Card model": "RX 7900"}}')).toMatchObject([
+      { model: 'RX 7900' },
+    ]);
+  });
+
   it('finds nothing where the tool has nothing to report', () => {
     expect(parseRocmGpus(fixture('amd/rocm-smi-no-data.txt'))).toEqual([]);
   });

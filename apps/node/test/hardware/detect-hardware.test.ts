@@ -17,8 +17,9 @@ import { fixture, fixturePath } from './fixtures.ts';
 let tools: FakeTools;
 beforeEach(() => {
   tools = new FakeTools();
-  tools.write('proc/cpuinfo', fixture('linux/cpuinfo-2-cores.txt'));
-  tools.write('proc/meminfo', fixture('linux/meminfo.txt'));
+  // Not this very machine's, or reading the wrong place would not be noticed.
+  tools.write('proc/cpuinfo', fixture('linux/cpuinfo-2-cores.txt').replaceAll('AMD EPYC', 'AMD EPYC 9654'));
+  tools.write('proc/meminfo', 'MemTotal:       2113929216 kB\nMemAvailable:   2013929216 kB\n');
   tools.write('proc/uptime', '5000.00 9000.00\n');
   tools.write('sys/devices/system/node/online', '0-1\n');
   tools.write('etc/os-release', 'PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\n');
@@ -68,8 +69,8 @@ describe('a machine without GPUs', () => {
     const inventory = await detect();
     expect(inventory).toMatchObject({
       os: 'Debian GNU/Linux 12 (bookworm)',
-      cpu: { model: 'AMD EPYC', cores: 2, sockets: 1, numaNodes: 2 },
-      memoryMib: 24_105,
+      cpu: { model: 'AMD EPYC 9654', cores: 2, sockets: 1, numaNodes: 2 },
+      memoryMib: 2_064_384,
       gpus: [],
       gpuLinks: [],
     });
@@ -141,6 +142,16 @@ describe('eight H100', () => {
       `echo '[ 4000.000000] gpu-1 kernel: NVRM: Xid (PCI:0000:03:00): 95, pid=1, Uncontained'`,
     );
     expect((await detect()).gpus[0]?.health).toMatchObject({ state: 'degraded' });
+  });
+});
+
+describe('a GPU without topology', () => {
+  it('has the NUMA node that the kernel knows', async () => {
+    tools.addCard('0000:01:00.0', '0x10de', 1);
+    installNvidiaSmi(cat('nvidia/query-rtx4080-super.csv'));
+    const inventory = await detect();
+    expect(inventory.gpus).toMatchObject([{ pciAddress: '0000:01:00.0', numaNode: 1 }]);
+    expect(probe(inventory, 'nvidia-topology')).toMatchObject({ outcome: 'failed' });
   });
 });
 
@@ -270,6 +281,20 @@ describe('Vulkan', () => {
     expect((await detect()).gpus.map((gpu) => `${gpu.vendor} ${gpu.model}`)).toEqual([
       'nvidia NVIDIA GeForce RTX 4080 SUPER',
       'amd AMD Radeon 660M (RADV REMBRANDT)',
+    ]);
+  });
+});
+
+describe('an NVIDIA card that only Vulkan reaches', () => {
+  it('is listed as degraded, under the id that nvidia-smi would give', async () => {
+    installNvidiaSmi(`${cat('nvidia/error-driver-unreachable.txt')}; exit 9`);
+    tools.install('vulkaninfo', cat('vulkan/gtx1660ti-and-llvmpipe.txt'));
+    expect((await detect()).gpus).toMatchObject([
+      {
+        id: 'GPU-568d56d8-5ee0-8e84-ae3d-4aa996e4fd51',
+        model: 'NVIDIA GeForce GTX 1660 Ti',
+        health: { state: 'degraded', reason: expect.stringMatching(/^Only Vulkan reaches it\..*modprobe/) },
+      },
     ]);
   });
 });

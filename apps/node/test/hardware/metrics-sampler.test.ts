@@ -3,13 +3,15 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '@clawbernetes/kernel';
 import type { GpuDevice } from '@clawbernetes/protocol';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { VirtualClock } from '@clawbernetes/kernel/testing';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { MetricsSampler } from '../../src/hardware/metrics-sampler.ts';
-import type { ProbeRunner } from '../../src/hardware/probe-runner.ts';
+import { nodeProbeProcesses } from '../../src/hardware/probe-processes.ts';
+import { ProbeRunner } from '../../src/hardware/probe-runner.ts';
 import { simulateGpus } from '../../src/hardware/simulated-gpus.ts';
 import { DiskProbe } from '../../src/hardware/system-facts.ts';
 import { FakeTools } from './fake-tools.ts';
-import { fixture, fixturePath } from './fixtures.ts';
+import { fixturePath } from './fixtures.ts';
 
 const H100: GpuDevice = {
   id: 'GPU-00000000-0000-0000-0000-000000000000',
@@ -26,7 +28,7 @@ const MI100: GpuDevice = { ...H100, id: '0000:a3:00.0', index: 1, vendor: 'amd',
 let tools: FakeTools;
 beforeEach(() => {
   tools = new FakeTools();
-  tools.write('proc/meminfo', fixture('linux/meminfo.txt'));
+  tools.write('proc/meminfo', 'MemTotal:       2113929216 kB\nMemAvailable:   2013929216 kB\n');
   tools.write('proc/stat', 'cpu  100 0 100 800 0 0 0 0 0 0\n');
 });
 afterEach(() => tools[Symbol.dispose]());
@@ -46,8 +48,8 @@ describe('the machine', () => {
     const { gpus, system } = await sampler.sample([]);
     expect(gpus).toEqual([]);
     expect(system.cpuPercent).toBe(50);
-    expect(system.memoryTotalMib).toBe(24_105);
-    expect(system.memoryUsedMib).toBeLessThan(system.memoryTotalMib);
+    expect(system.memoryTotalMib).toBe(2_064_384);
+    expect(system.memoryUsedMib).toBe(97_657);
     expect(system.diskUsedMib).toBeLessThanOrEqual(system.diskTotalMib);
     tools.write('proc/stat', 'cpu  150 0 150 1000 0 0 0 0 0 0\n');
     expect((await sampler.sample([])).system.cpuPercent).toBe(0);
@@ -94,7 +96,26 @@ describe('a tool that hangs', () => {
     const sampler = await open(tools.runner({ deadlineMs: 2_000, graceMs: 100 }));
     const { gpus, system } = await sampler.sample([H100, MI355X]);
     expect(gpus.map((gpu) => gpu.deviceId)).toEqual([MI355X.id]);
-    expect(system.memoryTotalMib).toBe(24_105);
+    expect(system.memoryTotalMib).toBe(2_064_384);
+  });
+});
+
+describe('an AMD tool that hangs', () => {
+  it('is not followed by the other one, for which there would be no time', async () => {
+    tools.install('amd-smi', `echo $$ > ${tools.folder}/pid; exec /bin/sleep 60`);
+    tools.install('rocm-smi', `echo started > ${tools.folder}/started`);
+    const clock = new VirtualClock();
+    const probes = new ProbeRunner({ clock, processes: nodeProbeProcesses({ PATH: tools.folder }, []) });
+    const sampler = await MetricsSampler.open({
+      clock,
+      probes,
+      disk: new DiskProbe({ clock }, tools.folder),
+    });
+    const sampling = sampler.sample([MI355X]);
+    await vi.waitFor(() => expect(readFileSync(join(tools.folder, 'pid'), 'utf8')).not.toBe(''));
+    await clock.advance(3_000);
+    expect((await sampling).gpus).toEqual([]);
+    expect(() => readFileSync(join(tools.folder, 'started'))).toThrow(/ENOENT/);
   });
 });
 
@@ -112,6 +133,6 @@ describe('a file system that fails', () => {
     const clock = systemClock;
     const disk = new DiskProbe({ clock }, join(tools.folder, 'file', 'below'));
     const sampler = await MetricsSampler.open({ clock, probes: tools.runner(), disk }, { root: tools.root });
-    expect((await sampler.sample([])).system).toMatchObject({ diskTotalMib: 0, memoryTotalMib: 24_105 });
+    expect((await sampler.sample([])).system).toMatchObject({ diskTotalMib: 0, memoryTotalMib: 2_064_384 });
   });
 });

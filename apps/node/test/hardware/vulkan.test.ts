@@ -13,6 +13,7 @@ describe('parseVulkanDevices', () => {
   it('marks other CPU renderers by type or name', () => {
     const device = (name: string, type: string): string =>
       `Devices:\nGPU0:\n\tdeviceType = PHYSICAL_DEVICE_TYPE_${type}\n\tdeviceName = ${name}\n`;
+    expect(parseVulkanDevices(device('some later renderer', 'CPU'))).toMatchObject([{ software: true }]);
     expect(parseVulkanDevices(device('SwiftShader Device (Subzero)', 'CPU'))).toMatchObject([
       { software: true },
     ]);
