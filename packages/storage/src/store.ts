@@ -42,6 +42,8 @@ export interface StoreLimits {
   readonly maxGroupBytes: number;
   /** Most rows that one query may answer; page beyond. */
   readonly maxQueryRows: number;
+  /** Roughly, of one answer. */
+  readonly maxQueryBytes: number;
   readonly maxQueuedQueries: number;
 }
 
@@ -54,6 +56,7 @@ export const DEFAULT_STORE_LIMITS: StoreLimits = {
   maxGroupBatches: 2_000,
   maxGroupBytes: 4 * MIB,
   maxQueryRows: 100_000,
+  maxQueryBytes: 32 * MIB,
   maxQueuedQueries: 1_000,
 };
 

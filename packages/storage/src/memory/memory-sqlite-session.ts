@@ -1,3 +1,4 @@
+import type { AnswerLimits } from '../answer-limit.ts';
 import type { GroupOutcome } from '../row-shape.ts';
 import { StorageFault } from '../storage-fault.ts';
 import type { StatementResult } from '../store-engine.ts';
@@ -8,12 +9,14 @@ import type { MemoryDisk } from './memory-disk.ts';
 
 /** One owner's hold of a simulated disk, until it closes or crashes. */
 export class MemorySqliteSession implements SqliteSession {
+  readonly #limits: AnswerLimits;
   readonly #disk: MemoryDisk;
   readonly #database: SqliteDatabase;
   #listener: ((fault: StorageFault) => void) | undefined;
   #fault: StorageFault | undefined;
 
-  constructor(disk: MemoryDisk, open: () => SqliteDatabase) {
+  constructor(disk: MemoryDisk, open: () => SqliteDatabase, limits: AnswerLimits) {
+    this.#limits = limits;
     this.#disk = disk;
     this.#database = disk.attach(open, this.#lost);
   }
@@ -22,7 +25,7 @@ export class MemorySqliteSession implements SqliteSession {
     this.#held().execute(sql, parameters);
 
   readonly query = async (sql: string, parameters: readonly unknown[]): Promise<StatementResult> =>
-    this.#held().query(sql, parameters);
+    this.#held().query(sql, parameters, this.#limits);
 
   async commit(group: SqliteGroup): Promise<GroupOutcome> {
     this.#held();

@@ -27,9 +27,12 @@ export async function openMemoryStore(
 ): Promise<Store> {
   const { SqliteDatabase } = await import('../sqlite/sqlite-database.ts'); // loads the native addon
   const limits = storeLimits(rest);
-  const options = { maxQueryRows: limits.maxQueryRows, maxCheckedBytes: 0 };
   try {
-    const session = new MemorySqliteSession(disk, () => new SqliteDatabase(':memory:', options));
+    const session = new MemorySqliteSession(
+      disk,
+      () => new SqliteDatabase(':memory:', { maxCheckedBytes: 0 }),
+      limits,
+    );
     try {
       const { term, encoder } = await prepareSqlite({ session, clock, logger }, schema);
       const engine = new SqliteEngine(session);

@@ -1,3 +1,4 @@
+import { AnswerLimit, type AnswerLimits } from '../answer-limit.ts';
 import type { EncodedBatch, GroupOutcome, RowShape } from '../row-shape.ts';
 import { StorageFault } from '../storage-fault.ts';
 import type { StatementResult, StoreEngine } from '../store-engine.ts';
@@ -15,14 +16,14 @@ export interface PostgresEngineDeps {
 
 export class PostgresEngine implements StoreEngine {
   readonly #deps: PostgresEngineDeps;
-  readonly #maxQueryRows: number;
+  readonly #limits: AnswerLimits;
   readonly #texts = new Map<number, string>();
   #listener: ((fault: StorageFault) => void) | undefined;
   #fault: StorageFault | undefined;
 
-  constructor(deps: PostgresEngineDeps, { maxQueryRows }: { readonly maxQueryRows: number }) {
+  constructor(deps: PostgresEngineDeps, limits: AnswerLimits) {
     this.#deps = deps;
-    this.#maxQueryRows = maxQueryRows;
+    this.#limits = limits;
     deps.writer.onFault((fault) => this.lose(fault));
     deps.reader.onFault((fault) => this.lose(fault));
   }
@@ -37,11 +38,9 @@ export class PostgresEngine implements StoreEngine {
 
   readonly query = async (sql: string, parameters: readonly unknown[]): Promise<StatementResult> => {
     const result = await this.#deps.reader.execute(sql, parameters);
-    if (result.rows.length <= this.#maxQueryRows) return result;
-    throw new StorageFault(
-      'storage-rejected',
-      `a query answered more than ${this.#maxQueryRows} rows; page it`,
-    );
+    const limit = new AnswerLimit(this.#limits);
+    for (const row of result.rows) limit.count(row);
+    return result;
   };
 
   onFault(listener: (fault: StorageFault) => void): void {

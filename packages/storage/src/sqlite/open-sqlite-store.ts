@@ -46,8 +46,10 @@ export async function openSqliteStore(deps: SqliteStoreDeps, options: SqliteStor
 async function openSession({ clock, logger }: SqliteStoreDeps, options: SqliteStoreOptions): Promise<Store> {
   const { path, schema, maxCheckedBytes = DEFAULT_MAX_CHECKED_BYTES, ...rest } = options;
   const limits = storeLimits(rest);
+  const { maxQueryRows, maxQueryBytes } = limits;
   const session = await WorkerSqliteSession.open(path, {
-    maxQueryRows: limits.maxQueryRows,
+    maxQueryRows,
+    maxQueryBytes,
     maxCheckedBytes,
   });
   try {

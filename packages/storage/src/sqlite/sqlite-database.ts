@@ -1,4 +1,5 @@
 import Database from 'better-sqlite3';
+import { AnswerLimit, type AnswerLimits } from '../answer-limit.ts';
 import type { GroupOutcome } from '../row-shape.ts';
 import type { SqlValue } from '../row.ts';
 import { StorageFault } from '../storage-fault.ts';
@@ -29,7 +30,6 @@ interface Attempt {
 }
 
 export interface SqliteDatabaseOptions {
-  readonly maxQueryRows: number;
   /** Files larger than this are not read through for damage at opening, bytes. */
   readonly maxCheckedBytes: number;
 }
@@ -68,13 +68,15 @@ export class SqliteDatabase {
   }
 
   /** Runs one statement that only reads. */
-  query(sql: string, parameters: readonly unknown[]): StatementResult {
+  query(sql: string, parameters: readonly unknown[], limits: AnswerLimits): StatementResult {
     return guarded(() => {
       const statement = this.#prepareQuery(sql);
       const rows: QueryRow[] = [];
+      const limit = new AnswerLimit(limits);
       for (const row of statement.iterate(parameters.map(bindable))) {
-        if (rows.length >= this.#options.maxQueryRows) throw tooManyRows(this.#options.maxQueryRows);
-        rows.push(readRow(row));
+        const read = readRow(row);
+        limit.count(read);
+        rows.push(read);
       }
       return { rows, changedRows: 0 };
     });
@@ -199,10 +201,6 @@ export class SqliteDatabase {
 function outcome({ applied, fault }: Attempt, committedBefore: number): GroupOutcome {
   if (!fault) return { committed: applied };
   return { committed: committedBefore, fault: { code: fault.code, detail: fault.detail } };
-}
-
-function tooManyRows(limit: number): StorageFault {
-  return new StorageFault('storage-rejected', `a query answered more than ${limit} rows; page it`);
 }
 
 /** better-sqlite3 binds Node's Buffer only. */

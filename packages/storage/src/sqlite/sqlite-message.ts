@@ -1,3 +1,4 @@
+import type { AnswerLimits } from '../answer-limit.ts';
 import type { GroupOutcome } from '../row-shape.ts';
 import type { FaultFacts } from '../storage-fault.ts';
 import type { StatementResult } from '../store-engine.ts';
@@ -8,7 +9,7 @@ import type { SqliteGroup } from './sqlite-group.ts';
 export type SqliteRequest =
   | { readonly open: { readonly path: string; readonly options: SqliteDatabaseOptions } }
   | { readonly execute: SqliteStatement }
-  | { readonly query: SqliteStatement }
+  | { readonly query: SqliteStatement & { readonly limits: AnswerLimits } }
   | { readonly commit: SqliteGroup }
   | { readonly close: true };
 

@@ -24,7 +24,10 @@ function perform(request: SqliteRequest): SqliteReply {
   }
   if (!database) throw new StorageFault('storage-failed', 'the file is not open');
   if ('commit' in request) return { outcome: database.commit(request.commit) };
-  if ('query' in request) return { statement: database.query(request.query.sql, request.query.parameters) };
+  if ('query' in request) {
+    const { sql, parameters, limits } = request.query;
+    return { statement: database.query(sql, parameters, limits) };
+  }
   if ('execute' in request)
     return { statement: database.execute(request.execute.sql, request.execute.parameters) };
   database.close();

@@ -1,5 +1,6 @@
 import { errorMessage } from '@clawbernetes/kernel';
 import { Worker } from 'node:worker_threads';
+import type { AnswerLimits } from '../answer-limit.ts';
 import type { GroupOutcome } from '../row-shape.ts';
 import { StorageFault } from '../storage-fault.ts';
 import type { StatementResult } from '../store-engine.ts';
@@ -20,12 +21,14 @@ const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 192, maxYoungGenerationSizeMb:
  * Talks to the worker thread that owns the file. The number of requests in flight is bounded by the store.
  */
 export class WorkerSqliteSession implements SqliteSession {
+  readonly #limits: AnswerLimits;
   readonly #worker: Worker;
   readonly #pending: PromiseWithResolvers<SqliteReply>[] = [];
   #listener: ((fault: StorageFault) => void) | undefined;
   #fault: StorageFault | undefined;
 
-  private constructor() {
+  private constructor(limits: AnswerLimits) {
+    this.#limits = limits;
     this.#worker = new Worker(WORKER, { resourceLimits: RESOURCE_LIMITS, execArgv: [] });
     this.#worker.on('message', (reply: SqliteReply) => this.#pending.shift()?.resolve(reply));
     this.#worker.on('messageerror', (error) => this.#lose(errorMessage(error)));
@@ -34,10 +37,13 @@ export class WorkerSqliteSession implements SqliteSession {
   }
 
   /** @throws StorageFault. */
-  static async open(path: string, options: SqliteDatabaseOptions): Promise<WorkerSqliteSession> {
-    const session = new WorkerSqliteSession();
+  static async open(
+    path: string,
+    { maxCheckedBytes, ...limits }: SqliteDatabaseOptions & AnswerLimits,
+  ): Promise<WorkerSqliteSession> {
+    const session = new WorkerSqliteSession(limits);
     try {
-      await session.#ask({ open: { path, options } });
+      await session.#ask({ open: { path, options: { maxCheckedBytes } } });
       return session;
     } catch (error) {
       await session.#stop();
@@ -49,7 +55,7 @@ export class WorkerSqliteSession implements SqliteSession {
     this.#statement({ execute: { sql, parameters } });
 
   readonly query = (sql: string, parameters: readonly unknown[]): Promise<StatementResult> =>
-    this.#statement({ query: { sql, parameters } });
+    this.#statement({ query: { sql, parameters, limits: this.#limits } });
 
   async commit(group: SqliteGroup): Promise<GroupOutcome> {
     const reply = await this.#ask({ commit: group });

@@ -174,13 +174,16 @@ const BEHAVIOURS: Readonly<Record<string, (fixture: StoreFixture) => Promise<voi
     expect(await all.limit(2).execute()).toHaveLength(2);
   },
 
-  async 'bounds the bytes that wait and the size of a batch'(fixture) {
+  async 'bounds the bytes that wait, the size of a batch and of an answer'(fixture) {
     {
       await using store = await fixture.open(testSchema, { maxQueuedBytes: 3000 });
       const submitted = [0, 1, 2].map((sequence) => store.submit([event(sequence, 'x'.repeat(1400))]));
       expect(await ends(submitted)).toEqual(['ok', 'ok', 'storage-overloaded']);
     }
-    await using store = await fixture.open(testSchema, { maxBatchChanges: 2 });
+    await using store = await fixture.open(testSchema, { maxBatchChanges: 2, maxQueryBytes: 2000 });
+    const bodies = store.rows.selectFrom('event').select('body').orderBy('sequence');
+    expect(await bodies.limit(1).execute()).toHaveLength(1);
+    expect(await ends([bodies.execute()])).toEqual(['storage-rejected']);
     expect(await ends([store.submit([event(7, ''), event(8, ''), event(9, '')])])).toEqual([
       'storage-rejected',
     ]);

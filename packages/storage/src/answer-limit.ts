@@ -1,0 +1,36 @@
+import { StorageFault } from './storage-fault.ts';
+import type { QueryRow } from './store-engine.ts';
+
+export interface AnswerLimits {
+  readonly maxQueryRows: number;
+  readonly maxQueryBytes: number;
+}
+
+/** Keeps one query from filling the memory of whoever answers it. */
+export class AnswerLimit {
+  readonly #limits: AnswerLimits;
+  #rows = 0;
+  #bytes = 0;
+
+  constructor(limits: AnswerLimits) {
+    this.#limits = limits;
+  }
+
+  /** @throws StorageFault `storage-rejected` for the row that is too much. */
+  count(row: QueryRow): void {
+    const { maxQueryRows, maxQueryBytes } = this.#limits;
+    this.#rows += 1;
+    for (const name in row) this.#bytes += valueBytes(row[name]);
+    if (this.#rows > maxQueryRows) throw tooMuch(`${maxQueryRows} rows`);
+    if (this.#bytes > maxQueryBytes) throw tooMuch(`${maxQueryBytes} bytes`);
+  }
+}
+
+function valueBytes(value: unknown): number {
+  if (typeof value === 'string') return 8 + value.length;
+  return value instanceof Uint8Array ? 8 + value.byteLength : 8;
+}
+
+function tooMuch(limit: string): StorageFault {
+  return new StorageFault('storage-rejected', `a query answered more than ${limit}; page it`);
+}
