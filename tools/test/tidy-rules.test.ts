@@ -152,6 +152,11 @@ const BAD: Readonly<Record<string, readonly Sample[]>> = {
     },
     { what: 'a long file', files: at('packages/fleet/src/a.ts', '//\n'.repeat(400)), says: '401 lines' },
     {
+      what: 'a sentence that is longer still',
+      files: at('packages/fleet/src/a.ts', `const said = '${'x'.repeat(120)}';`),
+      says: 'at most 130',
+    },
+    {
       what: 'a long line',
       files: at('packages/fleet/src/a.ts', `// ${'x'.repeat(108)}`),
       says: '111 characters',
@@ -240,7 +245,13 @@ const GOOD: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     ...at('apps/gateway/src/config.ts', 'export const home = process.env.HOME;'),
     ...at('packages/fleet/test/unit/a.ts', 'export const t = Date.now();'),
   },
-  sizes: at('packages/fleet/test/unit/a.test.ts', `describe('x', () => {\n${'  //\n'.repeat(90)}});`),
+  sizes: {
+    ...at('packages/fleet/test/unit/a.test.ts', `describe('x', () => {\n${'  //\n'.repeat(90)}});`),
+    ...at(
+      'packages/fleet/src/a.ts',
+      `const said = '${'x'.repeat(110)}';\n// https://a.org/${'x'.repeat(110)}`,
+    ),
+  },
   names: at('packages/fleet/src/node-list.ts', 'export interface Image {}'),
   'test-comment': at('packages/fleet/test/unit/a.test.ts', '// Shows that a lease ends when it should.'),
   'package-files': at('packages/fleet/src/a.ts', "throw new CodedError('', { code: 'no-node' });"),
