@@ -220,8 +220,16 @@ export class ProcessExecutor implements Executor, AsyncDisposable {
     return execCommand(this.#deps.clock, plan, request);
   }
 
+  /**
+   * Attempts of an earlier run that had processes at the opening: pass them to `recover`, also those that nobody
+   * remembers.
+   */
+  get leftovers(): readonly string[] {
+    return this.#cgroups.leftovers;
+  }
+
   async recover(attemptId: string, handle: ExecutionHandle): Promise<undefined> {
-    const cgroups = this.#cgroups.adopt(attemptId, handle.cgroups ?? []);
+    const cgroups = this.#cgroups.adopt(attemptId);
     const { pid, pidStartTicks } = handle;
     const tree = new ProcessTree(this.#deps, {
       attemptId,

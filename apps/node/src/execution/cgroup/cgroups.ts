@@ -1,4 +1,4 @@
-import { accessSync, constants, readFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { errorCode } from '@clawbernetes/kernel';
 import { AttemptCgroups, type CgroupLimits } from './attempt-cgroups.ts';
@@ -28,6 +28,8 @@ const LIMIT_WORDS: Record<Controller, string> = {
 /** The control groups that this host lets us use. */
 export class Cgroups {
   readonly limitations: readonly string[];
+  /** Attempts of earlier runs that still had processes when we came. */
+  readonly leftovers: readonly string[];
   readonly #parents: readonly CgroupParent[];
   readonly #tracking: CgroupParent | undefined;
 
@@ -35,6 +37,8 @@ export class Cgroups {
     this.#parents = parents;
     this.#tracking = parents.find(({ controllers }) => controllers.includes('pids')) ?? parents[0];
     this.limitations = limitations;
+    const groups = parents.flatMap(({ directory }) => subgroups(directory));
+    this.leftovers = [...new Set(groups.map((path) => basename(path)))];
   }
 
   /** Looks at the host, makes our folders, and removes groups in them that earlier runs left empty. */
@@ -70,22 +74,11 @@ export class Cgroups {
     return this.#parents.find(({ controllers }) => controllers.includes(controller));
   }
 
-  /** The groups of an attempt of an earlier run: only folders that are ours are accepted. */
-  adopt(attemptId: string, directories: readonly string[]): AttemptCgroups | undefined {
-    const parents = this.#parents.filter(({ directory }) =>
-      directories.includes(`${directory}/${attemptId}`),
-    );
-    const tracking = parents.toSorted((left) => (left === this.#tracking ? -1 : 0));
-    return parents.length === 0 ? undefined : new AttemptCgroups(tracking, attemptId);
-  }
-
-  /** Attempts of earlier runs that still have processes. */
-  populated(): readonly string[] {
-    return [
-      ...new Set(
-        this.#parents.flatMap(({ directory }) => subgroups(directory)).map((path) => basename(path)),
-      ),
-    ];
+  /** The groups of an attempt of an earlier run, if there are any. */
+  adopt(attemptId: string): AttemptCgroups | undefined {
+    const parents = this.#parents.filter(({ directory }) => existsSync(`${directory}/${attemptId}`));
+    const trackingFirst = parents.toSorted((left) => (left === this.#tracking ? -1 : 0));
+    return parents.length === 0 ? undefined : new AttemptCgroups(trackingFirst, attemptId);
   }
 
   /** Removes our folders, unless an attempt is still in them. */

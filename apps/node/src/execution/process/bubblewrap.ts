@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
-import { existsSync, lstatSync, readlinkSync } from 'node:fs';
+import { existsSync, lstatSync, readlinkSync, realpathSync } from 'node:fs';
 import { promisify } from 'node:util';
-import { errorCode, errorMessage } from '@clawbernetes/kernel';
+import { CodedError, errorCode, errorMessage } from '@clawbernetes/kernel';
 import type { WorkloadSpec } from '@clawbernetes/protocol';
 import type { AttemptFolder, Owner } from './attempt-folder.ts';
 
@@ -26,9 +26,21 @@ const SYSTEM_FOLDERS = ['/usr', '/etc', '/opt', '/nix', '/sys'];
 const SYSTEM_LINKS = ['/bin', '/sbin', '/lib', '/lib32', '/lib64', '/libx32'];
 /** Where /etc/resolv.conf may point to. */
 const RESOLVER_FOLDERS = ['/run/systemd/resolve', '/run/resolvconf', '/run/NetworkManager'];
-/** Readable by root even without capabilities, and nothing that a workload needs. */
+/**
+ * What root owns it may read or write even without capabilities, so for root these are covered: secrets that no
+ * workload needs, and (as Docker does) the parts of /proc that reach beyond the sandbox.
+ */
 const SECRET_FILES = ['/etc/shadow', '/etc/shadow-', '/etc/gshadow', '/etc/gshadow-'];
 const SECRET_FOLDERS = ['/etc/ssh', '/etc/ssl/private'];
+const KERNEL_SECRETS = ['/proc/kcore', '/proc/keys', '/proc/timer_list', '/proc/latency_stats'];
+const KERNEL_SETTINGS = [
+  '/proc/sys',
+  '/proc/sysrq-trigger',
+  '/proc/irq',
+  '/proc/bus',
+  '/proc/fs',
+  '/proc/mtrr',
+];
 const OWN_FOLDERS = ['/proc', '/dev', '/tmp', '/run', SANDBOX_HOME];
 
 export interface BubblewrapOptions {
@@ -47,17 +59,23 @@ export interface SandboxRequest {
   readonly command: readonly string[];
 }
 
+interface Bind {
+  readonly option: '--bind' | '--ro-bind';
+  readonly source: string;
+  readonly target: string;
+}
+
 /** Builds command lines for bubblewrap (bwrap(1)). */
 export class Bubblewrap {
   readonly program = BWRAP;
   readonly #fixed: readonly string[];
   readonly #hidden: readonly string[];
-  readonly #shared: readonly string[];
+  readonly #systemBinds: readonly Bind[];
 
-  private constructor(fixed: readonly string[], hidden: readonly string[], shared: readonly string[]) {
+  private constructor(fixed: readonly string[], hidden: readonly string[], system: readonly string[]) {
     this.#fixed = fixed;
     this.#hidden = hidden;
-    this.#shared = shared;
+    this.#systemBinds = system.map((path) => ({ option: '--ro-bind', source: path, target: path }));
   }
 
   /** Tries a sandbox on this host; answers in words why there can be none. */
@@ -65,59 +83,78 @@ export class Bubblewrap {
     const folders = SYSTEM_FOLDERS.filter((folder) => existsSync(folder));
     const links = SYSTEM_LINKS.filter((link) => existsSync(link));
     const isRoot = (owner?.uid ?? process.getuid?.()) === 0;
-    const fixed = [...NAMESPACES, ...systemArguments(folders, links), ...(isRoot ? secretArguments() : [])];
+    const fixed = [...NAMESPACES, ...systemArguments(folders, links), ...(isRoot ? rootArguments() : [])];
     try {
       await promisify(execFile)(BWRAP, [...fixed, '--', '/bin/sh', '-c', ':'], { env: {}, ...owner });
     } catch (error) {
       return explain(error);
     }
-    return new Bubblewrap(
-      fixed,
-      hidden.filter((path) => existsSync(path)),
-      [...folders, ...links],
-    );
+    const hiddenHere = hidden.filter((path) => existsSync(path)).map((path) => realpathSync(path));
+    return new Bubblewrap(fixed, hiddenHere, [...folders, ...links]);
   }
 
   arguments({ spec, folder, env, devicePaths, command }: SandboxRequest): string[] {
     const list = [...this.#fixed, '--bind', folder.tmp, '/tmp', '--bind', folder.work, SANDBOX_HOME];
     if (spec.network === 'none') list.push('--unshare-net');
-    const directory = spec.workingDirectory;
-    const bound: string[] = [];
-    // Read-write: the permissions of the workload's user decide what it may change there.
-    if (directory !== undefined && this.#needsBind(directory)) {
-      list.push('--bind', directory, directory);
-      bound.push(directory);
-    }
     for (const path of devicePaths) list.push('--dev-bind-try', path, path);
-    for (const mount of spec.mounts) {
-      list.push(mount.readOnly ? '--ro-bind' : '--bind', mount.source, mount.target);
-      bound.push(mount.source);
+    const binds = [...this.#systemBinds, ...this.#bindsOf(spec)];
+    for (const { option, source, target } of binds.slice(this.#systemBinds.length))
+      list.push(option, source, target);
+    for (const { source, target } of binds) {
+      for (const path of this.#hidden) {
+        if (isBelow(path, source))
+          list.push('--tmpfs', target + path.slice(source === '/' ? 0 : source.length));
+      }
     }
-    for (const path of this.#hidden) {
-      if (bound.some((source) => isBelow(path, source))) list.push('--tmpfs', path);
-    }
-    list.push('--remount-ro', '/', '--chdir', directory ?? SANDBOX_HOME);
+    list.push('--remount-ro', '/', '--chdir', spec.workingDirectory ?? SANDBOX_HOME);
     for (const name in env) list.push('--setenv', name, env[name] ?? '');
     list.push('--', '/bin/sh', '-c', REPORTER, 'sh', ...command);
     return list;
   }
 
+  /** @throws CodedError `launch-failed` for a folder that is not there or not for workloads. */
+  #bindsOf({ workingDirectory, mounts }: WorkloadSpec): readonly Bind[] {
+    const binds: Bind[] = [];
+    // Read-write: the permissions of the workload's user decide what it may change there.
+    if (workingDirectory !== undefined && this.#needsBind(workingDirectory, mounts)) {
+      const source = this.#realSource(workingDirectory);
+      binds.push({ option: '--bind', source, target: workingDirectory });
+    }
+    for (const { source, target, readOnly } of mounts) {
+      binds.push({ option: readOnly ? '--ro-bind' : '--bind', source: this.#realSource(source), target });
+    }
+    return binds;
+  }
+
+  /** Without symbolic links, which could lead around what is hidden. */
+  #realSource(source: string): string {
+    let real: string;
+    try {
+      real = realpathSync(source);
+    } catch (error) {
+      throw new CodedError(`${source} cannot be shown to the workload: ${errorCode(error)} on this node.`, {
+        code: 'launch-failed',
+      });
+    }
+    if (!this.#hidden.some((path) => isBelow(real, path))) return real;
+    throw new CodedError(`${source} belongs to the node itself and is not shown to workloads.`, {
+      code: 'launch-failed',
+    });
+  }
+
   /** Whether a path means the same file inside as outside. */
   isShared(path: string, { workingDirectory, mounts }: WorkloadSpec): boolean {
     if (mounts.some(({ target }) => isBelow(path, target))) return false;
-    if (
-      workingDirectory !== undefined &&
-      this.#needsBind(workingDirectory) &&
-      isBelow(path, workingDirectory)
-    ) {
-      return true;
-    }
-    return this.#shared.some((folder) => isBelow(path, folder));
+    const isProject = workingDirectory !== undefined && this.#needsBind(workingDirectory, mounts);
+    if (isProject && isBelow(path, workingDirectory)) return true;
+    return this.#systemBinds.some(({ target }) => isBelow(path, target));
   }
 
-  #needsBind(directory: string): boolean {
+  #needsBind(directory: string, mounts: WorkloadSpec['mounts']): boolean {
     if (directory === '/' || OWN_FOLDERS.includes(directory)) return false;
-    return ![...this.#shared, '/proc', '/dev', SANDBOX_HOME].some((folder) => isBelow(directory, folder));
+    if (mounts.some(({ target }) => isBelow(directory, target))) return false;
+    const elsewhere = [...this.#systemBinds.map(({ target }) => target), '/proc', '/dev', SANDBOX_HOME];
+    return !elsewhere.some((folder) => isBelow(directory, folder));
   }
 }
 
@@ -159,10 +196,12 @@ function deviceArguments(): readonly string[] {
   ];
 }
 
-function secretArguments(): readonly string[] {
+function rootArguments(): readonly string[] {
+  const existing = (paths: readonly string[]): readonly string[] => paths.filter((path) => existsSync(path));
   return [
-    ...SECRET_FILES.filter((path) => existsSync(path)).flatMap((path) => ['--ro-bind', '/dev/null', path]),
-    ...SECRET_FOLDERS.filter((path) => existsSync(path)).flatMap((path) => ['--tmpfs', path]),
+    ...existing([...SECRET_FILES, ...KERNEL_SECRETS]).flatMap((path) => ['--ro-bind', '/dev/null', path]),
+    ...existing(SECRET_FOLDERS).flatMap((path) => ['--tmpfs', path]),
+    ...existing(KERNEL_SETTINGS).flatMap((path) => ['--ro-bind', path, path]),
   ];
 }
 

@@ -15,6 +15,7 @@ const NO_GPU: GpuAccess = {
 
 const NVIDIA_ID = /^(GPU|MIG)-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const AMD_UNIQUE_ID = /^GPU-[0-9a-f]{16}$/i;
+const PCI_VENDOR_AMD = '0x1002';
 const PCI_ADDRESS = /^[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]$/i;
 
 /**
@@ -24,17 +25,18 @@ const PCI_ADDRESS = /^[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]$/i;
 export function gpuAccess(devices: readonly string[]): GpuAccess {
   if (devices.length === 0) return NO_GPU;
   const nvidia = devices.filter((id) => NVIDIA_ID.test(id));
-  const amd = devices.map(amdDevice).filter((device) => device !== undefined);
-  const cuda = nvidia.join();
+  const others = devices.map(otherDevice).filter((device) => device !== undefined);
+  const amd = others.map(({ amdId }) => amdId).filter((id) => id !== undefined);
   return {
     env: {
-      CUDA_VISIBLE_DEVICES: cuda,
-      NVIDIA_VISIBLE_DEVICES: cuda === '' ? 'none' : cuda,
-      ROCR_VISIBLE_DEVICES: amd.map(({ uniqueId }) => uniqueId).join(),
+      CUDA_VISIBLE_DEVICES: nvidia.join(),
+      NVIDIA_VISIBLE_DEVICES: nvidia.join() || 'none',
+      ROCR_VISIBLE_DEVICES: amd.join(),
     },
     paths: [
       ...(nvidia.length > 0 ? nvidiaPaths(nvidia) : []),
-      ...(amd.length > 0 ? ['/dev/kfd', ...amd.flatMap(({ paths }) => paths)] : []),
+      ...(amd.length > 0 ? ['/dev/kfd'] : []),
+      ...others.flatMap(({ paths }) => paths),
     ],
   };
 }
@@ -66,14 +68,21 @@ function nvidiaMinors(): ReadonlyMap<string, number> {
   return minors;
 }
 
-function amdDevice(id: string): { readonly uniqueId: string; readonly paths: readonly string[] } | undefined {
-  if (AMD_UNIQUE_ID.test(id)) return { uniqueId: id, paths: ['/dev/dri'] };
+/** A device that the kernel's direct rendering manager drives. */
+interface RenderDevice {
+  /** As ROCm names it. */
+  readonly amdId?: string;
+  readonly paths: readonly string[];
+}
+
+function otherDevice(id: string): RenderDevice | undefined {
+  if (AMD_UNIQUE_ID.test(id)) return { amdId: id, paths: ['/dev/dri'] };
   if (!PCI_ADDRESS.test(id)) return undefined;
   const folder = `/sys/bus/pci/devices/${id.toLowerCase()}`;
-  if (read(`${folder}/vendor`).trim() !== '0x1002') return undefined;
-  const uniqueId = read(`${folder}/unique_id`).trim();
   const nodes = list(`${folder}/drm`).filter((name) => /^(card|renderD)\d+$/.test(name));
-  return { uniqueId: `GPU-${uniqueId}`, paths: nodes.map((name) => `/dev/dri/${name}`) };
+  const paths = nodes.map((name) => `/dev/dri/${name}`);
+  if (read(`${folder}/vendor`).trim() !== PCI_VENDOR_AMD) return { paths };
+  return { amdId: `GPU-${read(`${folder}/unique_id`).trim()}`, paths };
 }
 
 function list(folder: string): readonly string[] {

@@ -36,10 +36,11 @@ export class OutputReader {
     if (sink.write(stream, bytes)) return;
     this.#paused = true;
     this.#socket.pause();
-    void sink.drained().then(() => {
+    const resume = (): void => {
       this.#paused = false;
       this.#socket.resume();
-    });
+    };
+    void sink.drained().then(resume, resume);
   }
 
   /**

@@ -84,7 +84,6 @@ function placeInside(
   const isShared = (path: string): boolean => sandbox.isShared(path, spec);
   const directory = spec.workingDirectory ?? SANDBOX_HOME;
   if (isShared(directory)) checkDirectory(directory);
-  for (const { source } of spec.mounts) checkExists(source);
   const [name = '', ...args] = spec.command;
   const program = findProgram(name, {
     path: env['PATH'] ?? host.path,
@@ -114,11 +113,6 @@ function checkDirectory(directory: string): void {
     `The working directory ${directory} is not a folder on this node. Make it there, or leave it out.`,
     { code: 'launch-failed' },
   );
-}
-
-function checkExists(source: string): void {
-  if (statSync(source, { throwIfNoEntry: false }) !== undefined) return;
-  throw new CodedError(`The mount source ${source} does not exist on this node.`, { code: 'launch-failed' });
 }
 
 function refuse(message: string): CodedError {

@@ -133,7 +133,10 @@ export class ProcessExecution implements Execution {
     this.#killTimer?.cancel();
     const finishedAtMs = this.#deps.clock.nowMs();
     const stuck = await this.#tree.clear();
-    const [ends] = await Promise.all([Promise.all(readers.map((reader) => reader.finish())), report?.ended]);
+    const [ends] = await Promise.all([
+      Promise.all(readers.map((reader) => reader.finish())),
+      report?.finish(this.#deps.clock),
+    ]);
     const outOfMemoryKills = cgroups?.outOfMemoryKills() ?? 0;
     const tracked = cgroups !== undefined || report !== undefined;
     await this.#release(tracked && stuck === 0 && ends.every(Boolean));

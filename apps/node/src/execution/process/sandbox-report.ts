@@ -1,5 +1,6 @@
 import { constants } from 'node:os';
 import { Socket } from 'node:net';
+import type { Clock } from '@clawbernetes/kernel';
 
 export interface SandboxVerdict {
   readonly exitCode?: number;
@@ -11,16 +12,21 @@ export interface SandboxVerdict {
 /** More than a shell's longest message; a workload cannot write here. */
 const MAX_REPORT_BYTES = 8192;
 
+/** After the process tree is gone. */
+const LAST_WAIT_MS = 2000;
+
 /** Listens to the reporter inside a sandbox. */
 export class SandboxReport {
   /** Whether the workload was begun; false once the report has ended without that. */
   readonly begun: Promise<boolean>;
-  readonly ended: Promise<void>;
+  readonly #ended: Promise<void>;
+  readonly #socket: Socket;
   #text = '';
 
   /** Takes over the descriptor. */
   constructor(descriptor: number) {
     const socket = new Socket({ fd: descriptor, readable: true, writable: false });
+    this.#socket = socket;
     const { promise, resolve } = Promise.withResolvers<boolean>();
     this.begun = promise;
     socket.on('error', () => socket.destroy());
@@ -28,12 +34,19 @@ export class SandboxReport {
       if (this.#text.length < MAX_REPORT_BYTES) this.#text += bytes.toString('latin1');
       if (this.hasBegun) resolve(true);
     });
-    this.ended = new Promise((end) => {
+    this.#ended = new Promise((end) => {
       socket.once('close', () => {
         resolve(this.hasBegun);
         end();
       });
     });
+  }
+
+  /** Waits for the report's end, which a process that hangs in the kernel may hold up. */
+  async finish(clock: Clock): Promise<void> {
+    const timer = clock.after(LAST_WAIT_MS, () => this.#socket.destroy());
+    await this.#ended;
+    timer.cancel();
   }
 
   get hasBegun(): boolean {
