@@ -2,9 +2,10 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '@clawbernetes/kernel';
-import type { GpuDevice } from '@clawbernetes/protocol';
+import { commands, nodeInventorySchema, type GpuDevice } from '@clawbernetes/protocol';
 import { VirtualClock } from '@clawbernetes/kernel/testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { detectHardware } from '../../src/hardware/detect-hardware.ts';
 import { MetricsSampler } from '../../src/hardware/metrics-sampler.ts';
 import { nodeProbeProcesses } from '../../src/hardware/probe-processes.ts';
 import { ProbeRunner } from '../../src/hardware/probe-runner.ts';
@@ -97,6 +98,47 @@ describe('a tool that hangs', () => {
     const { gpus, system } = await sampler.sample([H100, MI355X]);
     expect(gpus.map((gpu) => gpu.deviceId)).toEqual([MI355X.id]);
     expect(system.memoryTotalMib).toBe(2_064_384);
+  });
+});
+
+describe('a tool that cannot be killed', () => {
+  it('is not asked again, and the machine is sampled all the same', async () => {
+    tools.install('nvidia-smi', `echo $$ >> ${tools.folder}/pids; exec /bin/sleep 60`);
+    const real = nodeProbeProcesses({ PATH: tools.folder }, []);
+    // Signals are withheld: a process in a hung driver does not notice them either.
+    const processes: typeof real = {
+      start: (...args) => ({ ...real.start(...args), kill: () => undefined }),
+    };
+    const clock = new VirtualClock();
+    const probes = new ProbeRunner({ clock, processes });
+    const deps = { clock, probes, disk: new DiskProbe({ clock }, tools.folder) };
+    const sampler = await MetricsSampler.open(deps, { root: tools.root });
+    const pids = (): number[] =>
+      readFileSync(join(tools.folder, 'pids'), 'utf8').trim().split('\n').map(Number);
+    const first = sampler.sample([H100]);
+    await vi.waitFor(() => expect(pids()[0]).toBeGreaterThan(0));
+    await clock.advance(4_000);
+    for (const sample of [await first, await sampler.sample([H100])]) {
+      expect(sample.gpus).toEqual([]);
+      expect(sample.system.memoryTotalMib).toBe(2_064_384);
+    }
+    expect(pids()).toHaveLength(1);
+    process.kill(-(pids()[0] ?? 0), 'SIGKILL');
+    await vi.waitFor(() => expect(probes.isStuck('nvidia-smi')).toBe(false));
+  });
+});
+
+describe('this very machine', () => {
+  it('is described and sampled as the protocol wants it', async () => {
+    const clock = systemClock;
+    await using probes = new ProbeRunner({ clock, processes: nodeProbeProcesses(process.env) });
+    const deps = { clock, probes, disk: new DiskProbe({ clock }, tools.folder) };
+    const inventory = await detectHardware(deps, { platform: process.platform });
+    expect(nodeInventorySchema.parse({ ...inventory, executors: [] })).toBeDefined();
+    expect(inventory.memoryMib).toBeGreaterThan(100);
+    const sampler = await MetricsSampler.open(deps);
+    const sample = await sampler.sample([...inventory.gpus, ...simulateGpus('1xH100').gpus]);
+    expect(commands['gpu.metrics'].output.pick({ gpus: true, system: true }).parse(sample)).toEqual(sample);
   });
 });
 
