@@ -87,7 +87,7 @@ export class SocketSupervisor implements Supervisor {
     this.#deps = deps;
     this.#owner = owner;
     this.#settings = startSettings(settings);
-    this.#connection = this.#connect();
+    this.#connection = this.#connect({ first: true });
   }
 
   /** Process id of the supervisor, for people and tests. */
@@ -156,7 +156,10 @@ export class SocketSupervisor implements Supervisor {
   async shutdown({ graceMs }: { readonly graceMs: number }): Promise<void> {
     const client = await this.#connection;
     this.#closed = true;
-    await client.request('shutdown', { graceMs });
+    await client.request('shutdown', { graceMs }).catch((error: unknown) => {
+      // Gone without an answer is gone.
+      if (errorCode(error) !== 'supervisor-lost') throw error;
+    });
     await this.#gone();
     client.close();
   }
@@ -183,32 +186,44 @@ export class SocketSupervisor implements Supervisor {
     }
   }
 
-  async #connect(): Promise<WireClient> {
-    for (;;) {
+  async #connect({ first }: { readonly first: boolean }): Promise<WireClient> {
+    for (let repeat = 0; ; repeat += 1) {
       const client = await connectOrStart(this.#deps, this.#settings, (event) => this.#take(event));
-      const { result: welcome } = await client.request('hello', {
-        protocol: PROTOCOL_VERSION,
-        oldestProtocol: OLDEST_PROTOCOL_VERSION,
-        owner: this.#owner,
-      });
+      const welcome = await this.#greet(client, repeat);
+      if (!welcome) continue;
       this.#process = identityOf(welcome.pid);
-      if (this.#wantsOther(welcome) && (await this.#replace(client))) continue;
+      if (this.#wantsOther(welcome, first) && (await this.#replace(client))) continue;
       this.#refuseIncompatible(client, welcome);
       return client;
     }
   }
 
+  /** Undefined if the supervisor died before it answered, so that another must be looked for. */
+  async #greet(client: WireClient, repeat: number): Promise<Welcome | undefined> {
+    const versions = { protocol: PROTOCOL_VERSION, oldestProtocol: OLDEST_PROTOCOL_VERSION };
+    try {
+      return (await client.request('hello', { ...versions, owner: this.#owner })).result;
+    } catch (error) {
+      if (errorCode(error) === 'supervisor-lost' && repeat < MAX_REPEATS) return undefined;
+      throw error;
+    }
+  }
+
   /**
-   * An older one, or one with other settings, is replaced if it is idle; a newer one serves older agents too.
+   * An older one is replaced if it is idle; a newer one serves older agents too. One with other settings is
+   * replaced when an agent starts only: else two agents with different settings would take turns for ever.
    */
-  #wantsOther({ version, settings }: Welcome): boolean {
+  #wantsOther({ version, settings }: Welcome, first: boolean): boolean {
     const age = compareVersions(version, this.#settings.version);
-    return age < 0 || (age === 0 && settings !== this.#settings.digest);
+    return age < 0 || (age === 0 && first && settings !== this.#settings.digest);
   }
 
   async #replace(client: WireClient): Promise<boolean> {
-    const { result } = await client.request('shutdownIfIdle', null);
-    if (!result.stopping) {
+    const stopping = await client.request('shutdownIfIdle', null).then(
+      ({ result }) => result.stopping,
+      (error: unknown) => errorCode(error) === 'supervisor-lost',
+    );
+    if (!stopping) {
       const facts = { pid: this.#process?.pid };
       this.#deps.logger.info(
         'The running supervisor has workloads and is kept, with its version and settings',
@@ -254,7 +269,7 @@ export class SocketSupervisor implements Supervisor {
   }
 
   async #connectAgain(previous: ProcessIdentity | undefined): Promise<WireClient> {
-    const client = await this.#connect();
+    const client = await this.#connect({ first: false });
     if (previous && !isSame(previous, this.#process)) this.#tellLost(previous);
     await this.#catchUp(client);
     return client;

@@ -3,7 +3,10 @@ import { resolve } from 'node:path';
 import { canonicalJson, type Json } from '@clawbernetes/kernel';
 import type { StartSettings, SupervisorSettings } from './supervisor-settings.ts';
 
-/** What a supervisor of these settings is started with. Two versions with the same settings have the same digest. */
+/**
+ * What a supervisor of these settings is started with. Two versions with the same settings have the same
+ * digest.
+ */
 export function startSettings(settings: SupervisorSettings): StartSettings {
   const stateFolder = resolve(settings.stateFolder);
   const { version, ...rest } = { ...settings, stateFolder };

@@ -17,8 +17,9 @@ const POLL_MS = 10;
 const LOG_TAIL_CHARACTERS = 600;
 
 /**
- * Keep it small: hardly any of its time is spent in JavaScript of its own, so the optimising compilers (2.3 MiB when
- * idle, 5 MiB after a busy minute) gain nothing measurable; small young generations keep it small after a flood.
+ * Keep it small: hardly any of its time is spent in JavaScript of its own, so the optimising compilers (2.3
+ * MiB when idle, 5 MiB after a busy minute) gain nothing measurable; small young generations keep it small
+ * after a flood.
  */
 const NODE_FLAGS = [
   '--no-opt',
@@ -40,6 +41,13 @@ export interface StartDeps {
   readonly environment: Environment;
 }
 
+/** A supervisor process that may come up, or find that there is one already. */
+interface Starting {
+  readonly pid: number | undefined;
+  exitCode: number | null;
+  kill(): void;
+}
+
 /** Connects to the supervisor of the state folder; starts one if none runs. */
 export async function connectOrStart(
   { clock, environment }: StartDeps,
@@ -49,11 +57,15 @@ export async function connectOrStart(
   const paths = supervisorPaths(settings.stateFolder);
   makePrivateFolder(paths.folder);
   const deadlineMs = clock.monotonicMs() + START_MS;
-  let child: { exitCode: number | null } | undefined;
+  let child: Starting | undefined;
   while (clock.monotonicMs() < deadlineMs) {
     const instance = readInstance(paths.lock);
     const client = instance && (await tryConnect(instance.socketPath, onEvent));
-    if (client) return client;
+    if (client) {
+      // Another one was first; ours is on its way to find that out.
+      if (instance.pid !== child?.pid) child?.kill();
+      return client;
+    }
     if (!instance && (child === undefined || child.exitCode === 0))
       child = spawnSupervisor(settings, environment);
     if (child?.exitCode) break;
@@ -77,7 +89,7 @@ async function tryConnect(path: string, onEvent: (event: Event) => void): Promis
 }
 
 /** Starts it in a session of its own, so that no signal to the agent's terminal or group reaches it. */
-function spawnSupervisor(settings: StartSettings, environment: Environment): { exitCode: number | null } {
+function spawnSupervisor(settings: StartSettings, environment: Environment): Starting {
   const ownSource = import.meta.url.endsWith('.ts');
   const main = fileURLToPath(new URL(`./supervisor-main.${ownSource ? 'ts' : 'js'}`, import.meta.url));
   const flags = ownSource ? [...NODE_FLAGS, '--conditions=@clawbernetes/source'] : NODE_FLAGS;
@@ -89,11 +101,11 @@ function spawnSupervisor(settings: StartSettings, environment: Environment): { e
       env: Object.fromEntries(Object.entries(environment).filter(([name]) => ENVIRONMENT.test(name))),
       stdio: ['ignore', log, log],
     });
-    const state: { exitCode: number | null } = { exitCode: null };
-    child.once('error', () => (state.exitCode = 1));
-    child.once('exit', (code) => (state.exitCode = code ?? 1));
+    const starting: Starting = { pid: child.pid, exitCode: null, kill: () => void child.kill() };
+    child.once('error', () => (starting.exitCode = 1));
+    child.once('exit', (code) => (starting.exitCode = code ?? 1));
     child.unref();
-    return state;
+    return starting;
   } finally {
     closeSync(log);
   }

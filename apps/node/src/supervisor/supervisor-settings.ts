@@ -28,9 +28,14 @@ export interface SupervisorSettings {
   readonly idleExitMs?: number;
 }
 
-/** The settings as the supervisor process gets them: with digests, so that it need not load a crypto library itself. */
+/**
+ * The settings as the supervisor process gets them: with digests, so that it need not load a crypto library
+ * itself.
+ */
 export interface StartSettings extends SupervisorSettings {
-  /** Digest of the state folder's path: tells this supervisor's things from those of others on the machine. */
+  /**
+   * Digest of the state folder's path: tells this supervisor's things from those of others on the machine.
+   */
   readonly folderId: string;
   /** Digest of the settings, by which agents see whether a running supervisor has theirs. */
   readonly digest: string;

@@ -45,12 +45,11 @@ export class FrameReader {
 
   /** Bytes of the next frame if it is whole. */
   #frameLength(): number | undefined {
+    if (this.#buffered < 4) return undefined;
+    const length = 4 + this.#gather(4).readUInt32LE(0);
+    if (length > MAX_FRAME_BYTES || length < 8) throw garbage(`a frame of ${length} bytes`);
     if (this.#buffered < 8) return undefined;
-    const head = this.#gather(8);
-    const length = 4 + head.readUInt32LE(0);
-    if (length > MAX_FRAME_BYTES || length < 8 || 8 + head.readUInt32LE(4) > length) {
-      throw garbage(`a frame of ${length} bytes`);
-    }
+    if (8 + this.#gather(8).readUInt32LE(4) > length) throw garbage('a frame shorter than its JSON');
     return this.#buffered >= length ? length : undefined;
   }
 

@@ -1,6 +1,8 @@
+import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { silentLogger, systemClock, systemRandom } from '@clawbernetes/kernel';
 import type { AttemptStatus, WorkloadSpec } from '@clawbernetes/protocol';
 import { isTerminal } from '@clawbernetes/protocol/attempt';
@@ -44,6 +46,16 @@ export function launchOf(
   };
 }
 
+/**
+ * A program that says `up`, and on SIGTERM, after a while, `word`. Not a shell: one that forks at the moment of the
+ * signal may die of it.
+ */
+export function politeProgram(word: string, afterMs: number, exitCode: number): readonly string[] {
+  const end = `setTimeout(() => { console.log('${word}'); process.exit(${exitCode}); }, ${afterMs})`;
+  const script = `process.on('SIGTERM', () => ${end}); setInterval(() => {}, 1000); console.log('up');`;
+  return [process.execPath, '-e', script];
+}
+
 /** A state folder and the clients that a test opens on it; ends every supervisor and workload of it. */
 export class SupervisorBench implements AsyncDisposable {
   readonly folder = mkdtempSync(join(tmpdir(), 'supervisor-'));
@@ -68,11 +80,30 @@ export class SupervisorBench implements AsyncDisposable {
     return client;
   }
 
+  /** An agent in a process of its own, leader of its process group; resolves when it has launched. */
+  async agentProcess(
+    launches: readonly Launch[],
+    { fds = [], stops = [] }: { fds?: readonly number[]; stops?: readonly string[] } = {},
+  ): Promise<ChildProcess> {
+    const argument = JSON.stringify({ options: this.options(), launches, stops });
+    const agent = fileURLToPath(new URL('./agent-process.ts', import.meta.url));
+    const child = spawn(process.execPath, ['--conditions=@clawbernetes/source', agent, argument], {
+      detached: true,
+      env: { ...process.env, AGENT_SECRET: 'hidden' },
+      stdio: ['ignore', 'pipe', 'inherit', ...fds],
+    });
+    await new Promise<void>((resolve, reject) => {
+      child.stdout?.once('data', () => resolve());
+      child.once('exit', (code) => reject(new Error(`The agent process ended with ${code}.`)));
+    });
+    return child;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     const client = await this.connect();
     await client.shutdown({ graceMs: 0 });
     for (const each of this.#clients) await each[Symbol.asyncDispose]();
-    rmSync(this.folder, { recursive: true, force: true });
+    rmSync(this.folder, { recursive: true, force: true, maxRetries: 10 });
   }
 }
 

@@ -3,7 +3,15 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { AttemptStatus } from '@clawbernetes/protocol';
 import type { SocketSupervisor } from '../../src/supervisor/socket-supervisor.ts';
 import { until } from '../../src/testing/until.ts';
-import { launchOf, logText, statusOf, SupervisorBench, untilEnded, untilState } from './bench.ts';
+import {
+  launchOf,
+  logText,
+  politeProgram,
+  statusOf,
+  SupervisorBench,
+  untilEnded,
+  untilState,
+} from './bench.ts';
 
 let bench: SupervisorBench;
 let supervisor: SocketSupervisor;
@@ -83,9 +91,7 @@ describe('an attempt', () => {
   });
 
   it('is stopped politely, and by force after its grace', async () => {
-    await supervisor.launch(
-      launchOf('polite', 'trap "echo bye; exit 0" TERM; echo up; while :; do sleep 0.01; done'),
-    );
+    await supervisor.launch(launchOf('polite', politeProgram('bye', 0, 0)));
     await supervisor.launch(launchOf('deaf', 'trap "" TERM; echo up; while :; do sleep 0.01; done'));
     for (const attemptId of ['polite', 'deaf']) {
       await until(`${attemptId} is up`, async () => (await logText(supervisor, attemptId)).includes('up'));
