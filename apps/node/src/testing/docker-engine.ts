@@ -1,17 +1,17 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { createReadStream, existsSync, openSync } from 'node:fs';
-import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rm, rmdir, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, rmdir } from 'node:fs/promises';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
 import { CodedError } from '@clawbernetes/kernel';
+import { BUSYBOX, busyboxArchive } from './busybox-archive.ts';
 import { until } from './until.ts';
 
 const run = promisify(execFile);
 const NEEDED = ['/usr/sbin/dockerd', '/usr/bin/containerd', '/usr/sbin/iptables'] as const;
-const BUSYBOX = '/usr/bin/busybox';
 const PACKAGES = 'docker.io containerd iptables busybox-static';
 const READY_MS = 30_000;
 
@@ -153,21 +153,10 @@ export class DockerEngine implements AsyncDisposable {
     return new CodedError(`dockerd ended at once:\n${log.slice(-2000)}`, { code: 'launch-failed' });
   }
 
-  /** A root file system of busybox alone: no registry is needed. */
   async #importBusybox(): Promise<void> {
-    const root = join(this.#folder, 'rootfs');
-    for (const name of ['bin', 'etc', 'proc', 'sys', 'dev', 'root', 'tmp', 'usr/bin', 'work']) {
-      await mkdir(join(root, name), { recursive: true });
-    }
-    await chmod(join(root, 'tmp'), 0o1777);
-    await cp(BUSYBOX, join(root, 'bin/busybox'));
-    await writeFile(join(root, 'etc/passwd'), 'root:x:0:0:root:/root:/bin/sh\n');
-    await run('chroot', [root, '/bin/busybox', '--install', '-s', '/bin']);
-    const archive = join(this.#folder, 'rootfs.tar');
-    await run('tar', ['-C', root, '-cf', archive, '.']);
+    const archive = await busyboxArchive(this.#folder);
     await this.#import(archive);
     await rm(archive);
-    await rm(root, { recursive: true });
   }
 
   async #import(archive: string): Promise<void> {

@@ -19,25 +19,31 @@ const deps = { clock: systemClock, random: systemRandom, logger: silentLogger };
 /** Small, so that a fork bomb stays one that a small machine survives. */
 const MAX_PROCESSES = 100;
 
-export class ContainerBench implements AsyncDisposable {
-  readonly docker: DockerEngine;
+interface TestEngine extends AsyncDisposable {
+  readonly socketPath: string;
+}
+
+export class ContainerBench<Engine extends TestEngine = DockerEngine> implements AsyncDisposable {
+  readonly engine: Engine;
   /** The engine's API, to look at what the executor did from the outside. */
   readonly api: EngineClient;
   readonly owner: string;
   readonly #folder: string;
 
-  private constructor(docker: DockerEngine, folder: string) {
-    this.docker = docker;
+  private constructor(engine: Engine, folder: string) {
+    this.engine = engine;
     this.#folder = folder;
     this.owner = newId('owner', systemClock, systemRandom);
-    this.api = new EngineClient(deps, { socketPath: docker.socketPath });
+    this.api = new EngineClient(deps, { socketPath: engine.socketPath });
   }
 
   static async open(options: DockerEngineOptions = {}): Promise<ContainerBench> {
-    return new ContainerBench(
-      await DockerEngine.open(options),
-      await mkdtemp(join(tmpdir(), 'container-bench-')),
-    );
+    return ContainerBench.on(await DockerEngine.open(options));
+  }
+
+  /** The engine is closed with the bench. */
+  static async on<Engine extends TestEngine>(engine: Engine): Promise<ContainerBench<Engine>> {
+    return new ContainerBench(engine, await mkdtemp(join(tmpdir(), 'container-bench-')));
   }
 
   get stateFolder(): string {
@@ -46,7 +52,7 @@ export class ContainerBench implements AsyncDisposable {
 
   async executor(options: Partial<ContainerExecutorOptions> = {}): Promise<ContainerExecutor> {
     const executor = await openContainerExecutor(deps, {
-      socketPath: this.docker.socketPath,
+      socketPath: this.engine.socketPath,
       environment: {},
       owner: this.owner,
       stateFolder: this.stateFolder,
@@ -94,7 +100,7 @@ export class ContainerBench implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.docker[Symbol.asyncDispose]();
+    await this.engine[Symbol.asyncDispose]();
     await rm(this.#folder, { recursive: true, force: true });
   }
 }

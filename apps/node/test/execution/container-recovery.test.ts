@@ -35,7 +35,7 @@ class Victim {
     const folder = await mkdtemp(join(tmpdir(), 'container-victim-'));
     for (const stream of ['stdout', 'stderr']) await writeFile(join(folder, stream), '');
     const script = join(import.meta.dirname, 'container-supervisor.ts');
-    const args = [bench.docker.socketPath, bench.owner, bench.stateFolder, folder, JSON.stringify(launch)];
+    const args = [bench.engine.socketPath, bench.owner, bench.stateFolder, folder, JSON.stringify(launch)];
     const child = spawn(process.execPath, ['--conditions=@clawbernetes/source', script, ...args], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
@@ -189,11 +189,11 @@ describe.skipIf(missing !== undefined)(suite('engine away'), () => {
     const sink = new RecordingSink();
     const execution = await executor.start(bench.shell(COUNTER), sink);
     await until('it has printed', () => sink.bytes('stdout').length > 2000);
-    await bench.docker.kill();
+    await bench.engine.kill();
     await until('the absence is told', () =>
       execution.limitations.some((text) => text.includes('does not answer')),
     );
-    await bench.docker.start();
+    await bench.engine.start();
     const seen = sink.bytes('stdout').length;
     await until('output goes on', () => sink.bytes('stdout').length > seen + 1000, 20_000);
     expect(execution.limitations).toEqual(executor.limitations);
@@ -216,8 +216,8 @@ describe.skipIf(missing !== undefined)(suite('engine away'), () => {
     const launch = bench.shell('trap "echo bye; exit 3" TERM; echo up; while :; do sleep 0.05; done');
     const execution = await executor.start(launch, sink);
     await until('it is up', () => sink.text('stdout') === 'up\n');
-    await bench.docker.stop();
-    await bench.docker.start();
+    await bench.engine.stop();
+    await bench.engine.start();
     expect(await execution.exited).toMatchObject({ exitCode: 3 });
     expect(sink.text('stdout')).toBe('up\nbye\n');
   });
@@ -226,7 +226,7 @@ describe.skipIf(missing !== undefined)(suite('engine away'), () => {
     await using bench = await ContainerBench.open({ liveRestore: true });
     await using executor = await bench.executor({ engineAwayMs: 10 });
     const execution = await executor.start(bench.shell('sleep 300'), new RecordingSink());
-    await bench.docker.kill();
+    await bench.engine.kill();
     await until('the absence is told', () =>
       execution.limitations.some((text) => text.includes('does not answer')),
     );

@@ -26,7 +26,7 @@ async function ours(bench: ContainerBench, executor: ContainerExecutor): Promise
 async function commandLine(bench: ContainerBench): Promise<void> {
   await run('docker', [
     '-H',
-    `unix://${bench.docker.socketPath}`,
+    `unix://${bench.engine.socketPath}`,
     'run',
     '--rm',
     '--network',
@@ -56,7 +56,7 @@ async function main(): Promise<void> {
   if (missing !== undefined) return console.log(JSON.stringify({ skipped: missing }));
   await using bench = await ContainerBench.open();
   await using executor = await bench.executor();
-  const docker = new Dockerode({ socketPath: bench.docker.socketPath });
+  const docker = new Dockerode({ socketPath: bench.engine.socketPath });
   const candidates = {
     ours: () => ours(bench, executor),
     dockerRun: () => commandLine(bench),

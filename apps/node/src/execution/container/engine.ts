@@ -216,6 +216,12 @@ function compareVersions(left: string, right: string): number {
   return leftMajor - rightMajor || leftMinor - rightMinor;
 }
 
+/** Seen with Podman 4.3; GPUs: see gpu-requests.ts. */
+const PODMAN_LIMITATIONS = [
+  'Podman reports a kill at the memory limit as any other kill.',
+  'Podman gives no GPUs to containers that are started through its Docker-compatible API.',
+] as const;
+
 const ENGINE_NAMES = { docker: 'Docker', podman: 'Podman' } as const;
 
 /** Exported for tests of engines that this machine does not have. */
@@ -230,7 +236,7 @@ export function engineFacts(version: EngineReply, info: EngineReply, apiVersion:
     flavour,
     name: `${ENGINE_NAMES[flavour]} ${version.at('Version').text() ?? '(version unknown)'}`,
     apiVersion,
-    limitations: limitationsOf(info),
+    limitations: [...limitationsOf(info), ...(flavour === 'podman' ? PODMAN_LIMITATIONS : [])],
     runtimes: info.at('Runtimes').keys(),
     cdi: info.at('CDISpecDirs').items().length > 0,
     cdiDevices: discovered.flatMap((device) => device.at('Name').text() ?? []),

@@ -87,7 +87,7 @@ describe('engineFacts', () => {
     const info = new EngineReply({ SwapLimit: false, MemoryLimit: true, Runtimes: { crun: {} } });
     const podman = engineFacts(version, info, '1.41');
     expect(podman).toMatchObject({ flavour: 'podman', name: 'Podman 4.9.3', runtimes: ['crun'], cdi: false });
-    expect(podman.limitations).toEqual([expect.stringContaining('swap')]);
+    expect(podman.limitations[0]).toContain('swap');
   });
 });
 
