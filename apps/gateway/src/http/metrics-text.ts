@@ -38,14 +38,19 @@ export function metricsText({ fleet, metrics }: Gateway): string {
     family(
       'clawbernetes_gpu_utilization_percent',
       'Utilisation of a GPU.',
-      gpus.map(({ labels, gpu }) => ({ labels, value: gpu.utilizationPercent })),
+      gpus.flatMap(({ labels, gpu }) => reading(labels, gpu.utilizationPercent)),
     ),
     family(
       'clawbernetes_gpu_memory_used_mib',
       'Memory in use on a GPU.',
-      gpus.map(({ labels, gpu }) => ({ labels, value: Number(gpu.memoryUsedMib) })),
+      gpus.flatMap(({ labels, gpu }) => reading(labels, gpu.memoryUsedMib)),
     ),
   ].join('');
+}
+
+/** A device that does not tell has no sample, rather than one of zero. */
+function reading(labels: Sample['labels'], value: number | bigint | undefined): readonly Sample[] {
+  return value === undefined || labels === undefined ? [] : [{ labels, value: Number(value) }];
 }
 
 function countBy<T>(

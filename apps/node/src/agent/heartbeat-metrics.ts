@@ -53,12 +53,10 @@ export class HeartbeatMetrics {
 
   #reduce(sample: MetricsSample): MetricsSample {
     if (this.#options.detailedGpuMetrics) return sample;
-    const gpus = sample.gpus.map((gpu) => ({
-      ...gpu,
-      temperatureC: 0,
-      powerW: 0,
-      clockMhz: 0,
-      eccUncorrected: 0,
+    const gpus = sample.gpus.map(({ deviceId, utilizationPercent, memoryUsedMib }) => ({
+      deviceId,
+      utilizationPercent,
+      memoryUsedMib,
     }));
     return { ...sample, gpus };
   }

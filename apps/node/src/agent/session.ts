@@ -5,6 +5,7 @@ import {
   type encodeNodeFrame,
   type GatewayBody,
 } from '@clawbernetes/protocol';
+import type { GpuMetrics } from '../host.ts';
 import type { Supervisor } from '../supervisor/supervisor.ts';
 import type { AttemptBook } from './attempt-book.ts';
 import type { CommandRunner } from './commands/command-runner.ts';
@@ -228,12 +229,22 @@ export class Session implements Disposable {
   }
 }
 
-function wireGpu<Gpu extends { memoryUsedMib: number; eccUncorrected: number; clockMhz: number }>(gpu: Gpu) {
+function wireGpu({ deviceId, memoryUsedMib, clockMhz, eccUncorrected, ...readings }: GpuMetrics) {
   return {
-    ...gpu,
-    memoryUsedMib: natural(gpu.memoryUsedMib),
-    clockMhz: Math.max(0, Math.round(gpu.clockMhz)),
-    eccUncorrected: natural(gpu.eccUncorrected),
+    deviceId,
+    ...present(readings),
+    ...(memoryUsedMib === undefined ? {} : { memoryUsedMib: natural(memoryUsedMib) }),
+    ...(clockMhz === undefined ? {} : { clockMhz: Math.max(0, Math.round(clockMhz)) }),
+    ...(eccUncorrected === undefined ? {} : { eccUncorrected: natural(eccUncorrected) }),
+  };
+}
+
+function present(readings: Pick<GpuMetrics, 'utilizationPercent' | 'temperatureC' | 'powerW'>) {
+  const { utilizationPercent, temperatureC, powerW } = readings;
+  return {
+    ...(utilizationPercent === undefined ? {} : { utilizationPercent }),
+    ...(temperatureC === undefined ? {} : { temperatureC }),
+    ...(powerW === undefined ? {} : { powerW }),
   };
 }
 

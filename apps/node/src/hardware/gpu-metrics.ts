@@ -7,16 +7,7 @@ import type { ProbeRunner } from './probe-runner.ts';
 import { parseRocmReadings, ROCM_METRICS_ARGS, type AmdGpuReading } from './rocm-smi.ts';
 
 /** What a GPU shows at one moment; what it does not tell is left out. */
-export interface GpuReading {
-  readonly deviceId: string;
-  readonly utilizationPercent?: number | undefined;
-  readonly memoryUsedMib?: number | undefined;
-  readonly temperatureC?: number | undefined;
-  readonly powerW?: number | undefined;
-  readonly clockMhz?: number | undefined;
-  /** Since the driver was loaded. */
-  readonly eccUncorrected?: number | undefined;
-}
+export type GpuReading = GpuMetrics;
 
 /** Known to all drivers that are still in use. */
 export const NVIDIA_METRICS_FIELDS = [
@@ -83,19 +74,6 @@ async function readAmd(probes: ProbeRunner, gpus: readonly GpuDevice[]): Promise
   if (readings.length > 0 || amdSmi.outcome === 'timed-out') return withDeviceIds(readings, gpus);
   const rocmSmi = await probes.run({ program: 'rocm-smi', args: ROCM_METRICS_ARGS }, READ_LIMITS);
   return withDeviceIds(rocmSmi.outcome === 'finished' ? parseRocmReadings(rocmSmi.stdout) : [], gpus);
-}
-
-/** As the node protocol carries it, which has no "unknown": what a device does not tell is 0 there. */
-export function toGpuMetrics(reading: GpuReading): GpuMetrics {
-  return {
-    deviceId: reading.deviceId,
-    utilizationPercent: reading.utilizationPercent ?? 0,
-    memoryUsedMib: reading.memoryUsedMib ?? 0,
-    temperatureC: reading.temperatureC ?? 0,
-    powerW: reading.powerW ?? 0,
-    clockMhz: reading.clockMhz ?? 0,
-    eccUncorrected: reading.eccUncorrected ?? 0,
-  };
 }
 
 /** AMD's tools name devices in readings by index only. */

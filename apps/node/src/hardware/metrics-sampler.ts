@@ -2,7 +2,7 @@ import os from 'node:os';
 import type { GpuDevice } from '@clawbernetes/protocol';
 import type { Clock } from '@clawbernetes/kernel';
 import type { MetricsSample, SystemMetrics } from '../host.ts';
-import { readGpus, simulatedReading, toGpuMetrics } from './gpu-metrics.ts';
+import { readGpus, simulatedReading } from './gpu-metrics.ts';
 import { cpuPercent, type CpuTimes } from './linux-facts.ts';
 import type { ProbeRunner } from './probe-runner.ts';
 import { readCpuTimes, readMemory, type DiskProbe, type DiskSpace } from './system-facts.ts';
@@ -39,7 +39,7 @@ export class MetricsSampler {
     const nowMs = this.#deps.clock.nowMs();
     const [system, real] = await Promise.all([this.#readSystem(), readGpus(this.#deps.probes, gpus)]);
     const simulated = gpus.filter((gpu) => gpu.simulated).map((gpu) => simulatedReading(gpu, nowMs));
-    return { gpus: [...real, ...simulated].map(toGpuMetrics), system };
+    return { gpus: [...real, ...simulated], system };
   }
 
   async #readSystem(): Promise<SystemMetrics> {

@@ -14,14 +14,15 @@ const nodeErrors = [
   'timeout',
 ] as const;
 
+/** What a device does not tell is absent. */
 export const gpuMetricsSchema = z.object({
   deviceId: z.string(),
-  utilizationPercent: z.number(),
-  memoryUsedMib: z.number(),
-  temperatureC: z.number(),
-  powerW: z.number(),
-  clockMhz: z.number(),
-  eccUncorrected: z.number(),
+  utilizationPercent: z.number().optional(),
+  memoryUsedMib: z.number().optional(),
+  temperatureC: z.number().optional(),
+  powerW: z.number().optional(),
+  clockMhz: z.number().optional(),
+  eccUncorrected: z.number().optional(),
 });
 
 export const systemMetricsSchema = z.object({
