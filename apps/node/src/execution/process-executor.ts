@@ -1,8 +1,9 @@
 import { closeSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { CodedError, present, type Clock, type Logger } from '@clawbernetes/kernel';
-import type { AttemptCgroups, CgroupLimits } from './cgroup/attempt-cgroups.ts';
+import type { AttemptCgroups } from './cgroup/attempt-cgroups.ts';
 import { Cgroups } from './cgroup/cgroups.ts';
+import type { CgroupLimits } from './cgroup/limit-settings.ts';
 import type {
   Execution,
   ExecRequest,

@@ -29,6 +29,8 @@ export interface ExecutorFixture extends AsyncDisposable {
 }
 
 export interface ExecutorSuiteOptions {
+  /** Why this host cannot run the executor at all, and what would change that. */
+  readonly skip?: string;
   readonly lacks?: Partial<Record<ExecutorCapability, string>>;
 }
 

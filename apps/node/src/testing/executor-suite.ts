@@ -9,10 +9,10 @@ import { until } from './until.ts';
 export function executorSuite(
   name: string,
   openFixture: () => Promise<ExecutorFixture>,
-  { lacks = {} }: ExecutorSuiteOptions = {},
+  { lacks = {}, skip }: ExecutorSuiteOptions = {},
 ): void {
   const bench = new ExecutorBench(openFixture, lacks);
-  describe(name, () => {
+  describe.skipIf(skip !== undefined)(skip === undefined ? name : `${name} [skipped: ${skip}]`, () => {
     beforeAll(() => bench.open());
     afterEach(() => bench.expectNothingLeft());
     afterAll(() => bench.close());

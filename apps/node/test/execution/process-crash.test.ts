@@ -66,6 +66,7 @@ describe('after a kill -9 of the supervisor', () => {
     await until('its processes are gone', () => processesOf('attempt-alone').length === 0);
     await using executor = await open();
     await executor.recover('attempt-alone', { executor: 'process' });
+    expect(processesOf('attempt-alone')).toEqual([]);
   });
 
   it.skipIf(process.getuid?.() !== 0)(

@@ -2,12 +2,7 @@ import { closeSync, mkdirSync, openSync, writeFileSync, writeSync } from 'node:f
 import { assert, CodedError, errorCode, sleep, type Clock } from '@clawbernetes/kernel';
 import { readCounter, readNumber, readPids, removeGroup, subgroups, writeControl } from './cgroup-file.ts';
 import type { CgroupParent, Controller } from './cgroup-parent.ts';
-
-export interface CgroupLimits {
-  readonly memoryBytes?: number;
-  readonly cpuMilli?: number;
-  readonly processes: number;
-}
+import { limitSettings, type CgroupLimits } from './limit-settings.ts';
 
 export interface CgroupUsage {
   readonly cpuMs?: number;
@@ -16,8 +11,6 @@ export interface CgroupUsage {
   readonly throttledMs?: number;
 }
 
-/** The period over which a CPU quota is counted, µs: the kernel's default. */
-const CPU_PERIOD_US = 100_000;
 /** Processes that live on after this are stuck in the kernel (state D); nothing can end them. */
 const KILL_DEADLINE_MS = 10_000;
 
@@ -56,36 +49,15 @@ export class AttemptCgroups {
     }
   }
 
-  #setLimits({ memoryBytes, cpuMilli, processes }: CgroupLimits): void {
-    this.#set('pids', { 1: ['pids.max', processes], 2: ['pids.max', processes] });
-    if (cpuMilli !== undefined) {
-      const quotaUs = Math.max(1000, Math.round((cpuMilli * CPU_PERIOD_US) / 1000));
-      this.#set('cpu', { 1: ['cpu.cfs_quota_us', quotaUs], 2: ['cpu.max', `${quotaUs} ${CPU_PERIOD_US}`] });
+  #setLimits(limits: CgroupLimits): void {
+    for (const { parent, directory } of this.#groups) {
+      for (const { controller, file, value, optional } of limitSettings(parent.version, limits)) {
+        if (!parent.controllers.includes(controller)) continue;
+        const code = writeControl(directory, file, value);
+        if (code !== undefined && !(optional && code === 'ENOENT'))
+          throw limitRefused(controller, directory, file, code);
+      }
     }
-    if (memoryBytes === undefined) return;
-    this.#set('memory', { 1: ['memory.limit_in_bytes', memoryBytes], 2: ['memory.max', memoryBytes] });
-    const memory = this.#with('memory');
-    // Without swap accounting the second file is absent, and then so is swap that could be counted.
-    if (memory?.version === 1)
-      writeControl(memory.directory, 'memory.memsw.limit_in_bytes', String(memoryBytes));
-    if (memory?.version === 2) writeControl(memory.directory, 'memory.swap.max', '0');
-  }
-
-  #set(
-    controller: Controller,
-    setting: Record<1 | 2, readonly [file: string, value: number | string]>,
-  ): void {
-    const group = this.#with(controller);
-    if (group === undefined) return;
-    const [file, value] = setting[group.version];
-    const code = writeControl(group.directory, file, String(value));
-    if (code === undefined) return;
-    throw new CodedError(
-      `The ${controller} limit could not be set: ${group.directory}/${file} answered ${code}.`,
-      {
-        code: 'launch-failed',
-      },
-    );
   }
 
   /**
@@ -197,6 +169,12 @@ export class AttemptCgroups {
       ...(memoryPeakBytes !== undefined && { memoryPeakBytes }),
     };
   }
+}
+
+function limitRefused(controller: Controller, directory: string, file: string, code: string): CodedError {
+  return new CodedError(`The ${controller} limit could not be set: ${directory}/${file} answered ${code}.`, {
+    code: 'launch-failed',
+  });
 }
 
 function makeGroup(directory: string): void {

@@ -1,7 +1,7 @@
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { errorCode } from '@clawbernetes/kernel';
-import { AttemptCgroups, type CgroupLimits } from './attempt-cgroups.ts';
+import { AttemptCgroups } from './attempt-cgroups.ts';
 import { readPids, removeGroup, subgroups } from './cgroup-file.ts';
 import { parseCgroupMounts, type CgroupMount } from './cgroup-mounts.ts';
 import {
@@ -11,6 +11,7 @@ import {
   type CgroupRefusal,
   type Controller,
 } from './cgroup-parent.ts';
+import type { CgroupLimits } from './limit-settings.ts';
 
 export interface CgroupsOptions {
   /** Name of our folder in each hierarchy; unique among the supervisors of the host. */

@@ -88,11 +88,8 @@ async function drain(clock: Clock, child: ChildProcess): Promise<void> {
   const timer = clock.after(DRAIN_MS, () => {
     for (const stream of streams) stream.destroy();
   });
-  await Promise.all(
-    streams.map((stream) =>
-      stream.closed ? undefined : new Promise((resolve) => stream.once('close', resolve)),
-    ),
-  );
+  const open = streams.filter((stream) => !stream.closed);
+  await Promise.all(open.map((stream) => new Promise((resolve) => stream.once('close', resolve))));
   timer.cancel();
 }
 
