@@ -167,11 +167,11 @@ export class LogShipper implements Disposable {
   }
 
   #mayRead(): boolean {
-    const reserved = this.#inFlight + this.#reads * this.#options.chunkBytes;
+    const reserved = this.#inFlight + (this.#reads + 1) * this.#options.chunkBytes;
     return (
       !this.#closed &&
       this.#reads < this.#options.concurrentReads &&
-      reserved < this.#options.windowBytes &&
+      reserved <= this.#options.windowBytes &&
       this.#deps.backlogBytes() < this.#options.backlogBytes
     );
   }
@@ -245,7 +245,8 @@ export class LogShipper implements Disposable {
 
   /** An ended log without a byte needs no word: its terminal status says that it is empty. */
   #wants({ started, reading, position, acked, end, ended, finalSent }: Stream): boolean {
-    if (!started || reading || position - acked >= this.#options.attemptWindowBytes) return false;
+    const { chunkBytes, attemptWindowBytes } = this.#options;
+    if (!started || reading || position - acked + chunkBytes > attemptWindowBytes) return false;
     return position < end || (ended && !finalSent && end > 0);
   }
 
