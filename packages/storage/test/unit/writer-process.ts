@@ -1,31 +1,40 @@
 import type { Store } from '@clawbernetes/storage';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtemp, open, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'vitest';
 
 const WRITER = fileURLToPath(new URL('./write-events.ts', import.meta.url));
 
-/**
- * Starts the writing child, kills it −9 once it has acknowledged `count` batches, answers what it
- * acknowledged.
- */
+/** Starts the writing child, kills it −9 once it has acknowledged `count` batches, answers what it did. */
 export async function acknowledgedUntilKilled(
   engine: 'sqlite' | 'postgres',
   place: string,
   { first, count }: { readonly first: number; readonly count: number },
 ): Promise<number[]> {
+  const folder = await mkdtemp(join(tmpdir(), 'claw-writer-'));
+  // A file: what is written to it outlives the writer, and never blocks it.
+  const path = join(folder, 'acknowledged');
+  const output = await open(path, 'w');
   const args = ['--conditions=@clawbernetes/source', WRITER, engine, place, String(first)];
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, args, { stdio: ['ignore', output.fd, 'inherit'] });
   const exited = once(child, 'exit');
-  let printed = '';
-  child.stdout.on('data', (bytes: Buffer) => {
-    printed += bytes.toString('latin1');
-    if (printed.split('\n').length > count) child.kill('SIGKILL');
-  });
-  await Promise.all([exited, once(child.stdout, 'end')]);
+  const acknowledged = async (): Promise<number[]> => {
+    const lines = (await readFile(path, 'utf8')).split('\n');
+    return lines.slice(0, -1).map(Number);
+  };
+  const polling = { timeout: 20_000, interval: 2 };
+  await expect.poll(async () => (await acknowledged()).length, polling).toBeGreaterThanOrEqual(count);
+  child.kill('SIGKILL');
+  await exited;
   expect(child.signalCode).toBe('SIGKILL');
-  return printed.slice(0, printed.lastIndexOf('\n')).split('\n').map(Number);
+  const answer = await acknowledged();
+  await output.close();
+  await rm(folder, { recursive: true });
+  return answer;
 }
 
 /**
