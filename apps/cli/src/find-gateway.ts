@@ -34,7 +34,8 @@ export async function readEndpoint(home: Home): Promise<Endpoint | undefined> {
 }
 
 /**
- * Address and token of the gateway to talk to: the flag, then CLAWBERNETES_GATEWAY, then the gateway of this home. The
+ * Address and token of the gateway to talk to: the flag, then CLAWBERNETES_GATEWAY, then the gateway of this
+ * home. The
  * owner's token file is only ever shown to this machine or to the gateway that wrote it.
  */
 export async function findGateway(

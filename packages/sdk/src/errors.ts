@@ -1,4 +1,4 @@
-import { CodedError, errorCode } from '@clawbernetes/kernel';
+import { CodedError, errorCode, errorMessage } from '@clawbernetes/kernel';
 import { apiError, isApiErrorCode, type ApiErrorFacts } from '@clawbernetes/protocol/errors';
 
 /**
@@ -23,7 +23,7 @@ const REASONS: Readonly<Record<string, string>> = {
 };
 
 export function unreachable(url: string, cause: unknown): CodedError<UnreachableFacts> {
-  const reason = deepestCode(cause) ?? 'network error';
+  const reason = deepestReason(cause) ?? 'network error';
   return new CodedError<UnreachableFacts>(
     `Cannot reach the gateway at ${url}: ${REASONS[reason] ?? reason}. ` +
       'Start one with "clawbernetes up", or check the address.',
@@ -67,14 +67,17 @@ export function retryAfterMs(error: unknown): number {
   return typeof facts.retryAfterMs === 'number' ? facts.retryAfterMs : 0;
 }
 
-/** `fetch` wraps what the network said; a host with several addresses has several. */
-function deepestCode(error: unknown): string | undefined {
-  let code: string | undefined;
+/**
+ * The code of what the network said, or its message: `fetch` wraps it; a host with several addresses has
+ * several.
+ */
+function deepestReason(error: unknown): string | undefined {
+  let reason: string | undefined;
   let current = error;
   for (let depth = 0; depth < 5 && typeof current === 'object' && current !== null; depth += 1) {
-    code = errorCode(current) ?? code;
+    reason = errorCode(current) ?? (depth > 0 ? errorMessage(current) : undefined) ?? reason;
     const [first] = 'errors' in current && Array.isArray(current.errors) ? (current.errors as unknown[]) : [];
     current = first ?? ('cause' in current ? current.cause : undefined);
   }
-  return code;
+  return reason;
 }

@@ -7,7 +7,8 @@ import type { Transport } from './transport.ts';
 
 export interface FollowEventsOptions {
   /**
-   * Sequence number of the first event wanted; default 0, the beginning of the event log. `now` means new events only:
+   * Sequence number of the first event wanted; default 0, the beginning of the event log. `now` means new
+   * events only:
    * until the first of them came, a lost connection begins anew at its own now.
    */
   readonly from?: number | 'now' | undefined;

@@ -86,7 +86,8 @@ async function* readOnce(
 }
 
 /**
- * A gateway that stops may end a stream politely, and so does one whose rotation overtook the reader; only the log
+ * A gateway that stops may end a stream politely, and so does one whose rotation overtook the reader; only
+ * the log
  * itself knows whether that was all.
  */
 async function isComplete(

@@ -23,7 +23,7 @@ export function commandWords(program: Command): readonly CommandWords[] {
       options: help
         .visibleOptions(command)
         .flatMap(({ long, short, description }) =>
-          [long, short].flatMap((word) => (word == null ? [] : [{ word, description }])),
+          [long, short].flatMap((word) => (word === undefined ? [] : [{ word, description }])),
         ),
     });
     for (const child of command.commands) visit(child, [...path, child.name()]);

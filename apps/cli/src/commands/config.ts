@@ -62,7 +62,7 @@ export async function listEntries({ context, operands: [prefix = ''] }: Call): P
         entry.key,
         String(entry.version),
         age(entry.updatedAtMs, nowMs),
-        oneLine(valueText(entry.value)),
+        oneLine(JSON.stringify(entry.value)),
       ]),
     );
   });

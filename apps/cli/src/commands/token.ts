@@ -4,7 +4,9 @@ import { cliError } from '../errors.ts';
 import { findGateway, tokenFile } from '../find-gateway.ts';
 import type { GlobalOptions } from '../context.ts';
 
-/** Explains with the token's place, not the token: what is printed or put into arguments is read by others. */
+/**
+ * Explains with the token's place, not the token: what is printed or put into arguments is read by others.
+ */
 export async function explainToken({ context, options }: Call): Promise<void> {
   const { config } = context;
   const { url } = await findGateway(config, (options as GlobalOptions).gateway);
@@ -12,7 +14,8 @@ export async function explainToken({ context, options }: Call): Promise<void> {
   const fromEnvironment = config.token !== undefined;
   if (!fromEnvironment) await requireFile(file);
   const source = fromEnvironment ? 'printenv CLAWBERNETES_TOKEN' : `cat ${quoted(file)}`;
-  const curl = `printf 'Authorization: Bearer %s\\n' "$(${source})" | curl -sS -H @- --json '{}' ${url}/api/commands/fleet.status`;
+  const header = `printf 'Authorization: Bearer %s\\n' "$(${source})"`;
+  const curl = `${header} | curl -sS -H @- --json '{}' ${url}/api/commands/fleet.status`;
   await context.print(
     { url, ...(fromEnvironment ? { variable: 'CLAWBERNETES_TOKEN' } : { file }), curl },
     () =>

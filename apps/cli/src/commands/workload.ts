@@ -7,7 +7,7 @@ import { oneOf } from '../declare/option-values.ts';
 import { paintState, type Colours } from '../output/colours.ts';
 import { eventLine } from '../output/event-line.ts';
 import { age, cores, memory, oneLine, ranFor, shellWords } from '../output/phrases.ts';
-import { renderFacts, renderTable } from '../output/table.ts';
+import { renderFacts, renderTable, type Facts } from '../output/table.ts';
 import { outcome, placeOf } from '../output/workload-phrases.ts';
 
 const PAGE = 1000;
@@ -68,7 +68,7 @@ export async function showWorkload({ context, operands: [workload = ''] }: Call)
   const client = await context.client();
   const view = await client.command('workload.inspect', { workload });
   const { attempts: _attempts, events: _events, ...brief } = view;
-  await context.print(brief, () => workloadText(context, view));
+  await context.print(brief, () => renderFacts(workloadFacts(context, view)));
 }
 
 export async function inspectWorkload({ context, operands: [workload = ''] }: Call): Promise<void> {
@@ -76,20 +76,19 @@ export async function inspectWorkload({ context, operands: [workload = ''] }: Ca
   const view = await client.command('workload.inspect', { workload });
   await context.print(view, () =>
     [
-      workloadText(context, view),
-      specText(view),
+      renderFacts([...workloadFacts(context, view), ...specFacts(view)]),
       `\nATTEMPTS\n${attemptsText(context, view) || 'none yet'}`,
-      `\nEVENTS\n${view.events.map((event) => eventLine(context.terminal.colours, event)).join('\n')}`,
+      `\nEVENTS\n${view.events.map((event) => eventLine(context.terminal.colours, event, { subject: false })).join('\n')}`,
     ].join('\n'),
   );
 }
 
-function workloadText({ terminal: { colours }, clock }: Context, view: WorkloadView): string {
+function workloadFacts({ terminal: { colours }, clock }: Context, view: WorkloadView): Facts {
   const nowMs = clock.nowMs();
-  return renderFacts([
+  return [
     ['Name', view.name],
     ['Id', view.id],
-    ['State', `${paintState(colours, view.state)}${hasEnded(view.state) ? ` (${outcome(view)})` : ''}`],
+    ['State', outcome(view).replace(view.state, paintState(colours, view.state))],
     ['Waits', view.waiting && `${view.waiting.message} ${colours.dim(`(${view.waiting.reason})`)}`],
     ['Message', view.message],
     ['Command', oneLine(commandOf(view), 200)],
@@ -99,12 +98,12 @@ function workloadText({ terminal: { colours }, clock }: Context, view: WorkloadV
       'Ran for',
       view.startedAtMs === undefined ? undefined : ranFor(view.startedAtMs, view.finishedAtMs, nowMs),
     ],
-  ]);
+  ];
 }
 
-function specText({ spec }: WorkloadView): string {
+function specFacts({ spec }: WorkloadView): Facts {
   const { resources } = spec;
-  return renderFacts([
+  return [
     ['GPUs', resources.gpus > 0 ? [resources.gpus, ...resources.gpuModels].join(' ') : undefined],
     ['CPU', resources.cpuMilli === undefined ? 'no limit' : `${cores(resources.cpuMilli)} cores`],
     ['Memory', resources.memoryMib === undefined ? 'no limit' : memory(resources.memoryMib)],
@@ -124,7 +123,7 @@ function specText({ spec }: WorkloadView): string {
         .map((pair) => pair.join('='))
         .join(' '),
     ],
-  ]);
+  ];
 }
 
 function attemptsText(
@@ -160,7 +159,7 @@ export async function stopWorkload({ context, operands: [workload = ''], options
   const client = await context.client();
   const view = await client.command('workload.stop', { workload, force });
   await context.print(view, () =>
-    hasEnded(view.state) ? `${view.name} has ended: ${outcome(view)}.` : `${view.name} is ${view.state}.`,
+    hasEnded(view.state) ? `${view.name}: ${outcome(view)}.` : `${view.name} is ${view.state}.`,
   );
 }
 

@@ -15,7 +15,9 @@ export function oneOf<Word extends string>(...words: readonly Word[]): (text: st
     const found = words.find((word) => word === text);
     if (found !== undefined) return found;
     const near = nearest(text, words);
-    throw new InvalidArgumentError(near ? `Did you mean ${near}?` : `Write one of ${words.join(', ')}.`);
+    throw new InvalidArgumentError(
+      `Write one of ${words.join(', ')}${near ? `; did you mean ${near}?` : '.'}`,
+    );
   };
 }
 

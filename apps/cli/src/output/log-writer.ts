@@ -9,7 +9,8 @@ interface LogWriterOptions {
 }
 
 /**
- * Writes log entries as they came: stdout to stdout, stderr to stderr, byte for byte; the platform's notices to stderr.
+ * Writes log entries as they came: stdout to stdout, stderr to stderr, byte for byte; the platform's notices
+ * to stderr.
  * With json each entry is one line on stdout.
  */
 export class LogWriter {

@@ -29,8 +29,10 @@ export function renderTable(heading: readonly string[], rows: readonly (readonly
   return trimLines(table.toString());
 }
 
+export type Facts = readonly (readonly [name: string, value: string | undefined])[];
+
 /** Facts of one thing: names in a column, values beside them. Facts without a value are left out. */
-export function renderFacts(facts: readonly (readonly [name: string, value: string | undefined])[]): string {
+export function renderFacts(facts: Facts): string {
   const shown = facts.filter(([, value]) => value !== undefined && value !== '');
   const width = Math.max(0, ...shown.map(([name]) => name.length));
   return shown

@@ -1,11 +1,12 @@
 import type { WorkloadView } from '@clawbernetes/protocol';
 import type { Colours } from './colours.ts';
 
-/** How it ended, in a few words: `exit code 3`, `out of memory, SIGKILL`. */
+/** State and how it came to it, in a few words: `failed (exit code 3)`, `failed (out of memory, SIGKILL)`. */
 export function outcome(view: WorkloadView): string {
   const reason = view.endReason?.replaceAll('-', ' ');
   const code = view.exitCode === undefined ? view.signal : `exit code ${view.exitCode}`;
-  return [reason, code].filter((part) => part !== undefined).join(', ') || view.state;
+  const how = [reason, code].filter((part) => part !== undefined).join(', ');
+  return how === '' ? view.state : `${view.state} (${how})`;
 }
 
 /** Where it ran and how well it was contained, with every limitation spelled out. */
@@ -14,7 +15,9 @@ export function placeOf(colours: Colours, view: WorkloadView): string {
   if (!attempt) return '–';
   const gpus = attempt.devices.length > 0 ? `, GPUs ${attempt.devices.join(' ')}` : '';
   const simulated = view.simulated ? colours.yellow(' (simulated)') : '';
-  return `${attempt.nodeName}${sandboxPhrase(colours, attempt.sandbox)}${gpus}${simulated}`;
+  // What never started was not contained either.
+  const sandbox = view.startedAtMs === undefined ? '' : sandboxPhrase(colours, attempt.sandbox);
+  return `${attempt.nodeName}${sandbox}${gpus}${simulated}`;
 }
 
 function sandboxPhrase(colours: Colours, sandbox: NonNullable<WorkloadView['attempt']>['sandbox']): string {

@@ -15,7 +15,7 @@ export function closingLine(
       ? ''
       : ` after ${ranFor(view.startedAtMs, view.finishedAtMs, clock.nowMs())}`;
   const place = view.attempt ? ` on ${placeOf(colours, view)}` : '';
-  const lines = [`${mark} ${view.name} ${view.state} (${outcome(view)})${ran}${place}`];
+  const lines = [`${mark} ${view.name} ${outcome(view)}${ran}${place}`];
   if (!succeeded && view.message !== undefined) lines.push(`  ${view.message}`);
   for (const limitation of view.attempt?.limitations ?? [])
     lines.push(colours.dim(`  not enforced: ${limitation}`));

@@ -7,7 +7,8 @@ const NOT_FOUND = 127;
 const INTERRUPTED = 128 + constants.signals.SIGINT;
 
 /**
- * The workload's own code, or 128+n for signal n, as a shell would give. Where it never ran: 127 and 126 as shells say
+ * The workload's own code, or 128+n for signal n, as a shell would give. Where it never ran: 127 and 126 as
+ * shells say
  * "not found" and "not executable", 130 when Ctrl-C took it back, else 125.
  */
 export function workloadExitCode(view: WorkloadView, stopRequested: boolean): number {

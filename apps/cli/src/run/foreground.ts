@@ -37,7 +37,8 @@ export async function runForeground(
 }
 
 /**
- * Shows a workload until it has ended: its output, why it waits, how it ended. Answers its exit code, or undefined if
+ * Shows a workload until it has ended: its output, why it waits, how it ended. Answers its exit code, or
+ * undefined if
  * it was left alone before.
  */
 export async function attach(

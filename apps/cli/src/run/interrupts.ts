@@ -7,7 +7,8 @@ const CTRL_C = '\u0003';
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 
 /**
- * What Ctrl-C means while a workload runs in the foreground. At a terminal the first one asks; the second stops the
+ * What Ctrl-C means while a workload runs in the foreground. At a terminal the first one asks; the second
+ * stops the
  * workload politely, the third kills it. Without a terminal nobody can be asked, so the first one stops it.
  */
 export class Interrupts implements Disposable {

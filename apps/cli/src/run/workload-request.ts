@@ -67,7 +67,8 @@ export function refuseAmbiguousProgram(operands: readonly string[]): void {
 }
 
 /**
- * On this machine a process starts in the caller's folder, so that `python3 train.py` finds its file; elsewhere that
+ * On this machine a process starts in the caller's folder, so that `python3 train.py` finds its file;
+ * elsewhere that
  * folder means nothing, and an image has a folder of its own.
  */
 function workingDirectory(cwd: string, { operands, options, gatewayUrl }: RunRequest): string | undefined {

@@ -18,12 +18,15 @@ export interface ChildEnd {
   readonly signal: NodeJS.Signals | null;
 }
 
+/** With which our programs refuse arguments and configuration files. */
+const INVALID_ARGUMENTS = 5;
 const LOG_TAIL_BYTES = 4096;
 const LOG_TAIL_LINES = 12;
 const KILLED_WITHIN_MS = 5000;
 
 /**
- * A process that `up` keeps: in a session of its own, so that Ctrl-C at the terminal reaches only `up`, which then ends
+ * A process that `up` keeps: in a session of its own, so that Ctrl-C at the terminal reaches only `up`, which
+ * then ends
  * its children in order. Its output goes to a log file.
  */
 export class Child {
@@ -70,7 +73,10 @@ export class Child {
     return this.#end === undefined;
   }
 
-  /** Asks politely, then kills after `graceMs` or as soon as `force` aborts. Resolves when the process is gone. */
+  /**
+   * Asks politely, then kills after `graceMs` or as soon as `force` aborts. Resolves when the process is
+   * gone.
+   */
   async stop(graceMs: number, force: AbortSignal): Promise<void> {
     if (!this.isRunning) return;
     this.#process.kill('SIGTERM');
@@ -86,10 +92,8 @@ export class Child {
     const how = signal === null ? `exit code ${exitCode ?? 'unknown'}` : signal;
     const lines = await lastLines(this.logFile);
     const said = lines.length > 0 ? ` It said last:\n${lines.map((line) => `  ${line}`).join('\n')}` : '';
-    return cliError(
-      'child-exited',
-      `${this.title} ended by itself (${how}).${said}\nIts log: ${this.logFile}`,
-    );
+    const code = exitCode === INVALID_ARGUMENTS ? 'invalid-arguments' : 'child-exited';
+    return cliError(code, `${this.title} ended by itself (${how}).${said}\nIts log: ${this.logFile}`);
   }
 }
 

@@ -4,7 +4,8 @@ const MIB = 128;
 const PARTS = 4;
 
 /**
- * Real work that every Debian machine can do: makes a file of random bytes in its private /tmp, part by part, and
+ * Real work that every Debian machine can do: makes a file of random bytes in its private /tmp, part by part,
+ * and
  * hashes it. Only a POSIX shell and coreutils are used, which are there in the sandbox, too.
  */
 const SCRIPT = `set -eu

@@ -2,7 +2,10 @@ import { createServer } from 'node:net';
 import { errorCode } from '@clawbernetes/kernel';
 import { cliError } from '../errors.ts';
 
-/** Makes sure that the gateway will get its port, to say in plain words when not. @throws CodedError `port-in-use`. */
+/**
+ * Makes sure that the gateway will get its port, to say in plain words when not. @throws CodedError `port-in-
+ * use`.
+ */
 export async function requireFreePort(host: string, port: number): Promise<void> {
   const server = createServer();
   try {

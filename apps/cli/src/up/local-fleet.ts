@@ -8,12 +8,13 @@ import { cliError } from '../errors.ts';
 import { isLoopback } from '../find-gateway.ts';
 import { Child } from './child.ts';
 import { requireFreePort } from './free-port.ts';
+import { markOf } from './process-mark.ts';
 import { programFile } from './program-file.ts';
 import type { Progress } from './progress.ts';
 import { gatewayAnswers, nodeRegistered } from './running-fleet.ts';
 import { stopLocalFleet } from './stop-fleet.ts';
 import { DEFAULT_HOST, DEFAULT_PORT, type UpOptions } from './up-options.ts';
-import { markOf, removeUpRecord, writeUpRecord } from './up-record.ts';
+import { removeUpRecord, writeUpRecord } from './up-record.ts';
 
 /** A gateway and a node on this machine, as children of this process. */
 export class LocalFleet {
@@ -42,7 +43,7 @@ export class LocalFleet {
     const node = await this.#progress.step(
       'Starting the node and detecting hardware',
       () => this.#startNode(client),
-      ({ name }) => `Node ${name} has joined`,
+      ({ name }) => `Node ${name} is ready`,
     );
     this.#view = node;
     return { client, node };

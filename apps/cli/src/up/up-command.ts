@@ -13,12 +13,15 @@ import type { UpOptions } from './up-options.ts';
 
 const INTERRUPTED = 130;
 
-/** Starts a fleet on this machine and keeps it until it is told to stop; whatever happens, nothing is left behind. */
+/**
+ * Starts a fleet on this machine and keeps it until it is told to stop; whatever happens, nothing is left
+ * behind.
+ */
 export async function upCommand({ context, options }: Call<UpOptions>): Promise<number> {
   await refuseSecondFleet(context);
   const progress = new Progress(context);
   const fleet = new LocalFleet(context, options, progress);
-  using signals = new StopSignals();
+  using signals = new StopSignals(context);
   try {
     return await Promise.race([
       keepUp(context, fleet, options, signals),
@@ -49,9 +52,8 @@ async function show(
   options: UpOptions,
   signals: StopSignals,
 ): Promise<number> {
-  await context.print({ url: client.url, home: context.config.home, node }, () =>
-    describeHardware(context, node, client.url),
-  );
+  const description = describeHardware(context, node, client.url);
+  await context.print({ url: client.url, home: context.config.home, node }, () => `\n${description}`);
   if (options.demo || options.once) {
     const exitCode = await firstWorkload(context, client, node, signals);
     if (options.once) return exitCode;

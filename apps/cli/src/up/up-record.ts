@@ -1,13 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-
-/** A process by its number and its start, so that a reused number is not taken for it. */
-export interface ProcessMark {
-  readonly pid: number;
-  /** Field 22 of /proc/<pid>/stat; absent where there is no /proc. */
-  readonly startTicks?: string | undefined;
-}
+import type { ProcessMark } from './process-mark.ts';
 
 /** What `up` runs, for `down` in another terminal. */
 export interface UpRecord {
@@ -35,28 +28,5 @@ export async function readUpRecord(home: string): Promise<UpRecord | undefined> 
     return JSON.parse(await readFile(recordFile(home), 'utf8')) as UpRecord;
   } catch {
     return undefined; // none, or one that was never finished
-  }
-}
-
-export function markOf(pid: number): ProcessMark {
-  return { pid, startTicks: startTicks(pid) };
-}
-
-export function isAlive({ pid, startTicks: recorded }: ProcessMark): boolean {
-  try {
-    process.kill(pid, 0);
-  } catch {
-    return false;
-  }
-  return recorded === undefined || startTicks(pid) === recorded;
-}
-
-function startTicks(pid: number): string | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // The name, field 2, may hold blanks and parentheses; what follows its last parenthesis begins with field 3.
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
-  } catch {
-    return undefined;
   }
 }

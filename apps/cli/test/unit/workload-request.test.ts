@@ -1,0 +1,131 @@
+// Shows what the arguments of `run` become: specification, environment, mounts and working directory.
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { workloadSpecSchema } from '@clawbernetes/protocol';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { mebibytes, milliCores } from '../../src/declare/option-values.ts';
+import { shellWords } from '../../src/output/phrases.ts';
+import { readEnvironment } from '../../src/run/environment.ts';
+import type { RunOptions } from '../../src/run/run-options.ts';
+import { workloadRequest } from '../../src/run/workload-request.ts';
+
+const LOCAL = 'http://127.0.0.1:8080';
+let folder = '';
+beforeAll(async () => {
+  folder = await mkdtemp(path.join(tmpdir(), 'clawbernetes-request-'));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+function request(
+  command: readonly string[],
+  options: RunOptions = {},
+  { image, gatewayUrl = LOCAL }: { readonly image?: string; readonly gatewayUrl?: string } = {},
+) {
+  const config = { cwd: '/here', env: { MINE: 'yes' }, afterDashes: command };
+  return workloadRequest(config, { operands: image === undefined ? [] : [image], options, gatewayUrl });
+}
+
+describe('workloadRequest', () => {
+  it('leaves out what was not asked for, so that defaults apply', async () => {
+    expect(await request(['true'])).toEqual({
+      command: ['true'],
+      env: {},
+      workingDirectory: '/here',
+      resources: {},
+    });
+  });
+
+  it('takes the caller’s folder only for processes of this machine', async () => {
+    expect(await request(['true'], {}, { gatewayUrl: 'https://fleet.example' })).not.toHaveProperty(
+      'workingDirectory',
+    );
+    expect(await request([], {}, { image: 'busybox' })).not.toHaveProperty('workingDirectory');
+    expect(await request(['true'], { workdir: 'sub' })).toMatchObject({ workingDirectory: '/here/sub' });
+  });
+
+  it('makes a specification that the schema accepts from every option', async () => {
+    const spec = await request(['python3', 'train.py'], {
+      name: 'train',
+      gpuType: ['H100', 'A100'],
+      minGpuMemory: 40_960,
+      cpus: 1500,
+      memory: 2048,
+      env: ['A=b=c', 'MINE', 'ABSENT'],
+      mount: ['data:/data', '/models:/models:rw'],
+      timeout: 1000,
+      stopGrace: 0,
+      sandbox: 'required',
+      network: 'none',
+      node: 'gpu-07',
+      nodeSelector: { zone: 'a' },
+      label: { team: 'x' },
+    });
+    expect(workloadSpecSchema.parse(spec)).toMatchObject({
+      resources: {
+        gpus: 1,
+        gpuModels: ['H100', 'A100'],
+        minGpuMemoryMib: 40_960,
+        cpuMilli: 1500,
+        memoryMib: 2048,
+      },
+      env: { A: 'b=c', MINE: 'yes' },
+      mounts: [
+        { source: '/here/data', target: '/data', readOnly: true },
+        { source: '/models', target: '/models', readOnly: false },
+      ],
+      nodeSelector: { node: 'gpu-07', zone: 'a' },
+      stopGraceMs: 0,
+    });
+  });
+});
+
+describe('values', () => {
+  it.each([
+    ['512', 512],
+    ['512m', 512],
+    ['2g', 2048],
+    ['1.5GiB', 1536],
+    ['2048k', 2],
+    ['1t', 1_048_576],
+  ])('memory %s is %i MiB', (text, mib) => {
+    expect(mebibytes(text)).toBe(mib);
+  });
+
+  it('cores become thousandths', () => {
+    expect(milliCores('0.5')).toBe(500);
+    expect(() => milliCores('half')).toThrow(/0\.5 or 2/);
+  });
+
+  it('an environment file gives way to options and skips comments', async () => {
+    const file = path.join(folder, 'env');
+    await writeFile(file, '# no\n\nA=file\r\nB=x=y\nMINE\n');
+    const caller = { MINE: 'mine' };
+    expect(await readEnvironment({ pairs: ['A=option'], file, caller })).toEqual({
+      A: 'option',
+      B: 'x=y',
+      MINE: 'mine',
+    });
+    await expect(readEnvironment({ pairs: [], file: `${file}.none`, caller })).rejects.toMatchObject({
+      code: 'invalid-arguments',
+    });
+  });
+});
+
+describe('shellWords', () => {
+  it('a shell reads back what was written', async () => {
+    const { execFileSync } = await import('node:child_process');
+    const words = fc.array(
+      fc.string({ minLength: 1 }).map((text) => text.replaceAll('\0', '')),
+      { minLength: 1, maxLength: 4 },
+    );
+    fc.assert(
+      fc.property(words, (list) => {
+        const script = `for word in ${shellWords(list)}; do printf '%s\\0' "$word"; done`;
+        expect(execFileSync('sh', ['-c', script]).toString()).toBe(list.map((word) => `${word}\0`).join(''));
+      }),
+      { numRuns: 25 },
+    );
+  });
+});
