@@ -8,7 +8,7 @@ import {
   renameSync,
   writeSync,
 } from 'node:fs';
-import { CodedError, errorMessage } from '@clawbernetes/kernel';
+import { type CodedError, errorMessage } from '@clawbernetes/kernel';
 import type { JournalRecord } from './supervisor-state.ts';
 import { supervisorError } from './supervisor-error.ts';
 

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import {
-  CodedError,
+  assert,
+  BoundedQueue,
   errorCode,
   errorMessage,
   type Clock,
@@ -8,7 +9,7 @@ import {
   type Timer,
 } from '@clawbernetes/kernel';
 import type { AttemptStatus } from '@clawbernetes/protocol';
-import type { Event, Response } from './messages.ts';
+import { MAX_LOG_SLICE_BYTES, type Event, type Response } from './messages.ts';
 import type { SupervisorWatcher } from './supervisor-core.ts';
 import { encodeFrame, FrameReader, type WireFrame } from './wire.ts';
 
@@ -16,6 +17,8 @@ import { encodeFrame, FrameReader, type WireFrame } from './wire.ts';
 const MAX_BACKLOG_BYTES = 2 * 1024 * 1024;
 /** Requests of one client in work; more wait in its socket. */
 const MAX_REQUESTS = 4096;
+/** Requests in one piece that a socket gives: 64 KiB hold no more, at their shortest; with some room. */
+const MAX_WAITING = 65_536;
 const STATUSES_PER_FRAME = 500;
 /** Log growth is told at once and then this often at most, ms. */
 const LOG_EVENT_MS = 20;
@@ -47,7 +50,11 @@ export class ClientSession implements SupervisorWatcher {
   readonly #late = new Set<string>();
   readonly #grown = new Set<string>();
   #logTimer: Timer | undefined;
+  /** Requests that arrived with others and wait until there is room for their answers. */
+  readonly #waiting = new BoundedQueue<WireFrame>(MAX_WAITING);
   #working = 0;
+  /** Bytes that the answers to the requests in work may take. */
+  #reservedBytes = 0;
   #corked = false;
 
   constructor(host: SessionHost, socket: Socket) {
@@ -64,6 +71,11 @@ export class ClientSession implements SupervisorWatcher {
 
   get #backlogged(): boolean {
     return this.#socket.writableLength > MAX_BACKLOG_BYTES;
+  }
+
+  get #full(): boolean {
+    const unsentBytes = this.#socket.writableLength + this.#reservedBytes;
+    return this.#working >= MAX_REQUESTS || unsentBytes > MAX_BACKLOG_BYTES;
   }
 
   statuses(statuses: readonly AttemptStatus[]): void {
@@ -95,17 +107,21 @@ export class ClientSession implements SupervisorWatcher {
 
   #receive(piece: Buffer): void {
     try {
-      for (const frame of this.#reader.push(piece)) void this.#answer(frame);
+      for (const frame of this.#reader.push(piece)) {
+        assert(this.#waiting.push(frame), 'a piece of a socket holds no more requests than may wait');
+      }
     } catch (error) {
       this.#host.logger.warn('A client was disconnected', { error: errorMessage(error) });
       this.close();
     }
-    this.#holdBack();
+    this.#goOn();
   }
 
   async #answer(frame: WireFrame): Promise<void> {
     const id = requestId(frame.message);
+    const reservedBytes = answerBytes(frame.message);
     this.#working += 1;
+    this.#reservedBytes += reservedBytes;
     try {
       const answers = await this.#host.handle(this, frame);
       for (const [index, { result, bytes }] of answers.entries()) {
@@ -113,22 +129,29 @@ export class ClientSession implements SupervisorWatcher {
         this.#send({ id, result, ...(more && { more }) }, bytes);
       }
     } catch (error) {
-      const code = error instanceof CodedError ? error.code : (errorCode(error) ?? 'supervisor-request');
+      const code = errorCode(error) ?? 'supervisor-request';
       this.#send({ id, error: { code, message: errorMessage(error) } });
     } finally {
       this.#working -= 1;
-      this.#holdBack();
+      this.#reservedBytes -= reservedBytes;
+      this.#goOn();
     }
   }
 
-  #holdBack(): void {
-    const full = this.#working >= MAX_REQUESTS || this.#backlogged;
-    if (full && !this.#socket.isPaused()) this.#socket.pause();
-    if (!full && this.#socket.isPaused()) this.#socket.resume();
+  /** Takes on waiting requests as far as there is room, and reads more only when none wait. */
+  #goOn(): void {
+    while (!this.#full && !this.#socket.destroyed) {
+      const frame = this.#waiting.shift();
+      if (!frame) break;
+      void this.#answer(frame);
+    }
+    const hold = this.#full || this.#waiting.size > 0;
+    if (hold && !this.#socket.isPaused()) this.#socket.pause();
+    if (!hold && this.#socket.isPaused()) this.#socket.resume();
   }
 
   #drained(): void {
-    this.#holdBack();
+    this.#goOn();
     const late = [...this.#late].flatMap((attemptId) => this.#host.status(attemptId) ?? []);
     this.#late.clear();
     this.statuses(late);
@@ -164,6 +187,15 @@ export class ClientSession implements SupervisorWatcher {
     }
     this.#socket.write(encodeFrame(message, bytes));
   }
+}
+
+/** What a request says that its answer may take at most; nothing said, little is taken. */
+function answerBytes(message: unknown): number {
+  const params =
+    typeof message === 'object' && message !== null && 'params' in message ? message.params : undefined;
+  const maxBytes =
+    typeof params === 'object' && params !== null && 'maxBytes' in params ? params.maxBytes : 0;
+  return typeof maxBytes === 'number' && maxBytes > 0 ? Math.min(maxBytes, MAX_LOG_SLICE_BYTES) : 0;
 }
 
 function requestId(message: unknown): number {

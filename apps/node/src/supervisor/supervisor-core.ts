@@ -334,7 +334,8 @@ export class SupervisorCore {
       accepted.reject(failure);
     }
     this.#launching.clear();
-    this.#storageRetry ??= this.#deps.clock.after(STORAGE_RETRY_MS, () => {
+    if (this.#storageRetry) return;
+    this.#storageRetry = this.#deps.clock.after(STORAGE_RETRY_MS, () => {
       this.#storageRetry = undefined;
       this.#scheduleTurnEnd();
     });

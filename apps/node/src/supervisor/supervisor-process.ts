@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { type Clock, type Logger, type Random } from '@clawbernetes/kernel';
+import type { Clock, Logger, Random } from '@clawbernetes/kernel';
 import { isTerminal } from '@clawbernetes/protocol/attempt';
 import { SegmentLog } from '@clawbernetes/telemetry';
 import type { Executor } from '../execution/executor.ts';
@@ -110,10 +110,7 @@ function openExecutors(
 ): { executor: (kind: Executor['kind']) => Promise<Executor>; close: () => Promise<void> } {
   const opened: Executor[] = [];
   const executor = lazyExecutors(async (kind) => {
-    const { openExecutor } = settings.executorModule
-      ? // A module given in the settings exports what the own one does.
-        ((await import(settings.executorModule)) as typeof import('./executors.ts'))
-      : await import('./executors.ts');
+    const { openExecutor } = await executorModule(settings);
     const context: OpenExecutorContext = {
       clock,
       random,
@@ -124,9 +121,9 @@ function openExecutors(
       environment,
       settings: settings.executors,
     };
-    const executor = await openExecutor(kind, context);
-    opened.push(executor);
-    return executor;
+    const fresh = await openExecutor(kind, context);
+    opened.push(fresh);
+    return fresh;
   });
   const close = async (): Promise<void> => {
     for (const each of opened)
@@ -137,4 +134,13 @@ function openExecutors(
 
 function liveAttempts(core: SupervisorCore): readonly string[] {
   return core.all().flatMap(({ attemptId, state }) => (isTerminal(state) ? [] : attemptId));
+}
+
+interface ExecutorModule {
+  openExecutor(kind: Executor['kind'], context: OpenExecutorContext): Promise<Executor>;
+}
+
+function executorModule({ executorModule: url }: StartSettings): Promise<ExecutorModule> {
+  // Whoever gives a module in the settings lets it export what the own one does.
+  return url === undefined ? import('./executors.ts') : (import(url) as Promise<ExecutorModule>);
 }

@@ -4,7 +4,7 @@ import { compareEpochs } from '@clawbernetes/protocol/epoch';
 import type { ExecutionHandle, Launch } from '../execution/executor.ts';
 
 /** Newest epochs remembered, one per workload; beyond it the ones raised longest ago are given up. */
-const MAX_EPOCHS = 50_000;
+const MAX_EPOCHS = 10_000;
 
 /** An order to stop, kept so that it outlives a restart of the supervisor. */
 export interface StopOrder {

@@ -1,4 +1,4 @@
-// Measures launches of /bin/true through the supervisor's socket, beside bare spawning, and its memory when idle.
+// Measures launches of /bin/true through the supervisor's socket, beside bare spawning, and its memory.
 // Run: node --conditions=@clawbernetes/source apps/node/test/perf/supervisor.ts [launches]
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';

@@ -1,8 +1,9 @@
-// Shows that garbage on the socket, floods of output, slow agents and full disks neither end nor block a supervisor.
+// Shows that garbage, floods of output, slow agents and full disks neither end nor block a supervisor.
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { createConnection, type Socket } from 'node:net';
 import { join } from 'node:path';
+import type { AttemptStatus } from '@clawbernetes/protocol';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DEFAULT_OUTPUT_LIMITS } from '../../src/supervisor/attempt-output.ts';
 import type { SocketSupervisor } from '../../src/supervisor/socket-supervisor.ts';
@@ -86,7 +87,17 @@ describe('a socket', () => {
       expect(await untilEnded(supervisor, `beside-${index}`)).toMatchObject({ exitCode: 0 });
     }
     // 398 MB were asked for.
-    expect(rssBytes(supervisor.pid ?? 0) - before).toBeLessThan(100e6);
+    expect(rssBytes(supervisor.pid ?? 0) - before).toBeLessThan(60e6);
+    const messages = collect(deaf);
+    deaf.resume();
+    await until('it was told every end after all', () => {
+      const told = messages.flatMap(({ statuses = [] }) => statuses);
+      const ended = told.filter(
+        ({ attemptId, state }) => attemptId.startsWith('beside-') && state === 'exited',
+      );
+      return new Set(ended.map(({ attemptId }) => attemptId)).size === 20;
+    });
+    await until('it had every answer', () => messages.filter(({ id = 0 }) => id >= 2).length === 398);
     deaf.destroy();
   });
 });
@@ -169,11 +180,17 @@ function whyNoTmpfs(): string | undefined {
   return process.getuid?.() === 0 ? undefined : 'needs root to mount a small tmpfs: sudo npm test';
 }
 
-function collect(socket: Socket): { id?: number; error?: { code: string } }[] {
+interface Message {
+  readonly id?: number;
+  readonly error?: { readonly code: string };
+  readonly statuses?: readonly AttemptStatus[];
+}
+
+function collect(socket: Socket): Message[] {
   const reader = new FrameReader();
-  const messages: { id?: number; error?: { code: string } }[] = [];
+  const messages: Message[] = [];
   socket.on('data', (piece: Buffer) => {
-    for (const { message } of reader.push(piece)) messages.push(message as (typeof messages)[number]);
+    for (const { message } of reader.push(piece)) messages.push(message as Message);
   });
   return messages;
 }

@@ -1,4 +1,4 @@
-// Shows that the death of an agent, by whatever signal and in whatever state of its workloads, ends none of them.
+// Shows that the death of an agent, by any signal and in any state of its workloads, ends none of them.
 import { closeSync, mkdtempSync, openSync, readFileSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

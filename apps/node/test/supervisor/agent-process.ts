@@ -1,4 +1,4 @@
-// An agent as a process of its own, for tests that kill it: connects, launches what its argument says, and waits.
+// An agent as a process of its own, for tests that kill it: connects, launches what it is told to, waits.
 import { silentLogger, systemClock, systemRandom } from '@clawbernetes/kernel';
 import { connectSupervisor, type ConnectSupervisorOptions } from '../../src/supervisor/socket-supervisor.ts';
 import { until } from '../../src/testing/until.ts';

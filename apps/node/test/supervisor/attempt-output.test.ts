@@ -1,4 +1,4 @@
-// Shows that output is stored in order and within its rate, that what is dropped is counted, and that last words stay.
+// Shows that output is stored in order and within its rate, what is dropped is counted, and last words stay.
 import { silentLogger, type Clock } from '@clawbernetes/kernel';
 import { memoryDisk, SegmentLog, decodeRecords, MemorySegments } from '@clawbernetes/telemetry';
 import fc from 'fast-check';

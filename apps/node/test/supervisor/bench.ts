@@ -47,8 +47,8 @@ export function launchOf(
 }
 
 /**
- * A program that says `up`, and on SIGTERM, after a while, `word`. Not a shell: one that forks at the moment of the
- * signal may die of it.
+ * A program that says `up`, and on SIGTERM, after a while, `word`. Not a shell: one that forks at the moment
+ * of the signal may die of it.
  */
 export function politeProgram(word: string, afterMs: number, exitCode: number): readonly string[] {
   const end = `setTimeout(() => { console.log('${word}'); process.exit(${exitCode}); }, ${afterMs})`;

@@ -1,4 +1,4 @@
-// Shows that the journal gives back what was flushed, wherever the file was torn, and that rewriting loses nothing.
+// Shows that the journal gives back what was flushed, wherever it was torn, and that rewriting loses nothing.
 import { appendFileSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

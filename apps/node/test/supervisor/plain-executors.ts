@@ -18,9 +18,10 @@ import type { OpenExecutorContext } from '../../src/supervisor/executors.ts';
 import { identityOf, isRunning } from '../../src/supervisor/process-identity.ts';
 
 /**
- * Small executors of real processes for the supervisor's tests. `process` runs a plain child. `container` stands for what
- * outlives the supervisor: a session of its own that writes to files, with its exit code in one; its image's name says
- * what preparing does: `endless` never ends, `brief` takes a moment, `absent` fails.
+ * Small executors of real processes for the supervisor's tests. `process` runs a plain child. `container`
+ * stands for what outlives the supervisor: a session of its own that writes to files, with its exit code in
+ * one; its image's name says what preparing does: `endless` never ends, `brief` takes a moment, `absent`
+ * fails.
  */
 export async function openExecutor(kind: Executor['kind'], context: OpenExecutorContext): Promise<Executor> {
   return kind === 'process' ? new PlainExecutor(context) : new SurvivingExecutor(context);
@@ -75,8 +76,8 @@ class PlainExecution implements Execution {
   constructor(context: OpenExecutorContext, child: ChildProcess) {
     this.#context = context;
     this.#child = child;
-    const { pid = 0, startTicks = 0 } = identityOf(child.pid ?? 0);
-    this.handle = { executor: 'process', pid, pidStartTicks: startTicks };
+    const { pid, startTicks } = identityOf(child.pid ?? 0);
+    this.handle = { executor: 'process', pid, pidStartTicks: startTicks ?? 0 };
     this.exited = new Promise((resolve) => {
       child.once('close', (code, signal) => {
         const reason = this.#reason && { reason: this.#reason };

@@ -1,4 +1,4 @@
-// Shows that a state folder has one supervisor, found again after any crash, and replaced only when nothing runs.
+// Shows that a state folder has one supervisor, found again after any crash, replaced only when nothing runs.
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -144,7 +144,7 @@ describe('a shutdown', () => {
   });
 });
 
-/** A socket file that nobody listens on: closing a server removes it, so it is put in place by a hard link. */
+/** A socket file that nobody listens on: closing a server removes its own, so this is a hard link. */
 async function leaveStaleSocket(path: string): Promise<void> {
   const { linkSync } = await import('node:fs');
   const server = createServer();

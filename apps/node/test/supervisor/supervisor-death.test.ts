@@ -1,4 +1,4 @@
-// Shows what kill -9 of the supervisor does in every state of its workloads: nothing is left, nothing is made up.
+// Shows what kill -9 of the supervisor does in every state of its workloads: nothing is left or made up.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';

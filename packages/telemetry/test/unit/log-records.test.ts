@@ -1,4 +1,4 @@
-// Shows that log records survive encoding, that parts of records wait for their rest, and that damage is named.
+// Shows that log records survive encoding, that parts of them wait for their rest, and damage is named.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {

@@ -1,4 +1,4 @@
-// Shows that a segment log keeps positions over rotation, restarts, copies and torn writes, against a naive model.
+// Shows that a log keeps its positions over rotation, restarts, copies and torn writes, by a naive model.
 import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -31,7 +31,7 @@ interface Line {
   readonly text: string;
 }
 
-/** Everything readable from `position` on, read in slices of `maxBytes`, with the place where reading had to begin. */
+/** Everything readable from `position` on, read in slices of `maxBytes`. */
 function readAll(log: SegmentLog, position = 0, maxBytes = 1000): Line[] {
   const lines: Line[] = [];
   for (let at = position; ;) {
