@@ -21,7 +21,7 @@ const suite = (name: string): string => (missing ? `${name} [skipped: ${missing}
 const COUNTER =
   'while [ ! -e /work/enough ]; do i=$((i+1)); echo "out $i"; printf "err $i;" >&2; usleep 500; done; exit 5';
 
-class Victim {
+class Victim implements AsyncDisposable {
   readonly process: ChildProcess;
   readonly folder: string;
   handle: ExecutionHandle = { executor: 'container' };
@@ -45,7 +45,13 @@ class Victim {
     return victim;
   }
 
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.kill();
+    await rm(this.folder, { recursive: true });
+  }
+
   async kill(): Promise<void> {
+    if (this.process.signalCode !== null) return;
     const ended = once(this.process, 'exit');
     this.process.kill('SIGKILL');
     await ended;
@@ -89,7 +95,7 @@ describe.skipIf(missing !== undefined)(suite('supervisor killed'), () => {
 
   it('the next one adopts the container and continues its output exactly', async () => {
     const launch = bench.shell(COUNTER);
-    const victim = await Victim.start(bench, launch);
+    await using victim = await Victim.start(bench, launch);
     await until('it has printed', async () => (await victim.text('stdout')).length > 2000);
     await victim.kill();
     const executor = await bench.executor({ knownAttempts: [launch.attemptId] });
@@ -110,14 +116,13 @@ describe.skipIf(missing !== undefined)(suite('supervisor killed'), () => {
     expectSame((await victim.text('stderr')) + sink.text('stderr'), expected.stderr);
     expect(execution?.limitations).toEqual(executor.limitations);
     await executor[Symbol.asyncDispose]();
-    await rm(victim.folder, { recursive: true });
   });
 
   it('one that ended meanwhile tells its end and the rest of its output', async () => {
     const launch = bench.shell(
       'echo first; while [ ! -e /work/go ]; do usleep 1000; done; echo last; exit 4',
     );
-    const victim = await Victim.start(bench, launch);
+    await using victim = await Victim.start(bench, launch);
     await until('it has printed', async () => (await victim.text('stdout')) === 'first\n');
     await victim.kill();
     const known = { knownAttempts: [launch.attemptId] };
@@ -131,7 +136,6 @@ describe.skipIf(missing !== undefined)(suite('supervisor killed'), () => {
     expect(await execution?.exited).toMatchObject({ exitCode: 4 });
     expect(sink.text('stdout')).toBe('last\n');
     await executor[Symbol.asyncDispose]();
-    await rm(victim.folder, { recursive: true });
   });
 
   it('a container that nobody knows any more is removed at the next opening, others stay', async () => {
