@@ -1,4 +1,4 @@
-import { errorMessage, sleep, type Logger } from '@clawbernetes/kernel';
+import { errorMessage, sleep, type Clock, type Logger } from '@clawbernetes/kernel';
 import { isTerminal } from '@clawbernetes/protocol';
 import { isPlaintextBeyondLoopback, type NodeConfig } from './config.ts';
 import type { NodeError } from './errors.ts';
@@ -8,8 +8,10 @@ import { VERSION } from './version.ts';
 
 /** For workloads to end when the node is told to take them with it. */
 const STOP_GRACE_MS = 5000;
-/** Beyond the grace: for the kill, and for the gateway to confirm what ended. */
-const STOP_DEADLINE_MS = STOP_GRACE_MS + 5000;
+/** Beyond the grace, for the kill. */
+const KILL_MS = 5000;
+/** For the gateway to confirm what ended: it does so within moments, or is not there to do it. */
+const CONFIRM_MS = 2000;
 const POLL_MS = 20;
 
 /** Runs this machine's node until `signal` aborts or it gives up; answers why it did. */
@@ -44,9 +46,13 @@ async function stopEverything(
 ): Promise<void> {
   try {
     await agent.stopWorkloads(STOP_GRACE_MS);
-    const deadlineMs = host.clock.monotonicMs() + STOP_DEADLINE_MS;
-    // A gateway that is there confirms the ends within moments; one that is gone will hear of them never or later.
-    while (isWaiting(agent) && host.clock.monotonicMs() < deadlineMs) await sleep(host.clock, POLL_MS);
+    const allEnded = () => agent.attempts().every(({ state }) => isTerminal(state));
+    await waitFor(host.clock, STOP_GRACE_MS + KILL_MS, allEnded);
+    await waitFor(
+      host.clock,
+      CONFIRM_MS,
+      () => agent.phase !== 'registered' || agent.attempts().length === 0,
+    );
     await agent[Symbol.asyncDispose]();
     await supervisor.shutdown({ graceMs: STOP_GRACE_MS });
   } catch (error) {
@@ -54,9 +60,7 @@ async function stopEverything(
   }
 }
 
-function isWaiting(agent: NodeAgent): boolean {
-  const attempts = agent.attempts();
-  return agent.phase === 'registered'
-    ? attempts.length > 0
-    : attempts.some(({ state }) => !isTerminal(state));
+async function waitFor(clock: Clock, limitMs: number, condition: () => boolean): Promise<void> {
+  const deadlineMs = clock.monotonicMs() + limitMs;
+  while (!condition() && clock.monotonicMs() < deadlineMs) await sleep(clock, POLL_MS);
 }
