@@ -12,7 +12,10 @@ import { NODE_DEFAULTS, type NodeOptions } from './node.ts';
 import { LOG_FORMATS, LOG_LEVELS, type LineLoggerOptions } from './platform/line-logger.ts';
 import type { TlsFiles } from './platform/web-socket-channel.ts';
 
-/** A node's configuration, read once. This file is the only reader of arguments, environment and clawnode.toml. */
+/**
+ * A node's configuration, read once. This file is the only reader of arguments, environment and
+ * clawnode.toml.
+ */
 export interface NodeConfig {
   readonly home: string;
   /** Keys, membership and the supervisor's state. */
@@ -165,7 +168,9 @@ function loggingOf(flags: Flags, { logging = {} }: ConfigFile): LineLoggerOption
   return { level, format: logging.format ?? LOG_FORMATS[0] };
 }
 
-/** `host`, `host:port` and http(s) or ws(s) URLs; the node protocol is at `/node` unless the URL has a path. */
+/**
+ * `host`, `host:port` and http(s) or ws(s) URLs; the node protocol is at `/node` unless the URL has a path.
+ */
 function gatewayUrl(text: string): string {
   const url = URL.parse(/^[a-z]+:\/\//i.test(text) ? text : `ws://${text}`);
   if (!url || !/^(ws|http)s?:$/.test(url.protocol)) {

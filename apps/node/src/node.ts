@@ -56,7 +56,10 @@ export async function openNode(host: NodeHost, options: NodeOptions): Promise<No
   return agent;
 }
 
-/** The agent of one machine. It runs what its gateway asks for and keeps running it while the gateway is away. */
+/**
+ * The agent of one machine. It runs what its gateway asks for and keeps running it while the gateway is
+ * away.
+ */
 export class NodeAgent implements AsyncDisposable {
   readonly nodeId: NodeId;
   readonly #host: NodeHost;

@@ -15,7 +15,9 @@ export interface Grant {
   readonly issuedAtMs: number;
 }
 
-/** The gateway's signature (64 bytes), then the grant as canonical JSON: exactly the bytes that were signed. */
+/**
+ * The gateway's signature (64 bytes), then the grant as canonical JSON: exactly the bytes that were signed.
+ */
 export function issueGrant(
   gatewayKey: KeyPair,
   { nodePublicKey, issuedAtMs }: { readonly nodePublicKey: Uint8Array; readonly issuedAtMs: number },

@@ -8,8 +8,8 @@ const HEADER = 'clawbernetes-ed25519-private-key ';
 const MAX_FILE_BYTES = 256;
 
 /**
- * The key of `file`, made first if there is none: mode 0600, written whole and durably. Two processes that start
- * together end with the same key.
+ * The key of `file`, made first if there is none: mode 0600, written whole and durably. Two processes that
+ * start together end with the same key.
  * @throws CodedError `key-file-permissions` | `key-file-invalid` | `key-file-unreadable`.
  */
 export async function loadOrCreateKeyFile(file: string, random: Random = systemRandom): Promise<KeyPair> {

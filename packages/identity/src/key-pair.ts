@@ -4,7 +4,9 @@ import { identityError } from './errors.ts';
 
 export const KEY_BYTES = 32;
 
-/** Ed25519 keys as RFC 8032 writes them. `privateKey` is not enumerable, so that no logger or JSON prints it. */
+/**
+ * Ed25519 keys as RFC 8032 writes them. `privateKey` is not enumerable, so that no logger or JSON prints it.
+ */
 export interface KeyPair {
   readonly publicKey: Uint8Array;
   readonly privateKey: Uint8Array;

@@ -1,6 +1,6 @@
 /**
- * One byte string out of many, so that no two lists of parts give the same bytes: each part follows its length as a
- * 32-bit big-endian number. Texts are taken as UTF-8.
+ * One byte string out of many, so that no two lists of parts give the same bytes: each part follows its
+ * length as a 32-bit big-endian number. Texts are taken as UTF-8.
  */
 export function lengthPrefixed(parts: readonly (Uint8Array | string)[]): Uint8Array {
   const encoder = new TextEncoder();

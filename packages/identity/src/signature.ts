@@ -5,8 +5,8 @@ import { lengthPrefixed } from './length-prefixed.ts';
 export const SIGNATURE_BYTES = 64;
 
 /**
- * Ed25519 over `clawbernetes/<domain>/v1` and the parts, each with its length: a signature made for one purpose never
- * verifies for another.
+ * Ed25519 over `clawbernetes/<domain>/v1` and the parts, each with its length: a signature made for one
+ * purpose never verifies for another.
  */
 export function sign(
   privateKey: Uint8Array,

@@ -23,9 +23,9 @@ export interface SettledAttempt {
 }
 
 /**
- * What this node knows of its attempts and what the gateway has confirmed of that: mirror of the supervisor and outbox of
- * statuses in one. Of several statuses of an attempt only the newest is kept, and a terminal one is never replaced, so
- * it is bounded by the number of attempts and loses no end.
+ * What this node knows of its attempts and what the gateway has confirmed of that: mirror of the supervisor
+ * and outbox of statuses in one. Of several statuses of an attempt only the newest is kept, and a terminal
+ * one is never replaced, so it is bounded by the number of attempts and loses no end.
  */
 export class AttemptBook {
   readonly #entries = new Map<string, Entry>();
@@ -54,7 +54,10 @@ export class AttemptBook {
     return Array.from(this.#entries.values(), ({ status }) => status);
   }
 
-  /** Takes a status; answers false for one that says nothing new: older, repeated, after the end, or forgotten. */
+  /**
+   * Takes a status; answers false for one that says nothing new: older, repeated, after the end, or
+   * forgotten.
+   */
   observe(status: AttemptStatus, { refused = false }: { readonly refused?: boolean } = {}): boolean {
     const { attemptId } = status;
     if (this.#forgotten.has(attemptId)) return false;
@@ -91,7 +94,9 @@ export class AttemptBook {
     if (this.#entries.has(attemptId)) this.#unsent.add(attemptId);
   }
 
-  /** Marks everything unconfirmed that was not sent after `sinceMs`; without it, all of it: a new connection. */
+  /**
+   * Marks everything unconfirmed that was not sent after `sinceMs`; without it, all of it: a new connection.
+   */
   resendUnconfirmed(sinceMs = Infinity): void {
     for (const [attemptId, entry] of this.#entries) {
       const confirmed = entry.ackedRevision >= entry.status.revision;

@@ -23,8 +23,8 @@ export interface Handshake extends HandshakeFacts {
 }
 
 /**
- * Answers a challenge, if it comes from the gateway that this node belongs to, or the one that its join token names.
- * Without either it trusts the first gateway that it meets, and remembers it.
+ * Answers a challenge, if it comes from the gateway that this node belongs to, or the one that its join
+ * token names. Without either it trusts the first gateway that it meets, and remembers it.
  * @throws CodedError `wrong-gateway` | `unsupported-version`: trying again cannot help.
  */
 export function answerChallenge(

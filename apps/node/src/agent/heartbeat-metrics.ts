@@ -30,7 +30,8 @@ export class HeartbeatMetrics {
   async sample(): Promise<MetricsSample | undefined> {
     const { clock, logger } = this.#deps;
     const nowMs = clock.monotonicMs();
-    // Heartbeats come a little early or late; half an interval of slack keeps every second one from being left out.
+    // Heartbeats come a little early or late; half an interval of slack keeps every second one from being
+    // left out.
     if (this.#running || nowMs < this.#nextAtMs - this.#options.intervalMs / 2) return undefined;
     this.#nextAtMs = nowMs + this.#options.intervalMs;
     try {

@@ -34,8 +34,8 @@ export interface LauncherDeps {
 }
 
 /**
- * Carries out the gateway's orders. They are hints and may come late, twice or in the wrong order: whatever comes, the
- * answer is the attempt's present status, and no attempt runs twice.
+ * Carries out the gateway's orders. They are hints and may come late, twice or in the wrong order: whatever
+ * comes, the answer is the attempt's present status, and no attempt runs twice.
  */
 export class Launcher {
   readonly #deps: LauncherDeps;

@@ -4,9 +4,9 @@ import type { Clock, Timer } from '@clawbernetes/kernel';
 const MAX_IN_FLIGHT = 64;
 
 /**
- * The node's side of its lease, on the monotonic clock and counted from when the renewing heartbeat was *sent*: the
- * node never believes in it longer than the gateway does. Its end says that the connection is dead, nothing more:
- * workloads go on.
+ * The node's side of its lease, on the monotonic clock and counted from when the renewing heartbeat was
+ * *sent*: the node never believes in it longer than the gateway does. Its end says that the connection is
+ * dead, nothing more: workloads go on.
  */
 export class Lease implements Disposable {
   readonly #clock: Clock;
@@ -39,7 +39,10 @@ export class Lease implements Disposable {
     }
   }
 
-  /** The gateway answered `frameId`. Unknown, repeated and late answers change nothing or never shorten the lease. */
+  /**
+   * The gateway answered `frameId`. Unknown, repeated and late answers change nothing or never shorten the
+   * lease.
+   */
   granted(frameId: number, leaseMs: number): void {
     const sentAtMs = this.#sentAtMs.get(frameId);
     if (sentAtMs === undefined) return;

@@ -61,8 +61,9 @@ interface Stream {
 }
 
 /**
- * Sends logs over one connection: in chunks, attempt by attempt in turn, with a window over all of them, from where the
- * gateway says. It never blocks anything: with a full window the bytes stay in the node's log files.
+ * Sends logs over one connection: in chunks, attempt by attempt in turn, with a window over all of them,
+ * from where the gateway says. It never blocks anything: with a full window the bytes stay in the node's log
+ * files.
  */
 export class LogShipper implements Disposable {
   readonly #deps: LogShipperDeps;

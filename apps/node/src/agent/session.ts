@@ -17,7 +17,10 @@ import { LogShipper } from './log-shipper.ts';
 import type { HeartbeatMetrics } from './heartbeat-metrics.ts';
 import { inventoryOf, reportOf, STATUSES_PER_REPORT } from './reports.ts';
 
-/** Bytes that the connection has not taken above which statuses wait in the book, where the newest replaces the older. */
+/**
+ * Bytes that the connection has not taken above which statuses wait in the book, where the newest replaces
+ * the older.
+ */
 const MAX_BACKLOG_BYTES = 2 * 1024 * 1024;
 /** What a gateway may ask for, whatever it says. */
 const HEARTBEAT_MS = { min: 100, max: 60_000 } as const;

@@ -60,7 +60,8 @@ export type ConfigFile = Values<typeof ROOT> & { readonly [Name in keyof Tables]
 
 /**
  * The content of a clawnode.toml.
- * @throws CodedError `invalid-config` with one message: file, line, key, what is wrong and the nearest valid key.
+ * @throws CodedError `invalid-config` with one message: file, line, key, what is wrong and the nearest valid
+ * key.
  */
 export function parseConfigFile(file: string, content: string): ConfigFile {
   const document = parseToml(file, content);

@@ -2,8 +2,8 @@ const HEADER = /^\s*\[\[?\s*([^\]]+?)\s*\]\]?/;
 const KEY = /^\s*((?:"[^"]*"|'[^']*'|[\w-]+)(?:\s*\.\s*(?:"[^"]*"|'[^']*'|[\w-]+))*)\s*=/;
 
 /**
- * The line (from 1) of a TOML document on which `path` is written, or else the line of its nearest enclosing table or
- * key; 1 if there is none. TOML parsers keep no positions, so this looks again at the text.
+ * The line (from 1) of a TOML document on which `path` is written, or else the line of its nearest enclosing
+ * table or key; 1 if there is none. TOML parsers keep no positions, so this looks again at the text.
  */
 export function tomlLine(text: string, path: readonly string[]): number {
   let table: readonly string[] = [];

@@ -15,7 +15,10 @@ export interface ExecutorFactsDeps {
   readonly supervisor: Pick<SocketSupervisor, 'limitations'>;
 }
 
-/** What can run here and how well. Looks for the engine itself, so that the supervisor loads an executor only to use it. */
+/**
+ * What can run here and how well. Looks for the engine itself, so that the supervisor loads an executor only
+ * to use it.
+ */
 export async function executorFacts(
   deps: ExecutorFactsDeps,
   options: EngineSocketOptions & { readonly allowUnsandboxed: boolean },

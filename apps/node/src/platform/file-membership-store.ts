@@ -11,7 +11,10 @@ const membershipSchema = z.strictObject({
   grant: z.string().optional(),
 });
 
-/** The membership in a file: written beside, synced and renamed, so that it is whole whenever the power fails. */
+/**
+ * The membership in a file: written beside, synced and renamed, so that it is whole whenever the power
+ * fails.
+ */
 export class FileMembershipStore implements MembershipStore {
   readonly #file: string;
 

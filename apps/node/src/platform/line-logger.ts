@@ -16,8 +16,8 @@ interface LineLoggerDeps {
 }
 
 /**
- * One line per entry, JSON (time, level, msg, facts – the names that pino uses) or text for people. Of our own because
- * pino with its worker costs an idle agent several MiB.
+ * One line per entry, JSON (time, level, msg, facts – the names that pino uses) or text for people. Of our
+ * own because pino with its worker costs an idle agent several MiB.
  */
 export function openLineLogger(
   deps: LineLoggerDeps,

@@ -38,9 +38,9 @@ interface Listeners {
 }
 
 /**
- * A supervisor without processes: workloads are timers of a clock. It lives on while agents come and go: each agent has
- * an `attach()` of its own, which is dead once disposed of. For the simulator, for thousands of agents in one process, and
- * for tests where real processes are not the point.
+ * A supervisor without processes: workloads are timers of a clock. It lives on while agents come and go:
+ * each agent has an `attach()` of its own, which is dead once disposed of. For the simulator, for thousands
+ * of agents in one process, and for tests where real processes are not the point.
  */
 export class VirtualSupervisor {
   readonly #clock: Clock;
@@ -228,8 +228,8 @@ export class VirtualSupervisor {
 }
 
 /**
- * The default script: `sleep 5` sleeps, `false` fails, everything else succeeds at once; VIRTUAL_MS, VIRTUAL_EXIT and
- * VIRTUAL_OUTPUT in the environment say otherwise.
+ * The default script: `sleep 5` sleeps, `false` fails, everything else succeeds at once; VIRTUAL_MS,
+ * VIRTUAL_EXIT and VIRTUAL_OUTPUT in the environment say otherwise.
  */
 export function scriptOf({ spec }: Launch): VirtualRun {
   const [program = '', argument = '0'] = spec.command;

@@ -1,4 +1,5 @@
-// Shows that the outbox loses no end: whatever is lost, repeated or reordered, every attempt's end reaches the gateway.
+// Shows that the outbox loses no end: whatever is lost, repeated or reordered, every attempt's end reaches
+// the gateway.
 import { seededRandom } from '@clawbernetes/kernel';
 import { isTerminal, type AttemptStatus, type NodeAttemptState } from '@clawbernetes/protocol';
 import fc from 'fast-check';

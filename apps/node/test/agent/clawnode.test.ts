@@ -1,4 +1,5 @@
-// Shows clawnode as users run it: real processes, a real supervisor, kill -9 at any moment, and exit codes that mean something.
+// Shows clawnode as users run it: real processes, a real supervisor, kill -9 at any moment, and exit codes
+// that mean something.
 import { existsSync, readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';

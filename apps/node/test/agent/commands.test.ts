@@ -1,4 +1,5 @@
-// Shows the commands that a node answers itself: checked at its edge, bounded, and off where the operator says so.
+// Shows the commands that a node answers itself: checked at its edge, bounded, and off where the operator
+// says so.
 import { commands, isCommandName } from '@clawbernetes/protocol';
 import { expect, test } from 'vitest';
 import { findingsOf } from '../../src/agent/commands/health-handler.ts';

@@ -1,4 +1,5 @@
-// Shows that clawnode's configuration is read once, in the right order, and that a slip is named with its line and remedy.
+// Shows that clawnode's configuration is read once, in the right order, and that a slip is named with its
+// line and remedy.
 import { createJoinToken, generateKeyPair } from '@clawbernetes/identity';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';

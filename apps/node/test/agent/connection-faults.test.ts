@@ -1,4 +1,5 @@
-// Shows that an agent outlives whatever a gateway or a network does to its connection, and never gives up its workloads.
+// Shows that an agent outlives whatever a gateway or a network does to its connection, and never gives up
+// its workloads.
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { expect, test } from 'vitest';
 import { until } from '../../src/testing/until.ts';

@@ -1,4 +1,5 @@
-// Shows how a node joins: over a real WebSocket, with a token, waiting for approval, and refusing the wrong gateway.
+// Shows how a node joins: over a real WebSocket, with a token, waiting for approval, and refusing the wrong
+// gateway.
 import { expect, test } from 'vitest';
 import { verifyGrant } from '@clawbernetes/identity';
 import { exitCodeOf } from '../../src/errors.ts';

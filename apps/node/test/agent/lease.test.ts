@@ -1,4 +1,5 @@
-// Shows that a node never believes longer in its lease than the gateway does, and notices a connection that only seems open.
+// Shows that a node never believes longer in its lease than the gateway does, and notices a connection that
+// only seems open.
 import { VirtualClock } from '@clawbernetes/kernel/testing';
 import { expect, test, vi } from 'vitest';
 import { Lease } from '../../src/agent/lease.ts';

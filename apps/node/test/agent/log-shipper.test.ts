@@ -1,4 +1,5 @@
-// Shows how logs travel: from any position, in turns, within the window, and without ever blocking on a silent gateway.
+// Shows how logs travel: from any position, in turns, within the window, and without ever blocking on a
+// silent gateway.
 import { silentLogger } from '@clawbernetes/kernel';
 import { VirtualClock } from '@clawbernetes/kernel/testing';
 import fc from 'fast-check';

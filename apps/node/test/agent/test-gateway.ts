@@ -34,7 +34,9 @@ export interface GatewayBehaviour {
   versions?: { min: number; max: number };
 }
 
-/** A real WebSocket server that speaks the gateway's side of the node protocol as far as a test tells it to. */
+/**
+ * A real WebSocket server that speaks the gateway's side of the node protocol as far as a test tells it to.
+ */
 export class TestGateway implements AsyncDisposable {
   readonly key = generateKeyPair();
   readonly behaviour: GatewayBehaviour;

@@ -1,4 +1,5 @@
-// Shows that orders are carried out once and ends are reported until confirmed, whatever comes twice, late or not at all.
+// Shows that orders are carried out once and ends are reported until confirmed, whatever comes twice, late
+// or not at all.
 import { createHash } from 'node:crypto';
 import { attemptsDigestText } from '@clawbernetes/protocol';
 import { decodeRecords } from '@clawbernetes/telemetry';

@@ -1,4 +1,5 @@
-// Shows that join tokens, grants and handshake proofs say what they said when made, and nothing for anyone else.
+// Shows that join tokens, grants and handshake proofs say what they said when made, and nothing for anyone
+// else.
 import { seededRandom } from '@clawbernetes/kernel';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';

@@ -1,4 +1,5 @@
-// Shows that a key file is made once, privately and whole, and that a doubtful one is refused with what to do.
+// Shows that a key file is made once, privately and whole, and that a doubtful one is refused with what to
+// do.
 import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';

@@ -21,8 +21,8 @@ export function isNodeCommandName(name: string): name is NodeCommandName {
 }
 
 /**
- * What the gateway sends: the caller's parameters, and for commands about a workload the attempt that it resolved the
- * workload to, since only the gateway knows which attempt of it is the present one.
+ * What the gateway sends: the caller's parameters, and for commands about a workload the attempt that it
+ * resolved the workload to, since only the gateway knows which attempt of it is the present one.
  */
 const resolvedAttempt = { attemptId: z.string().min(1).max(128) };
 export const nodeCommandInputs = {
