@@ -36,10 +36,16 @@ async function openContainers({ settings, ...context }: OpenExecutorContext): Pr
 
 async function openProcesses(context: OpenExecutorContext): Promise<Executor> {
   const { openProcessExecutor } = await import('../execution/process-executor.ts');
-  return openProcessExecutor(context, {
+  const executor = await openProcessExecutor(context, {
     policy: { allowUnsandboxed: false },
     ...context.settings.process,
     scratch: join(context.stateFolder, 'scratch'),
     cgroupName: `clawbernetes-${context.owner}`,
   });
+  // Of attempts that nobody remembers; those of known ones are ended one by one, with their statuses.
+  for (const attemptId of executor.leftovers) {
+    if (!context.knownAttempts.includes(attemptId))
+      await executor.recover(attemptId, { executor: 'process' });
+  }
+  return executor;
 }
