@@ -54,7 +54,13 @@ export class FleetWriter {
 
   record(event: NewEvent): void {
     this.#sequence += 1;
-    const stored = { facts: {}, ...event, sequence: this.#sequence, timeMs: this.#deps.clock.nowMs() };
+    const stored = {
+      facts: {},
+      ...event,
+      message: storable(event.message),
+      sequence: this.#sequence,
+      timeMs: this.#deps.clock.nowMs(),
+    };
     this.#events.push(stored);
     this.write(eventRow(stored));
   }
@@ -94,4 +100,9 @@ export class FleetWriter {
     if (events.length > 0) this.#onEvents(events);
     for (const action of actions) action();
   }
+}
+
+/** A message may quote a node; what no database holds as text must not fail the batch. */
+function storable(message: string): string {
+  return message.replaceAll('\0', '\uFFFD').toWellFormed();
 }

@@ -5,6 +5,10 @@ import type { FleetCore } from './fleet-core.ts';
 import { readJoinToken, type JoinTokenRecord } from './node/join-tokens.ts';
 import { readAttempt, readNode, readWorkload } from './rows.ts';
 
+/** A row has a specification of up to 128 KiB, an entry a value of up to 256 KiB; an answer has at most 32 MiB. */
+const PAGE_ROWS = 200;
+const CONFIG_PAGE_ROWS = 100;
+
 /** What the store holds of a fleet. */
 export interface FleetRows {
   readonly firstSequence: number;
@@ -20,14 +24,12 @@ export interface FleetRows {
  * theirs, so nobody's work is given up for it.
  */
 export async function loadFleet(store: Store, clock: Clock): Promise<FleetRows> {
-  const all = (table: string, order: string): Promise<Row[]> =>
-    store.rows.selectFrom(table).selectAll().orderBy(order).execute();
   const [nodes, workloads, attempts, tokens, config] = [
-    await all('node', 'id'),
-    await all('workload', 'id'),
-    await all('attempt', 'id'),
-    await all('join_token', 'id'),
-    await all('config_entry', 'key'),
+    await readTable(store, 'node'),
+    await readTable(store, 'workload'),
+    await readTable(store, 'attempt'),
+    await readTable(store, 'join_token'),
+    await readConfig(store),
   ];
   const [first, last] = [await edge(store, 'asc'), await edge(store, 'desc')];
   return {
@@ -50,6 +52,31 @@ export async function loadFleet(store: Store, clock: Clock): Promise<FleetRows> 
       }
     },
   };
+}
+
+/** A whole table in the order of its ids, page by page: the store bounds its answers. */
+async function readTable(
+  store: Store,
+  table: 'node' | 'workload' | 'attempt' | 'join_token',
+): Promise<Row[]> {
+  const rows: Row[] = [];
+  for (let after = ''; ;) {
+    const select = store.rows.selectFrom(table).selectAll().where('id', '>', after);
+    const page: Row[] = await select.orderBy('id').limit(PAGE_ROWS).execute();
+    rows.push(...page);
+    if (page.length < PAGE_ROWS) return rows;
+    after = String(page.at(-1)?.['id']);
+  }
+}
+
+async function readConfig(store: Store): Promise<Row[]> {
+  const rows: Row[] = [];
+  for (;;) {
+    const select = store.rows.selectFrom('config_entry').selectAll().orderBy('namespace').orderBy('key');
+    const page: Row[] = await select.orderBy('version').limit(CONFIG_PAGE_ROWS).offset(rows.length).execute();
+    rows.push(...page);
+    if (page.length < CONFIG_PAGE_ROWS) return rows;
+  }
 }
 
 async function edge(store: Store, direction: 'asc' | 'desc'): Promise<number> {

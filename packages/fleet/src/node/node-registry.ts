@@ -158,7 +158,7 @@ export class NodeRegistry {
   }
 
   #refuseWhenFull(): void {
-    const count = [...this.#core.nodes.nodes()].length;
+    const count = this.#core.nodes.size;
     if (count >= this.#core.options.maxNodes)
       throw apiError('overloaded', `The fleet has its limit of ${count} nodes.`);
   }

@@ -15,6 +15,10 @@ export class NodeTable {
     this.#workloads = workloads;
   }
 
+  get size(): number {
+    return this.#nodes.size;
+  }
+
   nodes(): MapIterator<NodeRecord> {
     return this.#nodes.values();
   }

@@ -91,6 +91,20 @@ describe('reports', () => {
     expect(fixture.state(workload)).toBe('reserved');
   });
 
+  test('a node’s message that no database could hold does not fail the store', async () => {
+    fixture.join('n');
+    const workload = fixture.submit();
+    await fixture.settle();
+    fixture.report(fixture.attemptOf(workload), {
+      state: 'lost',
+      revision: 2,
+      message: 'nul \0 and half \ud800',
+    });
+    await fixture.settle();
+    await fixture.fleet.durable();
+    expect(fixture.state(workload)).toBe('failed');
+  });
+
   test('exit codes, signals and limits become the state that a user sees', async () => {
     fixture.join('n');
     const ends = [
@@ -132,6 +146,23 @@ describe('restart', () => {
     const next = fixture.submit();
     await fixture.settle();
     expect(fixture.attemptOf(next).epoch.term).toBeGreaterThan(epoch.term);
+  });
+
+  test('more than fits one page comes back whole', async () => {
+    const submitted = Array.from({ length: 450 }, (_, index) => fixture.submit({ name: `job-${index}` }).id);
+    for (let version = 0; version < 3; version += 1) {
+      for (let key = 0; key < 80; key += 1) {
+        if (version === 0) fixture.fleet.config.create('default', `key-${key}`, version);
+        else fixture.fleet.config.update('default', `key-${key}`, version);
+      }
+    }
+    await fixture.settle();
+    await fixture.crashAndReopen();
+    expect(fixture.fleet.workloads('default').map(({ id }) => id)).toEqual(submitted.toSorted());
+    for (let key = 0; key < 80; key += 1) {
+      expect(fixture.fleet.config.get('default', `key-${key}`)).toMatchObject({ value: 2, version: 3 });
+      expect(fixture.fleet.config.get('default', `key-${key}`, 1).value).toBe(0);
+    }
   });
 
   test('what was not committed is gone as if it had never been asked', async () => {
