@@ -2,8 +2,8 @@ import type { IncomingMessage } from 'node:http';
 import { type Clock, CodedError, errorCode, errorMessage } from '@clawbernetes/kernel';
 import { EngineReply } from './engine-reply.ts';
 
-// Not imported: that evaluates every export of the module, and one of them loads undici, which this process never
-// uses: 13 MiB of resident memory instead of 1 (Node 24.21).
+// Not imported: that evaluates every export of the module, and one of them loads undici, which this process
+// never uses: 13 MiB of resident memory instead of 1 (Node 24.21).
 const { request: httpRequest } = process.getBuiltinModule('node:http');
 
 /** A reply is small JSON; only streams are long. */
@@ -28,9 +28,9 @@ export interface EngineRequest {
  * HTTP to a Docker-compatible engine over its unix socket. Each call has its own connection (a unix socket
  * connects in 0.1 ms), so an engine's restart never leaves a stale one behind.
  *
- * Why not dockerode: it would add 28 MiB of resident memory to the supervisor (16 of them private), this client with
- * node:http adds 2, measured with Node 24.21 and dockerode 5.0.1. Agent and supervisor together may use 130 MiB, and we
- * need 15 endpoints.
+ * Why not dockerode: it would add 28 MiB of resident memory to the supervisor (16 of them private), this
+ * client with node:http adds 4, measured with Node 24.21 and dockerode 5.0.1. Agent and supervisor together
+ * may use 130 MiB, and we need 15 endpoints.
  */
 export class EngineClient {
   readonly socketPath: string;
