@@ -7,6 +7,7 @@ import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ExecutionHandle, Launch, OutputSink } from '../../src/execution/executor.ts';
 import { dockerEngineMissing } from '../../src/testing/docker-engine.ts';
@@ -34,7 +35,7 @@ class Victim implements AsyncDisposable {
   static async start(bench: ContainerBench, launch: Launch): Promise<Victim> {
     const folder = await mkdtemp(join(tmpdir(), 'container-victim-'));
     for (const stream of ['stdout', 'stderr']) await writeFile(join(folder, stream), '');
-    const script = join(import.meta.dirname, 'container-supervisor.ts');
+    const script = fileURLToPath(new URL('./container-supervisor.ts', import.meta.url));
     const args = [bench.engine.socketPath, bench.owner, bench.stateFolder, folder, JSON.stringify(launch)];
     const child = spawn(process.execPath, ['--conditions=@clawbernetes/source', script, ...args], {
       stdio: ['ignore', 'pipe', 'inherit'],
