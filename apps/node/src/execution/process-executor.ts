@@ -232,13 +232,9 @@ export class ProcessExecutor implements Executor, AsyncDisposable {
   async recover(attemptId: string, handle: ExecutionHandle): Promise<undefined> {
     const cgroups = this.#cgroups.adopt(attemptId);
     const { pid, pidStartTicks } = handle;
-    const tree = new ProcessTree(this.#deps, {
-      attemptId,
-      // Without it there is no process to go by; none has the number 0 as its group leader.
-      pid: pid ?? 0,
-      sandboxed: false,
-      ...(cgroups && { cgroups }),
-    });
+    // Without a pid there is no process to go by, only the groups and the environment.
+    const facts = { attemptId, pid: pid ?? 0, sandboxed: false, ...(cgroups && { cgroups }) };
+    const tree = new ProcessTree(this.#deps, facts, 'earlier');
     if (pid !== undefined && pidStartTicks !== undefined && startTicks(pid) === pidStartTicks) tree.kill();
     await cgroups?.clear(this.#deps.clock);
     await tree.search();

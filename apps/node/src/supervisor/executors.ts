@@ -39,6 +39,7 @@ async function openProcesses(context: OpenExecutorContext): Promise<Executor> {
   const executor = await openProcessExecutor(context, {
     policy: { allowUnsandboxed: false },
     ...context.settings.process,
+    hidden: [context.stateFolder, ...(context.settings.process?.hidden ?? [])],
     scratch: join(context.stateFolder, 'scratch'),
     cgroupName: `clawbernetes-${context.owner}`,
   });

@@ -54,12 +54,13 @@ export class ProcessExecution implements Execution {
     this.#deps = deps;
     this.#parts = parts;
     const { child, cgroups, launch, report, pidStartTicks } = parts;
-    this.#tree = new ProcessTree(deps, {
-      pid: child.pid,
-      attemptId: launch.attemptId,
-      sandboxed: report !== undefined,
-      ...(cgroups && { cgroups }),
-    });
+    const sandboxed = report !== undefined;
+    const { attemptId } = launch;
+    this.#tree = new ProcessTree(
+      deps,
+      { pid: child.pid, attemptId, sandboxed, ...(cgroups && { cgroups }) },
+      'now',
+    );
     this.handle = {
       executor: 'process',
       pid: child.pid,

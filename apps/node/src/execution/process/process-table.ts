@@ -42,10 +42,18 @@ export function usageOf(pid: number): ProcessUsage | undefined {
   return { cpuMs: ticks * TICK_MS, memoryBytes: Number(kibibytes) * 1024 };
 }
 
-/** Processes whose initial environment holds `marker`; those of other users cannot be read and are left out. */
-export function pidsWithMarker(marker: string): readonly number[] {
-  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
-  return pids.filter((pid) => read(`/proc/${pid}/environ`)?.split('\0').includes(marker)).map(Number);
+/**
+ * Processes whose initial environment holds `marker`; those of other users cannot be read and are left out.
+ * @param after only those with a pid given out after this one, which must have been given out seconds ago at most.
+ */
+export function pidsWithMarker(marker: string, after = 0): readonly number[] {
+  const pids = readdirSync('/proc')
+    .map(Number)
+    .filter((pid) => pid > 0);
+  // Pids rise until they start over from the bottom: only if they have not, the number tells the age.
+  const newest = Number(read('/proc/loadavg')?.trim().split(' ').at(-1) ?? 0);
+  const candidates = newest >= after ? pids.filter((pid) => pid > after) : pids;
+  return candidates.filter((pid) => read(`/proc/${pid}/environ`)?.split('\0').includes(marker));
 }
 
 function statFields(pid: number): readonly string[] | undefined {

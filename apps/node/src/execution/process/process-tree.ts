@@ -13,16 +13,20 @@ export interface ProcessTreeFacts {
 }
 
 const SEARCH_DEADLINE_MS = 10_000;
+/** In less time than this, no host runs through all its pids. */
+const YOUNG_MS = 2000;
 
 /** All processes of an attempt: by control group if there is one, else by process group and environment. */
 export class ProcessTree {
   readonly #clock: Clock;
   readonly #facts: ProcessTreeFacts;
+  readonly #bornMs: number;
   #cpuMs = 0;
   #init: number | undefined;
 
-  constructor({ clock }: { readonly clock: Clock }, facts: ProcessTreeFacts) {
+  constructor({ clock }: { readonly clock: Clock }, facts: ProcessTreeFacts, born: 'now' | 'earlier') {
     this.#clock = clock;
+    this.#bornMs = born === 'now' ? clock.monotonicMs() : -Infinity;
     this.#facts = facts;
   }
 
@@ -75,7 +79,9 @@ export class ProcessTree {
   /** Kills what carries the attempt's id in its environment; answers how many could not be killed. */
   search(): Promise<number> {
     const marker = attemptMarker(this.#facts.attemptId);
-    return this.#poll(() => pidsWithMarker(marker).filter((pid) => isAlive(pid)));
+    const young = this.#clock.monotonicMs() - this.#bornMs < YOUNG_MS;
+    const after = young ? this.#facts.pid : 0;
+    return this.#poll(() => pidsWithMarker(marker, after).filter((pid) => isAlive(pid)));
   }
 
   async #poll(find: () => readonly number[]): Promise<number> {
