@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { existsSync, lstatSync, readlinkSync, realpathSync } from 'node:fs';
+import { existsSync, lstatSync, readlinkSync, realpathSync, statSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { CodedError, errorCode, errorMessage } from '@clawbernetes/kernel';
 import type { WorkloadSpec } from '@clawbernetes/protocol';
@@ -26,21 +26,9 @@ const SYSTEM_FOLDERS = ['/usr', '/etc', '/opt', '/nix', '/sys'];
 const SYSTEM_LINKS = ['/bin', '/sbin', '/lib', '/lib32', '/lib64', '/libx32'];
 /** Where /etc/resolv.conf may point to. */
 const RESOLVER_FOLDERS = ['/run/systemd/resolve', '/run/resolvconf', '/run/NetworkManager'];
-/**
- * What root owns it may read or write even without capabilities, so for root these are covered: secrets that no
- * workload needs, and (as Docker does) the parts of /proc that reach beyond the sandbox.
- */
+/** What root owns it may read even without capabilities; no workload needs these. */
 const SECRET_FILES = ['/etc/shadow', '/etc/shadow-', '/etc/gshadow', '/etc/gshadow-'];
 const SECRET_FOLDERS = ['/etc/ssh', '/etc/ssl/private'];
-const KERNEL_SECRETS = ['/proc/kcore', '/proc/keys', '/proc/timer_list', '/proc/latency_stats'];
-const KERNEL_SETTINGS = [
-  '/proc/sys',
-  '/proc/sysrq-trigger',
-  '/proc/irq',
-  '/proc/bus',
-  '/proc/fs',
-  '/proc/mtrr',
-];
 const OWN_FOLDERS = ['/proc', '/dev', '/tmp', '/run', SANDBOX_HOME];
 
 export interface BubblewrapOptions {
@@ -197,11 +185,14 @@ function deviceArguments(): readonly string[] {
 }
 
 function rootArguments(): readonly string[] {
-  const existing = (paths: readonly string[]): readonly string[] => paths.filter((path) => existsSync(path));
+  const secrets = SECRET_FILES.filter(
+    (path) => ((statSync(path, { throwIfNoEntry: false })?.mode ?? 0) & 0o400) !== 0,
+  );
   return [
-    ...existing([...SECRET_FILES, ...KERNEL_SECRETS]).flatMap((path) => ['--ro-bind', '/dev/null', path]),
-    ...existing(SECRET_FOLDERS).flatMap((path) => ['--tmpfs', path]),
-    ...existing(KERNEL_SETTINGS).flatMap((path) => ['--ro-bind', path, path]),
+    ...secrets.flatMap((path) => ['--ro-bind', '/dev/null', path]),
+    ...SECRET_FOLDERS.filter((path) => existsSync(path)).flatMap((path) => ['--tmpfs', path]),
+    // The kernel's settings are root's to write. One mount that covers all of them is cheaper than one for each.
+    ...['--remount-ro', '/proc'],
   ];
 }
 

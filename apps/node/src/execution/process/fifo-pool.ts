@@ -47,7 +47,7 @@ export class FifoPool {
     return fifos;
   }
 
-  /** Takes back a FIFO that nobody has open any more: its end was read, and its workload is gone for certain. */
+  /** Takes back a FIFO of a workload that is gone; its end was read, so nobody can write to it any more. */
   giveBack(fifo: Fifo): void {
     if (this.#ready.length < MAX_SPARE) this.#ready.push(fifo.path);
     else this.discard(fifo);

@@ -139,8 +139,7 @@ export class ProcessExecution implements Execution {
       report?.finish(this.#deps.clock),
     ]);
     const outOfMemoryKills = cgroups?.outOfMemoryKills() ?? 0;
-    const tracked = cgroups !== undefined || report !== undefined;
-    await this.#release(tracked && stuck === 0 && ends.every(Boolean));
+    await this.#release(stuck === 0 && ends.every(Boolean));
     return { ...this.#describe(end, outOfMemoryKills, stuck), finishedAtMs };
   }
 

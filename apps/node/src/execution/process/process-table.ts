@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 
 /** USER_HZ: the unit of times in /proc, 100 per second on every Linux architecture that Node supports. */
 const TICK_MS = 10;
@@ -47,13 +47,24 @@ export function usageOf(pid: number): ProcessUsage | undefined {
  * @param after only those with a pid given out after this one, which must have been given out seconds ago at most.
  */
 export function pidsWithMarker(marker: string, after = 0): readonly number[] {
+  return pidsAfter(after).filter((pid) => read(`/proc/${pid}/environ`)?.split('\0').includes(marker));
+}
+
+/** Listing /proc costs more than a few looks. */
+const MAX_LOOKS = 200;
+
+function pidsAfter(after: number): readonly number[] {
+  // Pids rise until they start over from the bottom: only if they have not, the number tells the age.
+  const newest = Number(read('/proc/loadavg')?.trim().split(' ').at(-1) ?? 0);
+  const count = newest - after;
+  if (after > 0 && count >= 0 && count <= MAX_LOOKS) {
+    const pids = Array.from({ length: count }, (_, index) => after + 1 + index);
+    return pids.filter((pid) => existsSync(`/proc/${pid}`));
+  }
   const pids = readdirSync('/proc')
     .map(Number)
     .filter((pid) => pid > 0);
-  // Pids rise until they start over from the bottom: only if they have not, the number tells the age.
-  const newest = Number(read('/proc/loadavg')?.trim().split(' ').at(-1) ?? 0);
-  const candidates = newest >= after ? pids.filter((pid) => pid > after) : pids;
-  return candidates.filter((pid) => read(`/proc/${pid}/environ`)?.split('\0').includes(marker));
+  return count >= 0 ? pids.filter((pid) => pid > after) : pids;
 }
 
 function statFields(pid: number): readonly string[] | undefined {
