@@ -172,23 +172,27 @@ export class Connection {
   }
 
   #registered(registered: GatewayMessage<'registered'>): void {
-    const { key, clock, memberships, logger } = this.#deps;
+    const { key, clock, logger } = this.#deps;
     if (!this.#handshake) return;
     const before = this.#membership;
     this.#membership = acceptRegistered(registered, key, this.#handshake, before);
     this.#deadline.cancel();
     this.#phase = 'registered';
     this.#registeredAtMs = clock.monotonicMs();
-    if (before?.grant !== this.#membership.grant || before === undefined) {
-      memberships.save(this.#membership).catch((error: unknown) => {
-        logger.error('The membership could not be saved; after a restart this node must join anew', {
-          error: errorMessage(error),
-        });
-      });
-    }
-    logger.info('Registered with the gateway', { gateway: registered.nodeId && this.#membership.gatewayId });
+    if (before === undefined || before.grant !== this.#membership.grant) this.#remember(before);
+    logger.info('Registered with the gateway', { gateway: this.#membership.gatewayId });
     this.#session = new Session(this.#deps, this.#link(), registered);
     this.#session.begin();
+  }
+
+  #remember(before: Membership | undefined): void {
+    const { memberships, logger } = this.#deps;
+    if (!this.#membership) return;
+    memberships.save(this.#membership).catch((error: unknown) => {
+      const message = 'The membership could not be saved; it is tried again with the next connection';
+      logger.error(message, { error: errorMessage(error) });
+      this.#membership = before;
+    });
   }
 
   #refused({ code, message, fatal }: GatewayMessage<'error'>): void {

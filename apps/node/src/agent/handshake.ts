@@ -91,12 +91,15 @@ export function acceptRegistered(
   if (!spoken || !proven || registered.nodeId !== facts.nodeId) {
     throw new CodedError('The gateway did not prove that it holds its key.', { code: 'gateway-unproven' });
   }
-  const granted = grant.length > 0 && verifyGrant(handshake.gatewayPublicKey, grant, key.publicKey);
-  const kept = granted ? Buffer.from(grant).toString('base64') : membership?.grant;
+  // A grant that still holds is kept, so that coming back costs no write to the disk.
+  const held = membership?.grant === undefined ? undefined : Buffer.from(membership.grant, 'base64');
+  const kept = [held, grant].find(
+    (each) => each && verifyGrant(handshake.gatewayPublicKey, each, key.publicKey),
+  );
   return {
     gatewayId: handshake.gatewayId,
     gatewayPublicKey: Buffer.from(handshake.gatewayPublicKey).toString('hex'),
-    ...(kept === undefined ? {} : { grant: kept }),
+    ...(kept === undefined ? {} : { grant: Buffer.from(kept).toString('base64') }),
   };
 }
 

@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
-import { CodedError, errorMessage, every, type Clock, type Timer } from '@clawbernetes/kernel';
+import { CodedError, errorCode, errorMessage, every, type Clock, type Timer } from '@clawbernetes/kernel';
 import { DEFAULT_MAX_FRAME_BYTES, type FrameChannel } from '@clawbernetes/protocol';
 import { WebSocket, type ClientOptions } from 'ws';
+import { nodeError } from '../errors.ts';
 
 /** The gateway answers pings; without an answer for two periods the connection is half open. */
 const PING_INTERVAL_MS = 15_000;
@@ -119,14 +120,20 @@ export class WebSocketChannel implements FrameChannel {
   }
 }
 
-/** Certificates for `wss:` from their files. @throws CodedError `connect-failed` naming the file. */
+/** Certificates for `wss:` from their files. @throws CodedError `invalid-config` naming the file. */
 export async function tlsOptions({ caCert, clientCert, clientKey }: TlsFiles): Promise<ClientOptions> {
   const [ca, cert, key] = await Promise.all([caCert, clientCert, clientKey].map(readOptional));
   return { ...(ca ? { ca } : {}), ...(cert ? { cert } : {}), ...(key ? { key } : {}) };
 }
 
-function readOptional(file: string | undefined): Promise<Buffer | undefined> {
-  return file === undefined ? Promise.resolve(undefined) : readFile(file);
+async function readOptional(file: string | undefined): Promise<Buffer | undefined> {
+  if (file === undefined) return undefined;
+  try {
+    return await readFile(file);
+  } catch (cause) {
+    const what = errorCode(cause) ?? errorMessage(cause);
+    throw nodeError('invalid-config', `${file}, named in [tls], cannot be read: ${what}.`, { cause });
+  }
 }
 
 function opened(socket: WebSocket): Promise<void> {

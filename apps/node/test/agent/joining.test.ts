@@ -28,6 +28,20 @@ test('a node joins with a token and comes back with its grant', async () => {
   expect(verifyGrant(gateway.key.publicKey, register.grant, register.publicKey)).toBe(true);
 });
 
+test('a membership that could not be saved, on a full disk, is saved with the next connection', async () => {
+  await using gateway = await TestGateway.open();
+  const host = machine();
+  const save = host.memberships.save.bind(host.memberships);
+  host.memberships.save = () => Promise.reject(new Error('ENOSPC: no space left on device'));
+  await using _node = await host.open(gateway.url, { joinToken: gateway.token() });
+  const first = await gateway.registered();
+  await until('it says so', () => host.lines.some((line) => line.includes('ENOSPC')));
+  host.memberships.save = save;
+  first.socket.terminate();
+  await gateway.registered(2);
+  await until('it is saved', () => host.memberships.present?.gatewayId === gateway.id);
+});
+
 test('an unapproved node waits on its connection and is let in there', async () => {
   await using gateway = await TestGateway.open({ approve: false });
   const host = machine();
