@@ -19,7 +19,10 @@ const STEP_MS = 500;
 /** After the last fault: time for all work to end and all differences to be repaired. */
 const QUIET_MS = 600_000;
 
-/** Runs the whole system for so many virtual hours and reports what it saw; the same seed gives the same trace. */
+/**
+ * Runs the whole system for so many virtual hours and reports what it saw; the same seed gives the same
+ * trace.
+ */
 export async function runSimulation(seed: number, hours: number): Promise<SimulationReport> {
   const simulation = await Simulation.open(seed, NODES);
   const faults = new Faults(simulation);

@@ -35,8 +35,8 @@ export interface VirtualMachine {
 }
 
 /**
- * One gateway and some agents – the production code of both – on a virtual clock, network and disk. Everything that
- * happens follows from the seed; the trace hash is over every frame that arrived and when.
+ * One gateway and some agents – the production code of both – on a virtual clock, network and disk.
+ * Everything that happens follows from the seed; the trace hash is over every frame that arrived and when.
  */
 export class Simulation {
   readonly clock = new VirtualClock();

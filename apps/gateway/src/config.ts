@@ -1,7 +1,8 @@
-import { CodedError, nearest } from '@clawbernetes/kernel';
+import { errorCode, errorMessage, nearest } from '@clawbernetes/kernel';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { gatewayError } from './errors.ts';
 
 /** The gateway's configuration, read once. This file is the only reader of arguments and environment. */
 export interface GatewayConfig {
@@ -63,7 +64,7 @@ export function parseConfig(argv: readonly string[], env: Environment): ParsedCo
       `Listening on ${host} without TLS would show every token to the network. Use 127.0.0.1, or add --insecure if the network is trusted.`,
     );
   }
-  const home = resolve(values.home ?? env['CLAWBERNETES_HOME'] ?? defaultHome(env));
+  const home = resolve(values.home || env['CLAWBERNETES_HOME'] || defaultHome(env));
   const folder = join(home, 'gateway');
   const databaseUrl = env['CLAWBERNETES_DATABASE_URL'];
   return {
@@ -87,10 +88,13 @@ function parseOptions(
   try {
     return parseArgs({ args: [...argv], options: OPTIONS, strict: true, allowPositionals: false }).values;
   } catch (error) {
-    const unknown = /'(-[^' ]+)/.exec(error instanceof Error ? error.message : '')?.[1];
-    const near = unknown && nearest(unknown.replace(/^-+/, ''), Object.keys(OPTIONS));
-    const hint = near ? ` Did you mean --${near}?` : ' claw-gateway --help lists the options.';
-    throw invalid(`${unknown ? `Unknown or incomplete option ${unknown}.` : String(error)}${hint}`);
+    const [sentence = ''] = errorMessage(error).split('. ');
+    if (errorCode(error) !== 'ERR_PARSE_ARGS_UNKNOWN_OPTION')
+      throw invalid(`${sentence.replace(/\.$/, '')}. claw-gateway --help lists the options.`);
+    const unknown = /'(-[^']+)'/.exec(sentence)?.[1] ?? '';
+    const near = nearest(unknown.replace(/^-+/, ''), Object.keys(OPTIONS));
+    const hint = near ? `Did you mean --${near}?` : 'claw-gateway --help lists the options.';
+    throw invalid(`Unknown option ${unknown}. ${hint}`);
   }
 }
 
@@ -104,7 +108,9 @@ function parsePort(text: string | undefined): number {
 function parseLevel(text: string | undefined): LogLevel {
   const level = LOG_LEVELS.find((known) => known === (text ?? 'info'));
   if (level) return level;
-  throw invalid(`--log-level ${text} is not one of ${LOG_LEVELS.join(', ')}.`);
+  const near = nearest(text ?? '', LOG_LEVELS);
+  const hint = near === undefined ? '' : ` Did you mean ${near}?`;
+  throw invalid(`--log-level ${text} is not one of ${LOG_LEVELS.join(', ')}.${hint}`);
 }
 
 function checkedUrl(url: string): string {
@@ -115,9 +121,9 @@ function checkedUrl(url: string): string {
 }
 
 function defaultHome(env: Environment): string {
-  return join(env['XDG_STATE_HOME'] ?? join(env['HOME'] ?? homedir(), '.local', 'state'), 'clawbernetes');
+  return join(env['XDG_STATE_HOME'] || join(env['HOME'] || homedir(), '.local', 'state'), 'clawbernetes');
 }
 
-function invalid(message: string): CodedError {
-  return new CodedError(message, { code: 'invalid-config' });
+function invalid(message: string): Error {
+  return gatewayError('invalid-config', message);
 }

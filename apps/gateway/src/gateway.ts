@@ -6,6 +6,7 @@ import { Changes } from './changes.ts';
 import { CommandRouter } from './commands/command-router.ts';
 import type { CommandContext } from './commands/handler-context.ts';
 import { EventFeed } from './events/event-feed.ts';
+import { asCoded } from './errors.ts';
 import type { GatewayOptions } from './gateway-options.ts';
 import type { GatewayHost } from './host.ts';
 import { followLog, workloadKey, type LogPiece, type LogRequest } from './logs/follow-log.ts';
@@ -28,11 +29,17 @@ export interface Gateway extends AsyncDisposable {
     request: LogRequest,
     context: Pick<CommandContext, 'namespace' | 'signal'>,
   ): AsyncGenerator<LogPiece, void, undefined>;
-  /** The store can no longer be written: memory is ahead of it, so this gateway must be closed and opened anew. */
+  /**
+   * The store can no longer be written: memory is ahead of it, so this gateway must be closed and opened
+   * anew.
+   */
   onFailed(listener: (error: CodedError) => void): void;
 }
 
-/** Opens the control plane on a host. The simulator calls this with a virtual host, `claw-gateway` with the real one. */
+/**
+ * Opens the control plane on a host. The simulator calls this with a virtual host, `claw-gateway` with the
+ * real one.
+ */
 export async function openGateway(host: GatewayHost, options: GatewayOptions): Promise<Gateway> {
   await using stack = new AsyncDisposableStack();
   const store = stack.use(await host.openStore(fleetSchema));
@@ -79,7 +86,10 @@ export async function openGateway(host: GatewayHost, options: GatewayOptions): P
     execute: (name, input, context) => router.execute(name, input, context),
     followLog: (reference, request, { namespace, signal }) =>
       followLog({ fleet, logs, changes }, fleet.workload(namespace, reference), request, { signal }),
-    onFailed: (listener) => store.onFailed(listener),
+    onFailed: (listener) => {
+      store.onFailed(listener);
+      fleet.onFailed((error) => listener(asCoded(error)));
+    },
     [Symbol.asyncDispose]: () => owned[Symbol.asyncDispose](),
   };
 }

@@ -1,6 +1,7 @@
-import { chmod, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { access, chmod, constants, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { CodedError, encodeBase32, errorCode, type Random } from '@clawbernetes/kernel';
+import { encodeBase32, errorCode, errorMessage, type Random } from '@clawbernetes/kernel';
+import { gatewayError } from './errors.ts';
 
 const TOKEN_BYTES = 32;
 
@@ -15,20 +16,28 @@ export interface Endpoint {
 export async function prepareFolder(folder: string): Promise<void> {
   try {
     await mkdir(folder, { recursive: true, mode: 0o700 });
-    await chmod(folder, 0o700);
+    const { mode } = await stat(folder);
+    if ((mode & 0o077) !== 0) await chmod(folder, mode & 0o700);
+    await access(folder, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (cause) {
-    const message = `The folder ${folder} cannot be used (${errorCode(cause) ?? 'unknown error'}); make it writable or choose another with --home.`;
-    throw new CodedError(message, { code: 'home-unusable' }, { cause });
+    throw unusable(folder, cause);
   }
+}
+
+function unusable(path: string, cause: unknown): Error {
+  const why = errorCode(cause) ?? errorMessage(cause);
+  const message = `${path} cannot be used (${why}); make it a folder that you can write, or choose another with --home.`;
+  return gatewayError('home-unusable', message, { cause });
 }
 
 /** The owner's API token, made on the first start; mode 0600. */
 export async function loadOrCreateOwnerToken(folder: string, random: Random): Promise<string> {
   const file = join(folder, 'owner.token');
   try {
-    return (await readFile(file, 'utf8')).trim();
+    const known = (await readFile(file, 'utf8')).trim();
+    if (known !== '') return known;
   } catch (error) {
-    if (errorCode(error) !== 'ENOENT') throw error;
+    if (errorCode(error) !== 'ENOENT') throw unusable(file, error);
   }
   const token = `claw_${encodeBase32(random.bytes(TOKEN_BYTES))}`;
   await writeWhole(file, `${token}\n`);
@@ -45,6 +54,11 @@ export async function removeEndpoint(folder: string): Promise<void> {
 
 async function writeWhole(file: string, content: string): Promise<void> {
   const draft = `${file}.${process.pid}.tmp`;
-  await writeFile(draft, content, { mode: 0o600 });
-  await rename(draft, file);
+  try {
+    await writeFile(draft, content, { mode: 0o600, flush: true });
+    await rename(draft, file);
+  } catch (error) {
+    await rm(draft, { force: true }).catch(() => undefined);
+    throw unusable(file, error);
+  }
 }

@@ -12,7 +12,8 @@ import { loadOrCreateKeyFile } from '@clawbernetes/identity';
 import { openPostgresStore, openSqliteStore, type Schema, type Store } from '@clawbernetes/storage';
 import { join } from 'node:path';
 import type { GatewayConfig } from './config.ts';
-import { DEFAULT_GATEWAY_OPTIONS } from './gateway-options.ts';
+import { asCoded, gatewayError } from './errors.ts';
+import { DEFAULT_GATEWAY_OPTIONS, type GatewayOptions } from './gateway-options.ts';
 import { openGateway, type Gateway } from './gateway.ts';
 import { loadOrCreateOwnerToken, prepareFolder, removeEndpoint, writeEndpoint } from './home-files.ts';
 import type { GatewayHost } from './host.ts';
@@ -25,21 +26,30 @@ export interface RunningGateway extends AsyncDisposable {
   readonly url: string;
 }
 
+/** Limits that differ from the defaults. */
+export type ServeOptions = Partial<typeof DEFAULT_GATEWAY_OPTIONS>;
+
 /**
- * The production gateway: real clock, files, database and sockets. When the store fails (disk full, lease lost) the
- * control plane is closed and opened again until it succeeds; the port stays open and answers why it cannot serve.
+ * The production gateway: real clock, files, database and sockets. When the store fails (disk full, lease
+ * lost) the control plane is closed and opened again until it succeeds; the port stays open and answers why
+ * it cannot serve.
  */
-export async function serveGateway(config: GatewayConfig, logger: Logger): Promise<RunningGateway> {
+export async function serveGateway(
+  config: GatewayConfig,
+  logger: Logger,
+  options: ServeOptions = {},
+): Promise<RunningGateway> {
+  const limits = { ...DEFAULT_GATEWAY_OPTIONS, ...options };
   await using stack = new AsyncDisposableStack();
   await prepareFolder(config.folder);
   const host = await openHost(config, logger);
   const token = await loadOrCreateOwnerToken(config.folder, systemRandom);
-  const keeper = stack.use(new GatewayKeeper(host, config));
+  const keeper = stack.use(new GatewayKeeper(host, { ...limits, logFolder: config.logFolder }));
   await keeper.open();
   const server = stack.use(
     await openHttpServer(
       { ...host, ownerTokenHash: hashToken(token), gateway: () => keeper.current() },
-      { host: config.host, port: config.port, maxFrameBytes: DEFAULT_GATEWAY_OPTIONS.maxFrameBytes },
+      { ...limits, host: config.host, port: config.port },
     ),
   );
   keeper.url = server.url;
@@ -70,30 +80,28 @@ async function openHost(config: GatewayConfig, logger: Logger): Promise<GatewayH
 class GatewayKeeper implements AsyncDisposable {
   url = '';
   readonly #host: GatewayHost;
-  readonly #config: GatewayConfig;
+  readonly #options: Omit<GatewayOptions, 'url'>;
   readonly #stop = new AbortController();
   #gateway: Gateway | undefined;
   #failure: CodedError | undefined;
 
-  constructor(host: GatewayHost, config: GatewayConfig) {
+  constructor(host: GatewayHost, options: Omit<GatewayOptions, 'url'>) {
     this.#host = host;
-    this.#config = config;
+    this.#options = options;
   }
 
   /** @throws CodedError `storage-unavailable`, or what the store failed with. */
   current(): Gateway {
     if (this.#gateway) return this.#gateway;
     throw (
-      this.#failure ??
-      new CodedError('The gateway is starting; try again in a moment.', { code: 'storage-unavailable' })
+      this.#failure ?? gatewayError('storage-unavailable', 'The gateway is starting; try again in a moment.')
     );
   }
 
   async open(): Promise<void> {
     const url = (): string => this.url;
     const gateway = await openGateway(this.#host, {
-      ...DEFAULT_GATEWAY_OPTIONS,
-      logFolder: this.#config.logFolder,
+      ...this.#options,
       get url() {
         return url();
       },
@@ -135,11 +143,6 @@ class GatewayKeeper implements AsyncDisposable {
       await sleep(this.#host.clock, delayMs, { signal: this.#stop.signal }).catch(() => undefined);
     }
   }
-}
-
-function asCoded(error: unknown): CodedError {
-  if (error instanceof CodedError) return error as CodedError;
-  return new CodedError(errorMessage(error), { code: 'storage-unavailable' }, { cause: error });
 }
 
 /** What fails while closing has failed already. */

@@ -17,6 +17,8 @@ export interface FleetOptions {
   readonly maxNodes: number;
   /** Workloads that may wait at once. */
   readonly maxQueued: number;
+  /** Rows not yet stored above which no more workloads are taken in: the store is slow or stuck. */
+  readonly maxUnstoredRows: number;
   /** Ended workloads that are kept; the oldest go first, logs included. */
   readonly retainEnded: number;
   /** Events that are kept. */
@@ -33,6 +35,7 @@ export const DEFAULT_FLEET_OPTIONS: FleetOptions = {
   lostAfterMs: 300_000,
   maxNodes: 10_000,
   maxQueued: 100_000,
+  maxUnstoredRows: 20_000,
   retainEnded: 20_000,
   retainEvents: 1_000_000,
   placementsPerTurn: 500,

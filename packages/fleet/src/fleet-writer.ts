@@ -1,4 +1,4 @@
-import type { Clock } from '@clawbernetes/kernel';
+import { errorMessage, type Clock, type Logger } from '@clawbernetes/kernel';
 import type { Cause, EventView } from '@clawbernetes/protocol';
 import type { RowChange, Store } from '@clawbernetes/storage';
 import { eventRow } from './rows.ts';
@@ -12,13 +12,19 @@ export interface NewEvent {
   readonly facts?: EventView['facts'];
 }
 
+export interface FleetWriterDeps {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly store: Pick<Store, 'submit'>;
+}
+
 /**
- * The one way in which the fleet's state becomes durable. Whatever changes in one turn of the event loop is one batch:
- * rows, their events (numbered here, without gaps) and the actions to take once they are stored. Nothing leaves the
- * gateway – no frame, no answer, no live event – before its batch is durable.
+ * The one way in which the fleet's state becomes durable. Whatever changes in one turn of the event loop is
+ * one batch: rows, their events (numbered here, without gaps) and the actions to take once they are stored.
+ * Nothing leaves the gateway – no frame, no answer, no live event – before its batch is durable.
  */
 export class FleetWriter {
-  readonly #deps: { readonly clock: Clock; readonly store: Pick<Store, 'submit'> };
+  readonly #deps: FleetWriterDeps;
   #sequence: number;
   #rows: RowChange[] = [];
   #events: EventView[] = [];
@@ -27,8 +33,11 @@ export class FleetWriter {
   #stored: Promise<void> = Promise.resolve();
   #beforeSubmit: () => void = () => undefined;
   #onEvents: (events: readonly EventView[]) => void = () => undefined;
+  #onFailed: (error: unknown) => void = () => undefined;
+  #failure: unknown;
+  #unstoredRows = 0;
 
-  constructor(deps: { readonly clock: Clock; readonly store: Pick<Store, 'submit'> }, lastSequence: number) {
+  constructor(deps: FleetWriterDeps, lastSequence: number) {
     this.#deps = deps;
     this.#sequence = lastSequence;
   }
@@ -38,13 +47,26 @@ export class FleetWriter {
     return this.#sequence;
   }
 
-  /** Called before each batch is closed: the place for work that should happen once per turn, such as planning. */
+  /**
+   * Called before each batch is closed: the place for work that should happen once per turn, such as
+   * planning.
+   */
   beforeSubmit(hook: () => void): void {
     this.#beforeSubmit = hook;
   }
 
   onEvents(listener: (events: readonly EventView[]) => void): void {
     this.#onEvents = listener;
+  }
+
+  /** Called once, when a batch could not be stored: this memory must be given up and read anew. */
+  onFailed(listener: (error: unknown) => void): void {
+    this.#onFailed = listener;
+  }
+
+  /** Rows handed to the store that are not durable yet. */
+  get unstoredRows(): number {
+    return this.#unstoredRows;
   }
 
   write(...changes: readonly RowChange[]): void {
@@ -86,19 +108,56 @@ export class FleetWriter {
   }
 
   async #submit(): Promise<void> {
-    this.#beforeSubmit();
-    const rows = this.#rows;
-    const events = this.#events;
-    const actions = this.#actions;
+    const { rows, events, actions } = this.#close();
+    if (this.#failure !== undefined) throw this.#failure;
+    // A turn that writes nothing still waits for those before it: what it did may rest on them.
+    if (rows.length > 0) this.#stored = this.#store(rows);
+    await this.#stored;
+    if (events.length > 0) this.#run(() => this.#onEvents(events));
+    for (const action of actions) this.#run(action);
+  }
+
+  /** Ends the turn: what is written from now on belongs to the next. */
+  #close(): { rows: readonly RowChange[]; events: readonly EventView[]; actions: readonly (() => void)[] } {
+    try {
+      this.#beforeSubmit();
+    } catch (error) {
+      this.#fail(error);
+    }
+    const turn = { rows: this.#rows, events: this.#events, actions: this.#actions };
     this.#rows = [];
     this.#events = [];
     this.#actions = [];
     this.#turn = undefined;
-    // A turn that writes nothing still waits for those before it: what it did may rest on them.
-    if (rows.length > 0) this.#stored = this.#deps.store.submit(rows);
-    await this.#stored;
-    if (events.length > 0) this.#onEvents(events);
-    for (const action of actions) action();
+    return turn;
+  }
+
+  async #store(rows: readonly RowChange[]): Promise<void> {
+    this.#unstoredRows += rows.length;
+    try {
+      await this.#deps.store.submit(rows);
+    } catch (error) {
+      this.#fail(error);
+      throw error;
+    } finally {
+      this.#unstoredRows -= rows.length;
+    }
+  }
+
+  /** Memory is ahead of the store for good: whatever came later would rest on rows that are not there. */
+  #fail(error: unknown): void {
+    if (this.#failure !== undefined) return;
+    this.#failure = error;
+    this.#onFailed(error);
+  }
+
+  /** One that fails is a defect, but no reason to keep the others' frames and answers back. */
+  #run(action: () => void): void {
+    try {
+      action();
+    } catch (error) {
+      this.#deps.logger.error('what was due after a commit failed', { error: errorMessage(error) });
+    }
   }
 }
 

@@ -34,8 +34,8 @@ export interface FleetDeps {
 const TICK_MS = 1000;
 
 /**
- * The fleet: nodes, workloads and their placement, held in memory by one writer and durable in the store. Methods change
- * memory at once and synchronously; `durable()` resolves when what was changed is stored.
+ * The fleet: nodes, workloads and their placement, held in memory by one writer and durable in the store.
+ * Methods change memory at once and synchronously; `durable()` resolves when what was changed is stored.
  */
 export class Fleet implements AsyncDisposable {
   readonly intake: WorkloadIntake;
@@ -49,8 +49,8 @@ export class Fleet implements AsyncDisposable {
   readonly #onEnded: FleetListeners['ended'];
 
   private constructor(deps: FleetDeps, options: FleetOptions, rows: FleetRows) {
-    const { clock, store } = deps;
-    const writer = new FleetWriter({ clock, store }, rows.lastSequence);
+    const { clock, logger, store } = deps;
+    const writer = new FleetWriter({ clock, logger, store }, rows.lastSequence);
     const workloads = new WorkloadTable();
     const nodes = new NodeTable(workloads);
     let counter = 0;
@@ -80,7 +80,10 @@ export class Fleet implements AsyncDisposable {
       retention.run();
       if (more) clock.after(0, () => void writer.durable().catch(() => undefined));
     });
-    this.#timer = every(clock, TICK_MS, () => this.registry.tick());
+    const tick = (): void => {
+      if (this.registry.tick()) clock.after(0, tick);
+    };
+    this.#timer = every(clock, TICK_MS, tick);
   }
 
   static async open(deps: FleetDeps, options: Partial<FleetOptions> = {}): Promise<Fleet> {
@@ -102,6 +105,11 @@ export class Fleet implements AsyncDisposable {
     this.#core.writer.onEvents(listener);
   }
 
+  /** A batch could not be stored: this fleet must be closed and opened anew from its rows. */
+  onFailed(listener: (error: unknown) => void): void {
+    this.#core.writer.onFailed(listener);
+  }
+
   get eventSequence(): number {
     return this.#core.writer.sequence;
   }
@@ -118,7 +126,10 @@ export class Fleet implements AsyncDisposable {
     return rows.map((row: Row) => readEvent(row));
   }
 
-  /** By id, by a unique beginning of at least six characters of it, or by name. @throws CodedError `not-found`. */
+  /**
+   * By id, by a unique beginning of at least six characters of it, or by name. @throws CodedError
+   * `not-found`.
+   */
   workload(namespace: string, reference: string): WorkloadRecord {
     const { workloads } = this.#core;
     const exact = workloads.workload(reference) ?? workloads.named(namespace, reference);

@@ -5,7 +5,10 @@ import type { FleetCore } from './fleet-core.ts';
 import { readJoinToken, type JoinTokenRecord } from './node/join-tokens.ts';
 import { readAttempt, readNode, readWorkload } from './rows.ts';
 
-/** A row has a specification of up to 128 KiB, an entry a value of up to 256 KiB; an answer has at most 32 MiB. */
+/**
+ * A row has a specification of up to 128 KiB, an entry a value of up to 256 KiB; an answer has at most 32
+ * MiB.
+ */
 const PAGE_ROWS = 200;
 const CONFIG_PAGE_ROWS = 100;
 
@@ -20,8 +23,8 @@ export interface FleetRows {
 }
 
 /**
- * Reads the fleet back after a start. Every node begins as suspect with a full lease: the silence before was ours, not
- * theirs, so nobody's work is given up for it.
+ * Reads the fleet back after a start. Every node begins as suspect with a full lease: the silence before was
+ * ours, not theirs, so nobody's work is given up for it.
  */
 export async function loadFleet(store: Store, clock: Clock): Promise<FleetRows> {
   const [nodes, workloads, attempts, tokens, config] = [

@@ -1,6 +1,6 @@
 /**
- * A connection that carries whole frames in order, or dies: a WebSocket in production, a virtual link in the simulator.
- * Listeners are set once, before the first frame can arrive.
+ * A connection that carries whole frames in order, or dies: a WebSocket in production, a virtual link in the
+ * simulator. Listeners are set once, before the first frame can arrive.
  */
 export interface FrameChannel {
   /** Address of the peer, for logs and messages. */

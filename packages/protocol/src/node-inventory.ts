@@ -1,12 +1,17 @@
 import { z } from 'zod';
 
-/** How two GPUs of a node reach each other, best first; `NV` carries the number of bonded NVLinks, `XGMI` is AMD's. */
+/**
+ * How two GPUs of a node reach each other, best first; `NV` carries the number of bonded NVLinks, `XGMI` is
+ * AMD's.
+ */
 export const GPU_LINKS = ['SELF', 'NV', 'XGMI', 'PIX', 'PXB', 'PHB', 'NODE', 'SYS', 'UNKNOWN'] as const;
 
 export const gpuVendors = ['nvidia', 'amd', 'apple', 'intel', 'other'] as const;
 
 export const gpuDeviceSchema = z.object({
-  /** Stable over reboots where the vendor gives such an id (`GPU-…`, a PCI address), unique within the node. */
+  /**
+   * Stable over reboots where the vendor gives such an id (`GPU-…`, a PCI address), unique within the node.
+   */
   id: z.string(),
   index: z.int().min(0),
   vendor: z.enum(gpuVendors),
@@ -36,7 +41,10 @@ export const gpuLinkSchema = z.object({
   width: z.int().min(0).optional(),
 });
 
-/** What a node has. `probes` says what was looked for and how it went, so that "no GPU" can be told from "no answer". */
+/**
+ * What a node has. `probes` says what was looked for and how it went, so that "no GPU" can be told from "no
+ * answer".
+ */
 export const nodeInventorySchema = z.object({
   hostname: z.string(),
   os: z.string(),

@@ -9,7 +9,9 @@ import {
   type Epoch as WireEpoch,
 } from './generated/clawbernetes/node/v1/node_pb.ts';
 
-/** Mirrors the wire's enum, so that its numbers do not leak; a state added to one side only does not compile. */
+/**
+ * Mirrors the wire's enum, so that its numbers do not leak; a state added to one side only does not compile.
+ */
 const WIRE_STATES: Record<NodeAttemptState, Exclude<WireState, typeof WireState.UNSPECIFIED>> = {
   accepted: WireState.ACCEPTED,
   preparing: WireState.PREPARING,
@@ -30,7 +32,7 @@ export function toWireEpoch(epoch: Epoch): { term: bigint; counter: bigint } {
 }
 
 export function fromWireEpoch(epoch: WireEpoch | undefined): Epoch {
-  return { term: Number(epoch?.term ?? 0n), counter: Number(epoch?.counter ?? 0n) };
+  return { term: whole(epoch?.term ?? 0n), counter: whole(epoch?.counter ?? 0n) };
 }
 
 export function toWireStatus(status: AttemptStatus): MessageInitShape<typeof AttemptStatusSchema> {
@@ -52,7 +54,7 @@ export function toWireStatus(status: AttemptStatus): MessageInitShape<typeof Att
   };
 }
 
-/** @throws CodedError `bad-frame` for a state that this version does not know. */
+/** @throws CodedError `bad-frame` for a state or a number that this version does not know. */
 export function fromWireStatus(wire: WireStatus): AttemptStatus {
   const state = STATES.get(wire.state);
   if (state === undefined) {
@@ -61,19 +63,27 @@ export function fromWireStatus(wire: WireStatus): AttemptStatus {
   return {
     attemptId: wire.attemptId,
     epoch: fromWireEpoch(wire.epoch),
-    revision: Number(wire.revision),
+    revision: whole(wire.revision),
     state,
     ...(wire.exitCode === undefined ? {} : { exitCode: wire.exitCode }),
     ...(wire.signal === '' ? {} : { signal: wire.signal }),
     ...(isEndReason(wire.reason) ? { reason: wire.reason } : {}),
     ...(wire.message === '' ? {} : { message: wire.message }),
-    acceptedAtMs: Number(wire.acceptedAtMs),
-    ...(wire.startedAtMs === 0n ? {} : { startedAtMs: Number(wire.startedAtMs) }),
-    ...(wire.finishedAtMs === 0n ? {} : { finishedAtMs: Number(wire.finishedAtMs) }),
+    acceptedAtMs: whole(wire.acceptedAtMs),
+    ...(wire.startedAtMs === 0n ? {} : { startedAtMs: whole(wire.startedAtMs) }),
+    ...(wire.finishedAtMs === 0n ? {} : { finishedAtMs: whole(wire.finishedAtMs) }),
     sandbox: SANDBOXES.find((sandbox) => sandbox === wire.sandbox) ?? 'none',
     limitations: wire.limitations,
-    logEnd: Number(wire.logEnd),
+    logEnd: whole(wire.logEnd),
   };
+}
+
+function whole(value: bigint): number {
+  const number = Number(value);
+  if (Number.isSafeInteger(number)) return number;
+  throw new CodedError(`A node reported ${value}, which is beyond what can be counted.`, {
+    code: 'bad-frame',
+  });
 }
 
 function isEndReason(text: string): text is EndReason {

@@ -59,7 +59,10 @@ export const workloadSpecSchema = z
       .default({}),
     workingDirectory: absolutePath.optional(),
     resources: resourcesSchema,
-    /** Processes only: `required` never runs bare, `preferred` runs bare where the node's policy allows it and says so, `off` asks for bare. */
+    /**
+     * Processes only: `required` never runs bare, `preferred` runs bare where the node's policy allows it and
+     * says so, `off` asks for bare.
+     */
     sandbox: z.enum(['required', 'preferred', 'off']).default('preferred'),
     network: z.enum(['host', 'none']).default('host'),
     mounts: z.array(mountSchema).max(64).default([]),

@@ -40,10 +40,7 @@ export function fleetHandlers(deps: HandlerDeps): Handlers<FleetCommand> {
       }),
     'node.undrain': ({ node: reference }) => change(reference, (node) => fleet.registry.undrain(node)),
     'node.token': (request) => makeToken(deps, request),
-    'event.list': async ({ from, subject, limit }) => {
-      const events = await fleet.events({ from, limit, ...(subject === undefined ? {} : { subject }) });
-      return { events, next: (events.at(-1)?.sequence ?? Math.max(from, fleet.eventSequence + 1) - 1) + 1 };
-    },
+    'event.list': (request) => listEvents(deps, request),
   };
 }
 
@@ -55,6 +52,18 @@ function listNodes(
   const page = after.slice(0, limit);
   const last = after.length > limit ? page.at(-1) : undefined;
   return { nodes: page.map((node) => fleet.nodeView(node)), ...(last ? { next: last.name } : {}) };
+}
+
+/** `next` never passes an event that is under way to the store: what was stored before the reading counts. */
+async function listEvents(
+  { fleet }: HandlerDeps,
+  { from, subject, limit }: CommandRequest<'event.list'>,
+): Promise<CommandOutput<'event.list'>> {
+  const newest = fleet.eventSequence;
+  await fleet.durable();
+  const events = await fleet.events({ from, limit, ...(subject === undefined ? {} : { subject }) });
+  const seen = events.length < limit ? newest : 0;
+  return { events, next: Math.max(from, seen + 1, (events.at(-1)?.sequence ?? 0) + 1) };
 }
 
 function stopAll({ fleet }: HandlerDeps, node: NodeRecord, { namespace }: CommandContext): void {

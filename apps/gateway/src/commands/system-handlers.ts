@@ -8,9 +8,9 @@ import {
   type CommandOutput,
   type CommandRequest,
 } from '@clawbernetes/protocol';
-import { decodeRecords } from '@clawbernetes/telemetry';
-import { encodeText } from './encode-text.ts';
 import type { CommandContext, HandlerDeps, Handlers } from './handler-context.ts';
+import { invalidInput } from './invalid-input.ts';
+import { readOutput } from './read-output.ts';
 import { waitForWorkload } from './wait-for-workload.ts';
 import { liveAttempt } from './workload-handlers.ts';
 
@@ -71,7 +71,10 @@ function ask<Name extends Probe>(
   return forward(deps, name, node.id, { node: node.name }, PROBE_DEADLINE_MS);
 }
 
-/** Sends a command to its node and checks the answer against the command's schema: a node is not trusted to be right. */
+/**
+ * Sends a command to its node and checks the answer against the command's schema: a node is not trusted to be
+ * right.
+ */
 async function forward<Name extends CommandName>(
   { fleet, sessions }: HandlerDeps,
   name: Name,
@@ -121,10 +124,12 @@ async function run(
   const { fleet } = deps;
   const node = chooseNode(deps, request.node);
   const { command, env, timeoutMs, name } = request;
-  const spec = workloadSpecSchema.parse({ command, env, timeoutMs, ...(name === undefined ? {} : { name }) });
-  const workload = fleet.intake.submit({ namespace: context.namespace, spec, nodeId: node.id });
+  const spec = workloadSpecSchema.safeParse({ command, env, timeoutMs, name });
+  if (!spec.success) throw invalidInput('system.run', spec.error.issues);
+  const { namespace } = context;
+  const workload = fleet.intake.submit({ namespace, spec: spec.data, nodeId: node.id });
   await fleet.durable();
-  await waitForWorkload(deps, workload.id, timeoutMs + spec.stopGraceMs + QUEUE_MS, context);
+  await waitForWorkload(deps, workload.id, timeoutMs + spec.data.stopGraceMs + QUEUE_MS, context);
   const view = fleet.workloadView(workload);
   if (view.finishedAtMs === undefined) {
     fleet.intake.stop(fleet.workload(context.namespace, workload.id), true);
@@ -133,7 +138,7 @@ async function run(
   }
   return {
     workload: workload.id,
-    ...(await output(deps, workload.id, request.maxOutputBytes)),
+    ...(await readOutput(deps, workload.id, request.maxOutputBytes)),
     ...endOf(view),
   };
 }
@@ -151,28 +156,5 @@ function endOf(view: {
     ...(view.exitCode === undefined ? {} : { exitCode: view.exitCode }),
     ...(view.signal === undefined ? {} : { signal: view.signal }),
     timedOut: view.endReason === 'timeout',
-  };
-}
-
-async function output(
-  { fleet, logs, changes }: HandlerDeps,
-  workloadId: string,
-  maxBytes: number,
-): Promise<Pick<CommandOutput<'system.run'>, 'stdout' | 'stderr' | 'encoding' | 'truncated'>> {
-  const attempt = fleet.latestAttempt(workloadId);
-  if (!attempt) return { stdout: '', stderr: '', encoding: 'utf8', truncated: false };
-  if (logs.end(attempt.id) < attempt.logEnd) await changes.next(`log:${attempt.id}`, STATS_DEADLINE_MS);
-  const records = [...decodeRecords(logs.read(attempt.id, 0, 4 * maxBytes + 65_536).records)];
-  const collect = (stream: string): Buffer =>
-    Buffer.concat(records.filter((record) => record.stream === stream).map((record) => record.bytes));
-  const [stdout, stderr] = [collect('stdout'), collect('stderr')];
-  const kept = [stdout.subarray(0, maxBytes), stderr.subarray(0, maxBytes)].map((bytes) => encodeText(bytes));
-  const binary = kept.some(({ encoding }) => encoding === 'base64');
-  const show = (bytes: Buffer): string => bytes.subarray(0, maxBytes).toString(binary ? 'base64' : 'utf8');
-  return {
-    stdout: show(stdout),
-    stderr: show(stderr),
-    encoding: binary ? 'base64' : 'utf8',
-    truncated: stdout.length > maxBytes || stderr.length > maxBytes,
   };
 }

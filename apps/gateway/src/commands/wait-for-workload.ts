@@ -19,6 +19,6 @@ export async function waitForWorkload(
         retryAfterMs: 1000,
       });
     }
-    await changes.next(workloadKey(workloadId), leftMs, { signal });
+    await changes.next([workloadKey(workloadId)], leftMs, { signal });
   }
 }

@@ -32,14 +32,15 @@ export function workloadHandlers(deps: HandlerDeps): Handlers<WorkloadCommand> {
   };
 }
 
-/** Newest first; ids sort by time, so a page begins below the cursor's id. */
+/** In descending order of ids, which sort by time, so a page begins below the cursor's id: newest first. */
 function list(
   { fleet }: HandlerDeps,
   { states, limit, cursor }: CommandRequest<'workload.list'>,
   { namespace }: CommandContext,
 ): CommandOutput<'workload.list'> {
   const wanted = states && new Set<WorkloadView['state']>(states);
-  const all = fleet.workloads(namespace);
+  // Those of one millisecond were not submitted in the order of their ids.
+  const all = fleet.workloads(namespace).toSorted((left, right) => (left.id < right.id ? -1 : 1));
   const page = [];
   for (let index = all.length - 1; index >= 0 && page.length <= limit; index -= 1) {
     const workload = all[index];
@@ -91,7 +92,9 @@ function logs(
   };
 }
 
-/** The live attempt of a workload, for commands that need one. @throws CodedError `not-found`, `not-running`. */
+/**
+ * The live attempt of a workload, for commands that need one. @throws CodedError `not-found`, `not-running`.
+ */
 export function liveAttempt(
   { fleet }: HandlerDeps,
   reference: string,

@@ -12,8 +12,8 @@ interface EventSource {
 }
 
 /**
- * The fleet's event log as streams that resume at any sequence number: recent events come from memory, older ones from
- * the store. Sequence numbers have no gaps, so an event's place in memory follows from its number.
+ * The fleet's event log as streams that resume at any sequence number: recent events come from memory, older
+ * ones from the store. Sequence numbers have no gaps, so an event's place in memory follows from its number.
  */
 export class EventFeed {
   readonly #changes: Changes;
@@ -45,7 +45,7 @@ export class EventFeed {
         yield page;
         next = last.sequence + 1;
       } else {
-        await this.#changes.next(KEY, WAIT_MS, { signal });
+        await this.#changes.next([KEY], WAIT_MS, { signal });
       }
     }
   }

@@ -1,13 +1,7 @@
-import {
-  CodedError,
-  errorCode,
-  errorMessage,
-  type Clock,
-  type Logger,
-  type Random,
-} from '@clawbernetes/kernel';
+import { errorCode, errorMessage, type Clock, type Logger, type Random } from '@clawbernetes/kernel';
 import { apiError, meaningOf, openApiDocument } from '@clawbernetes/protocol';
 import fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
+import { gatewayError } from '../errors.ts';
 import type { Gateway } from '../gateway.ts';
 import { VERSION } from '../version.ts';
 import { authenticate, type ApiContextDeps } from './api-context.ts';
@@ -16,6 +10,9 @@ import { eventStream } from './event-stream.ts';
 import { logStream } from './log-stream.ts';
 import { metricsText } from './metrics-text.ts';
 import { attachWebSockets } from './web-sockets.ts';
+
+/** For a whole request to arrive, ms; its answer may take longer. */
+const REQUEST_MS = 60_000;
 
 export interface HttpServerDeps extends ApiContextDeps {
   readonly clock: Clock;
@@ -29,18 +26,25 @@ export interface HttpServerOptions {
   readonly host: string;
   readonly port: number;
   readonly maxFrameBytes: number;
+  readonly handshakeMs: number;
+  readonly pingMs: number;
 }
 
 export interface HttpServer extends AsyncDisposable {
   readonly url: string;
 }
 
-/** The one TCP port of a gateway: API, streams, node protocol, health and metrics. @throws CodedError `port-in-use`. */
+/**
+ * The one TCP port of a gateway: API, streams, node protocol, health and metrics. @throws CodedError
+ * `port-in-use`.
+ */
 export async function openHttpServer(deps: HttpServerDeps, options: HttpServerOptions): Promise<HttpServer> {
   const server = fastify({
     bodyLimit: MAX_BODY_BYTES,
     logger: false,
     forceCloseConnections: true,
+    requestTimeout: REQUEST_MS,
+    http: { headersTimeout: options.handshakeMs, connectionsCheckingInterval: options.handshakeMs / 2 },
     routerOptions: { maxParamLength: 128 },
   });
   server.setErrorHandler((error, _request, reply) => sendError(deps, reply, error));
@@ -56,7 +60,7 @@ export async function openHttpServer(deps: HttpServerDeps, options: HttpServerOp
   );
   addOpenRoutes(deps, server);
   addApiRoutes(deps, server);
-  const sockets = attachWebSockets(deps, server.server, { maxFrameBytes: options.maxFrameBytes });
+  const sockets = attachWebSockets(deps, server.server, options);
   const url = await listen(server, options);
   return {
     url,
@@ -121,6 +125,6 @@ async function listen(server: FastifyInstance, { host, port }: HttpServerOptions
   } catch (error) {
     if (errorCode(error) !== 'EADDRINUSE') throw error;
     const message = `Port ${port} on ${host} is in use by another program; stop it or choose another port with --port.`;
-    throw new CodedError(message, { code: 'port-in-use' }, { cause: error });
+    throw gatewayError('port-in-use', message, { cause: error });
   }
 }

@@ -18,8 +18,8 @@ const querySchema = z.object({
 });
 
 /**
- * `GET /api/workloads/<workload>/logs`: raw log records (with the position of the first in `x-log-position`), or as
- * server-sent events whose ids are positions to resume from.
+ * `GET /api/workloads/<workload>/logs`: raw log records (with the position of the first in `x-log-position`),
+ * or as server-sent events whose ids are positions to resume from.
  */
 export async function logStream(
   deps: { readonly gateway: () => Gateway },
@@ -62,7 +62,8 @@ async function* recordsOf(
   yield first.value.records;
   let end = first.value.position + first.value.records.length;
   for await (const piece of rest) {
-    // Rotation overtook this reader. Positions are implicit in the bytes, so the stream ends; the client asks again.
+    // Rotation overtook this reader. Positions are implicit in the bytes, so the stream ends; the client asks
+    // again.
     if (piece.position !== end) return;
     yield piece.records;
     end = piece.position + piece.records.length;

@@ -1,4 +1,5 @@
 import { errorMessage, every, type Clock, type Logger } from '@clawbernetes/kernel';
+import { apiError, meaningOf } from '@clawbernetes/protocol';
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer, type WebSocket } from 'ws';
@@ -8,8 +9,8 @@ import { authenticate, type ApiContextDeps } from './api-context.ts';
 import { describeError } from './describe-error.ts';
 import { WebSocketChannel } from './web-socket-channel.ts';
 
-/** A peer that answers no ping for two periods is gone, however open its socket looks. */
-const PING_MS = 15_000;
+/** From our word that a connection ends to its end, for a peer that does not answer, ms. */
+const CLOSE_MS = 2_000;
 /** Bytes that a live-update client may leave unread. */
 const MAX_UNREAD_BYTES = 4 * 1024 * 1024;
 
@@ -19,20 +20,25 @@ interface Deps extends ApiContextDeps {
   readonly gateway: () => Gateway;
 }
 
-/** `/node` speaks the node protocol, `/api/ws` sends live events as JSON from the sequence number `from` on. */
+/**
+ * `/node` speaks the node protocol, `/api/ws` sends live events as JSON from the sequence number `from` on.
+ */
 export function attachWebSockets(
   deps: Deps,
   server: Server,
-  { maxFrameBytes }: { readonly maxFrameBytes: number },
+  { maxFrameBytes, pingMs }: { readonly maxFrameBytes: number; readonly pingMs: number },
 ): { close: () => void } {
-  const sockets = new WebSocketServer({
+  // A variable, because the types of ws do not know closeTimeout yet.
+  const settings = {
     noServer: true,
     maxPayload: maxFrameBytes,
     perMessageDeflate: false,
-  });
+    closeTimeout: CLOSE_MS,
+  };
+  const sockets = new WebSocketServer(settings);
   const silent = new WeakSet<WebSocket>();
   sockets.on('connection', (socket) => socket.on('pong', () => silent.delete(socket)));
-  const pings = every(deps.clock, PING_MS, () => {
+  const pings = every(deps.clock, pingMs, () => {
     for (const socket of sockets.clients) {
       if (silent.has(socket)) socket.terminate();
       silent.add(socket);
@@ -40,7 +46,6 @@ export function attachWebSockets(
     }
   });
   server.on('upgrade', (request, stream, head) => {
-    const path = new URL(request.url ?? '/', 'http://gateway').pathname;
     const accept = (then: (socket: WebSocket) => void): void => {
       sockets.handleUpgrade(request, stream, head, (socket) => {
         sockets.emit('connection', socket, request);
@@ -48,11 +53,9 @@ export function attachWebSockets(
       });
     };
     try {
-      if (path === '/node') accept(nodeAcceptor(deps, request));
-      else if (path === '/api/ws') accept(eventAcceptor(deps, request));
-      else refuse(stream, 404, 'there is no WebSocket here; nodes connect to /node');
+      accept(acceptor(deps, request));
     } catch (error) {
-      refuse(stream, 401, describeError(error).message);
+      refuse(stream, error);
     }
   });
   return {
@@ -64,6 +67,17 @@ export function attachWebSockets(
   };
 }
 
+/** @throws CodedError `not-found`, `unauthenticated`, or `storage-…` while there is no gateway to serve it. */
+function acceptor(deps: Deps, request: IncomingMessage): (socket: WebSocket) => void {
+  const [path] = (request.url ?? '/').split('?');
+  if (path === '/node') return nodeAcceptor(deps, request);
+  if (path === '/api/ws') return eventAcceptor(deps, request);
+  throw apiError(
+    'not-found',
+    'There is no WebSocket here; nodes connect to /node, live events are at /api/ws.',
+  );
+}
+
 function nodeAcceptor(deps: Deps, request: IncomingMessage): (socket: WebSocket) => void {
   const gateway = deps.gateway();
   const remote = `${request.socket.remoteAddress ?? 'unknown'}:${request.socket.remotePort ?? 0}`;
@@ -73,10 +87,11 @@ function nodeAcceptor(deps: Deps, request: IncomingMessage): (socket: WebSocket)
 function eventAcceptor(deps: Deps, request: IncomingMessage): (socket: WebSocket) => void {
   const controller = new AbortController();
   const context = authenticate(deps, request, controller.signal);
+  const gateway = deps.gateway();
   return (socket) => {
     socket.on('error', () => undefined);
     socket.once('close', () => controller.abort());
-    void sendEvents(deps.gateway(), request, socket, context).catch((error: unknown) => {
+    void sendEvents(gateway, request, socket, context).catch((error: unknown) => {
       deps.logger.warn('a live-update connection failed', { error: errorMessage(error) });
       socket.close(1011);
     });
@@ -89,7 +104,7 @@ async function sendEvents(
   socket: WebSocket,
   { signal }: CommandContext,
 ): Promise<void> {
-  const from = Number(new URL(request.url ?? '/', 'http://gateway').searchParams.get('from') ?? NaN);
+  const from = Number(new URLSearchParams(request.url?.split('?')[1]).get('from') ?? NaN);
   const start = Number.isSafeInteger(from) && from >= 0 ? from : gateway.fleet.eventSequence + 1;
   for await (const page of gateway.feed.follow(start, { signal })) {
     for (const event of page) socket.send(JSON.stringify(event));
@@ -98,8 +113,14 @@ async function sendEvents(
   }
 }
 
-function refuse(stream: Duplex, status: number, message: string): void {
+function refuse(stream: Duplex, error: unknown): void {
+  const described = describeError(error);
+  const body = JSON.stringify(described);
+  // Whoever is refused may be gone already.
+  stream.on('error', () => undefined);
   stream.end(
-    `HTTP/1.1 ${status} Refused\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n${message}\n`,
+    `HTTP/1.1 ${meaningOf(described.code).status} Refused\r\nContent-Type: application/json\r\n` +
+      `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+    () => stream.destroy(),
   );
 }

@@ -32,8 +32,8 @@ export function workloadKey(workloadId: string): string {
 }
 
 /**
- * The log of a workload's latest attempt from a position on. With `follow` it goes on until the workload has ended and
- * all of its log is here, or cannot come because its node is gone.
+ * The log of a workload's latest attempt from a position on. With `follow` it goes on until the workload has
+ * ended and all of its log is here, or cannot come because its node is gone.
  */
 export async function* followLog(
   deps: LogDeps,
@@ -59,11 +59,8 @@ export async function* followLog(
       }
     }
     if (!request.follow || isComplete(deps, workload.id)) return;
-    const key = attempt ? logKey(attempt.id) : workloadKey(workload.id);
-    await Promise.race([
-      deps.changes.next(key, WAIT_MS, { signal }),
-      deps.changes.next(workloadKey(workload.id), WAIT_MS, { signal }),
-    ]);
+    const keys = [workloadKey(workload.id), ...(attempt ? [logKey(attempt.id)] : [])];
+    await deps.changes.next(keys, WAIT_MS, { signal });
   }
 }
 

@@ -27,7 +27,10 @@ export class WorkloadLogs {
     this.#options = options;
   }
 
-  /** Adds what a node sent and answers the end of the copy. @throws CodedError `log-write-failed`, `log-damaged`. */
+  /**
+   * Adds what a node sent and answers the end of the copy. @throws CodedError `log-write-failed`,
+   * `log-damaged`.
+   */
   append(attemptId: string, position: number, records: Uint8Array): number {
     const end = this.#log(attemptId).appendRaw(position, records);
     this.#deps.changes.notify(logKey(attemptId));

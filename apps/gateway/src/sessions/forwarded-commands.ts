@@ -16,7 +16,9 @@ interface Waiting {
   readonly timer: Timer;
 }
 
-/** Commands that a node answers: sent over its connection, matched by request id, bounded in number and time. */
+/**
+ * Commands that a node answers: sent over its connection, matched by request id, bounded in number and time.
+ */
 export class ForwardedCommands {
   readonly #deps: { readonly clock: Clock; readonly random: Random };
   readonly #sessionOf: (nodeId: string) => NodeSession | undefined;

@@ -33,6 +33,8 @@ export class NodeConnection {
   readonly #deadline: Timer;
   #register: Register | undefined;
   #session: NodeSession | undefined;
+  /** Nothing that still arrives counts: it may be older than what another connection has said since. */
+  #closing = false;
   #closed = false;
 
   constructor(deps: NodeConnectionDeps, channel: FrameChannel, handshake: NodeHandshake, options: Options) {
@@ -56,16 +58,17 @@ export class NodeConnection {
   }
 
   close(code: number, reason: string): void {
+    this.#closing = true;
     this.#channel.close(code, reason);
   }
 
   /** A person has approved the node. */
   approve(node: NodeRecord): void {
-    if (this.#register && !this.#session && !this.#closed) this.#admit(this.#register, node);
+    if (this.#register && !this.#session && !this.#closing) this.#admit(this.#register, node);
   }
 
   #onFrame(bytes: Uint8Array): void {
-    if (this.#closed) return;
+    if (this.#closing) return;
     try {
       if (bytes.length > this.#options.maxFrameBytes)
         throw tooLarge(bytes.length, this.#options.maxFrameBytes);
@@ -84,7 +87,7 @@ export class NodeConnection {
     this.#handshake.version(register);
     const node = fleet.registry.register(this.#handshake.admit(register, fleet));
     await fleet.durable();
-    if (this.#closed) return;
+    if (this.#closing) return;
     this.#deadline.cancel();
     if (node.approved) return this.#admit(register, node);
     const message = `Waiting for approval. Compare fingerprint ${node.fingerprint}, then: clawbernetes node approve ${node.name}`;
@@ -129,6 +132,7 @@ export class NodeConnection {
 
   #onClose(): void {
     if (this.#closed) return;
+    this.#closing = true;
     this.#closed = true;
     this.#deadline.cancel();
     this.#deps.onClosed(this);

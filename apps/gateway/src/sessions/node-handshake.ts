@@ -13,6 +13,7 @@ import {
 } from '@clawbernetes/identity';
 import { nameSchema, nodeInventorySchema, PROTOCOL_VERSIONS, type NodeBody } from '@clawbernetes/protocol';
 import { z } from 'zod';
+import type { GatewayErrorCode } from '../errors.ts';
 
 type Register = Extract<NodeBody, { case: 'register' }>['value'];
 
@@ -32,7 +33,7 @@ const factsSchema = z.object({
 export class HandshakeRefusal extends CodedError {
   readonly fatal: boolean;
 
-  constructor(code: string, message: string, { fatal }: { readonly fatal: boolean }) {
+  constructor(code: GatewayErrorCode, message: string, { fatal }: { readonly fatal: boolean }) {
     super(message, { code });
     this.fatal = fatal;
   }
@@ -79,12 +80,15 @@ export class NodeHandshake {
     );
   }
 
-  /** What the node may be registered as. Uses up its join token. @throws HandshakeRefusal. */
+  /** What the node may be registered as. Uses up its join token. @throws HandshakeRefusal, `name-taken`, `overloaded`. */
   admit(register: Register, fleet: Fleet): NodeRegistration {
     this.#verify(register);
     const id = nodeIdOf(register.publicKey);
+    const facts = parseFacts(register);
+    // Before the token is used up: a node that is refused for its name may come back with another one.
+    fleet.registry.checkAdmission(id, facts.name);
     return {
-      ...parseFacts(register),
+      ...facts,
       id,
       publicKey: Buffer.from(register.publicKey).toString('hex'),
       fingerprint: fingerprintOf(register.publicKey),

@@ -1,4 +1,4 @@
-import { CodedError, errorCode, errorMessage, type Clock, type Logger } from '@clawbernetes/kernel';
+import { errorCode, errorMessage, type Clock, type Logger } from '@clawbernetes/kernel';
 import {
   attemptsDigestText,
   encodeGatewayFrame,
@@ -9,6 +9,7 @@ import {
 } from '@clawbernetes/protocol';
 import { createHash } from 'node:crypto';
 import type { Fleet } from '@clawbernetes/fleet';
+import { gatewayError } from '../errors.ts';
 import type { WorkloadLogs } from '../logs/workload-logs.ts';
 import type { NodeMetrics } from './node-metrics.ts';
 
@@ -24,6 +25,9 @@ export interface NodeSessionDeps {
   /** An answer to a forwarded command. */
   readonly onCommandResult: (result: Frame<'commandResult'>) => void;
 }
+
+/** Far beyond any log, and exact as a number, with room for a frame more. */
+const MAX_POSITION = 2n ** 52n;
 
 /** Frames of a channel, numbered, and the bound on what may wait in it. */
 export class FrameSender {
@@ -100,7 +104,7 @@ export class NodeSession {
           code: body.value.code,
         });
       case 'register':
-        throw new CodedError('The node registered twice over one connection.', { code: 'bad-frame' });
+        throw gatewayError('bad-frame', 'The node registered twice over one connection.');
       case undefined:
         // A newer node may send what this version does not know.
         return undefined;
@@ -124,9 +128,11 @@ export class NodeSession {
   }
 
   #logChunk({ attemptId, position, records }: Frame<'logChunk'>): void {
+    if (position > MAX_POSITION) throw gatewayError('bad-frame', `No log is ${position} bytes long.`);
     const attempt = this.#deps.fleet.attempt(attemptId);
     const known = attempt?.nodeId === this.nodeId;
-    // The log of an attempt that the fleet has forgotten is acknowledged unread, so that the node can forget it too.
+    // The log of an attempt that the fleet has forgotten is acknowledged unread, so that the node can forget
+    // it too.
     const end = known ? this.#store(attemptId, Number(position), records) : Number(position) + records.length;
     if (end !== undefined) this.send({ case: 'logAck', value: { attemptId, position: BigInt(end) } });
   }

@@ -82,7 +82,9 @@ export class NodeSessions {
   #begin(connection: NodeConnection, session: NodeSession): void {
     const before = this.#byNode.get(session.nodeId);
     this.#byNode.set(session.nodeId, { connection, session });
-    before?.connection.close(4409, 'superseded by a newer connection of the same node');
+    if (!before) return;
+    before.connection.close(4409, 'superseded by a newer connection of the same node');
+    this.commands.abandon(session.nodeId);
   }
 
   #wait(connection: NodeConnection, nodeId: string): void {

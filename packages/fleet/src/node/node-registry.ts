@@ -17,6 +17,9 @@ export interface NodeRegistration {
   readonly preApproved: boolean;
 }
 
+/** Attempts that one turn calls unknown when many nodes fall silent together. */
+const LOST_SIGHT_PER_TURN = 2_000;
+
 /** Admits nodes, and follows their presence and eligibility. */
 export class NodeRegistry {
   readonly #core: FleetCore;
@@ -27,12 +30,17 @@ export class NodeRegistry {
     this.#onOutOfReach = onOutOfReach;
   }
 
+  /** @throws CodedError `name-taken`, `overloaded`: what speaks against a node before anything is stored of it. */
+  checkAdmission(id: string, name: string): void {
+    this.#refuseTakenName(id, name);
+    if (!this.#core.nodes.node(id)) this.#refuseWhenFull();
+  }
+
   /** Stores what a connecting node says of itself. @throws CodedError `name-taken`, `overloaded`. */
   register(registration: NodeRegistration): NodeRecord {
     const { preApproved, ...facts } = registration;
     const before = this.#core.nodes.node(facts.id);
-    this.#refuseTakenName(facts.id, facts.name);
-    if (!before) this.#refuseWhenFull();
+    this.checkAdmission(facts.id, facts.name);
     const approved = (before?.approved ?? false) || preApproved;
     const node: NodeRecord = {
       ...facts,
@@ -40,7 +48,10 @@ export class NodeRegistry {
       eligibility: admitted(before?.eligibility, approved),
       joinedAtMs: before?.joinedAtMs ?? this.#core.clock.nowMs(),
     };
-    if (JSON.stringify(before) !== JSON.stringify(node)) this.#store(node);
+    if (JSON.stringify(before) !== JSON.stringify(node)) {
+      this.#store(node);
+      this.#core.capacityChanged();
+    }
     if (!before) this.#record(node, 'joined', `${node.name} joined (${node.fingerprint}).`);
     if (!approved)
       this.#record(
@@ -79,17 +90,26 @@ export class NodeRegistry {
     this.#silent(nodeId, 'suspect');
   }
 
-  /** Moves nodes on whose silence has grown too long. */
-  tick(): void {
-    const { nodes, clock, options } = this.#core;
+  /**
+   * Moves nodes on whose silence has grown too long; answers whether there is more to do than fits into one turn's batch
+   * of rows.
+   */
+  tick(): boolean {
+    const { nodes, clock, options, workloads } = this.#core;
+    let lostSight = 0;
     for (const { id } of nodes.nodes()) {
+      this.settleDrain(id);
+      if (lostSight >= LOST_SIGHT_PER_TURN) return true;
       const presence = nodes.presence(id);
       if (!presence) continue;
       const silenceMs = clock.monotonicMs() - presence.lastSeenMs;
-      if (silenceMs >= options.lostAfterMs) this.#silent(id, 'lost');
-      else if (silenceMs >= options.leaseMs) this.#silent(id, 'disconnected');
+      if (silenceMs >= options.leaseMs && SILENCE[presence.connectivity] < SILENCE.disconnected)
+        lostSight += 1 + workloads.liveCount(id);
+      if (silenceMs >= options.leaseMs) this.#silent(id, 'disconnected');
       else if (silenceMs >= options.suspectAfterMs) this.#silent(id, 'suspect');
+      if (silenceMs >= options.lostAfterMs) this.#silent(id, 'lost');
     }
+    return false;
   }
 
   /** No new work; running work ends by itself. */

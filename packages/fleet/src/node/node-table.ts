@@ -3,7 +3,9 @@ import type { SnapshotNode } from '../scheduler/snapshot.ts';
 import type { WorkloadTable } from '../workload/workload-table.ts';
 import { snapshotNode } from './snapshot-node.ts';
 
-/** Nodes in memory: stored record, presence, and the scheduler's view of each, rebuilt only after a change. */
+/**
+ * Nodes in memory: stored record, presence, and the scheduler's view of each, rebuilt only after a change.
+ */
 export class NodeTable {
   readonly #workloads: WorkloadTable;
   readonly #nodes = new Map<string, NodeRecord>();

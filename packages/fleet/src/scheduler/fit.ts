@@ -35,7 +35,9 @@ export function fitNow(node: SnapshotNode, shape: Shape): readonly string[] | un
   return free.length < shape.gpus ? undefined : chooseGpus(free, shape.gpus);
 }
 
-/** From the NUMA node whose free GPUs fit most tightly, so that whole ones stay whole; else across, in order. */
+/**
+ * From the NUMA node whose free GPUs fit most tightly, so that whole ones stay whole; else across, in order.
+ */
 function chooseGpus(free: readonly SnapshotGpu[], count: number): readonly string[] {
   const groups = [...Map.groupBy(free, (gpu) => gpu.numaNode ?? 0).values()];
   const tightest = groups
@@ -48,8 +50,8 @@ function chooseGpus(free: readonly SnapshotGpu[], count: number): readonly strin
 }
 
 /**
- * Best fit: the share of the node that stays free after placement, GPUs first, then the scarcer of CPU and memory.
- * Lower is better. A node with GPUs is the last choice for work without.
+ * Best fit: the share of the node that stays free after placement, GPUs first, then the scarcer of CPU and
+ * memory. Lower is better. A node with GPUs is the last choice for work without.
  */
 export function leftover(node: SnapshotNode, shape: Shape): number {
   const freeGpus = node.gpus.reduce((sum, gpu) => sum + (gpu.free && gpu.usable ? 1 : 0), 0) - shape.gpus;

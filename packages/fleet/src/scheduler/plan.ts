@@ -26,8 +26,9 @@ export interface Plan {
 }
 
 /**
- * Places what fits, shape by shape in the order of `pending`, each workload on the node where it leaves least free.
- * Pure: a shape that fails once is not tried again in this plan, and at most `limit` placements are made.
+ * Places what fits, shape by shape in the order of `pending`, each workload on the node where it leaves least
+ * free. Pure: a shape that fails once is not tried again in this plan, and at most `limit` placements are
+ * made.
  */
 export function planPlacements(snapshot: Snapshot, pending: readonly PendingShape[], limit: number): Plan {
   const draft = new Map(snapshot.nodes.map((node) => [node.id, node]));

@@ -1,7 +1,9 @@
 import { canonicalJson } from '@clawbernetes/kernel';
 import { DEFAULT_RESERVATION, type WorkloadSpec } from '@clawbernetes/protocol';
 
-/** What placing a workload depends on, and nothing else: workloads of one shape fit, or fail to fit, alike. */
+/**
+ * What placing a workload depends on, and nothing else: workloads of one shape fit, or fail to fit, alike.
+ */
 export interface Shape {
   readonly gpus: number;
   readonly gpuModels: readonly string[];

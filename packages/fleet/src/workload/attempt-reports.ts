@@ -13,7 +13,9 @@ export class AttemptReports {
     this.#core = core;
   }
 
-  /** Stores what is new; every revision is acknowledged once it is durable, also one that says nothing new. */
+  /**
+   * Stores what is new; every revision is acknowledged once it is durable, also one that says nothing new.
+   */
   report(nodeId: string, statuses: readonly AttemptStatus[]): void {
     const revisions = [];
     for (const status of statuses) {
@@ -24,14 +26,15 @@ export class AttemptReports {
   }
 
   /**
-   * `listed` is everything that the node holds. What it should run but does not know is offered again, or lost if it had
-   * been accepted; what it runs but should not is stopped.
+   * `listed` is everything that the node holds. What it should run but does not know is offered again, or
+   * lost if it had been accepted; what it runs but should not is stopped.
    */
   repair(nodeId: string, listed: readonly AttemptStatus[]): void {
     this.report(nodeId, listed);
-    const known = new Set(listed.map((status) => status.attemptId));
+    const epochs = new Map(listed.map((status) => [status.attemptId, status.epoch]));
     for (const attempt of this.#core.workloads.liveOn(nodeId)) {
-      if (known.has(attempt.id)) this.#regain(attempt);
+      const epoch = epochs.get(attempt.id);
+      if (epoch && compareEpochs(epoch, attempt.epoch) === 0) this.#regain(attempt);
       else this.#missing(attempt);
     }
     for (const status of listed) if (!isTerminal(status.state)) this.#stopUnwanted(nodeId, status);
@@ -67,7 +70,9 @@ export class AttemptReports {
     if (workload.attempts === attempt.number) settleWorkload(this.#core, workload, 'node');
   }
 
-  /** The node still has it: whatever hid it is over. A stop that was asked for meanwhile is asked for again. */
+  /**
+   * The node still has it: whatever hid it is over. A stop that was asked for meanwhile is asked for again.
+   */
   #regain(attempt: AttemptRecord): void {
     if (attempt.unknownSinceMs !== undefined) {
       const { unknownSinceMs: _, ...known } = attempt;
@@ -90,9 +95,8 @@ export class AttemptReports {
   #missing(attempt: AttemptRecord): void {
     const workload = present(this.#core.workloads.workload(attempt.workloadId), 'the workload of an attempt');
     const neverAccepted = attempt.revision === 0;
+    if (neverAccepted && this.#mayBeOnItsWay(attempt)) return;
     if (neverAccepted && !workload.stopRequested) {
-      const ageMs = this.#core.clock.nowMs() - attempt.placedAtMs;
-      if (ageMs < this.#core.options.offerAgainAfterMs && attempt.unknownSinceMs === undefined) return;
       orderNode(this.#core, attempt.nodeId, { kind: 'start', attempt, workload });
       return;
     }
@@ -109,9 +113,16 @@ export class AttemptReports {
     settleWorkload(this.#core, workload, 'node-loss');
   }
 
+  /** The list may be older than the offer. A placement in the future says that the clock went back: do not wait for it. */
+  #mayBeOnItsWay({ placedAtMs, unknownSinceMs }: AttemptRecord): boolean {
+    const ageMs = this.#core.clock.nowMs() - placedAtMs;
+    return ageMs >= 0 && ageMs < this.#core.options.offerAgainAfterMs && unknownSinceMs === undefined;
+  }
+
   #stopUnwanted(nodeId: string, { attemptId, epoch }: AttemptStatus): void {
     const attempt = this.#core.workloads.attempt(attemptId);
-    if (attempt && attempt.nodeId === nodeId && !isEnded(attempt.state)) return;
+    const wanted = attempt && attempt.nodeId === nodeId && !isEnded(attempt.state);
+    if (wanted && compareEpochs(attempt.epoch, epoch) === 0) return;
     const order = { attemptId, epoch, graceMs: 0, graceful: false, reason: 'unwanted' } as const;
     orderNode(this.#core, nodeId, { kind: 'stop', ...order });
     this.#core.logger.warn('a node runs an attempt that should not be there; stopping it', {

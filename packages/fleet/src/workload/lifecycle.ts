@@ -30,8 +30,8 @@ export function mayBecome(from: AttemptState, to: AttemptState): boolean {
 }
 
 /**
- * The attempt after its node's report, or undefined if the report says nothing new: a repeat, a late one, or one for an
- * attempt that has ended. A report also proves contact, so the `unknown` overlay goes.
+ * The attempt after its node's report, or undefined if the report says nothing new: a repeat, a late one, or
+ * one for an attempt that has ended. A report also proves contact, so the `unknown` overlay goes.
  */
 export function afterReport(attempt: AttemptRecord, status: AttemptStatus): AttemptRecord | undefined {
   assert(status.attemptId === attempt.id, 'a report belongs to its attempt');

@@ -11,7 +11,10 @@ interface Group {
   waiting: Waiting | undefined;
 }
 
-/** Workloads that wait for a place, grouped by shape: one of a shape that fits nowhere answers for all its twins. */
+/**
+ * Workloads that wait for a place, grouped by shape: one of a shape that fits nowhere answers for all its
+ * twins.
+ */
 export class PendingQueue {
   readonly #groups = new Map<string, Group>();
   readonly #groupOf = new Map<string, Group>();

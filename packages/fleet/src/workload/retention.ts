@@ -1,4 +1,3 @@
-import { hasEnded } from '@clawbernetes/protocol';
 import type { FleetCore } from '../fleet-core.ts';
 
 /** Rows removed in one turn, so that catching up cannot hold the event loop. */
@@ -21,12 +20,10 @@ export class Retention {
 
   #dropWorkloads(): void {
     const { workloads, options, writer, listeners } = this.#core;
-    // Live ones are bounded by the queue and by the nodes, so the surplus over both limits is ended ones, oldest first.
-    const surplus = Math.min(REMOVALS_PER_TURN, workloads.size - options.retainEnded);
+    const surplus = Math.min(REMOVALS_PER_TURN, workloads.endedCount - options.retainEnded);
     if (surplus <= 0) return;
-    const ended = workloads.workloads().filter((workload) => hasEnded(workload.state));
     const attemptIds: string[] = [];
-    for (const { id } of [...ended.take(surplus)]) {
+    for (const id of [...workloads.ended().take(surplus)]) {
       const attempts = workloads.remove(id);
       writer.write({ table: 'workload', delete: { id } });
       for (const attempt of attempts) writer.write({ table: 'attempt', delete: { id: attempt } });

@@ -21,8 +21,8 @@ export class WorkloadIntake {
   }
 
   /**
-   * Stores a new workload and queues it. The same idempotency key with the same specification answers the workload that
-   * it made the first time. @throws CodedError `conflict`, `name-taken`, `overloaded`.
+   * Stores a new workload and queues it. The same idempotency key with the same specification answers the
+   * workload that it made the first time. @throws CodedError `conflict`, `name-taken`, `overloaded`.
    */
   submit(submission: Submission): WorkloadRecord {
     const known = this.#known(submission);
@@ -34,7 +34,9 @@ export class WorkloadIntake {
     return workload;
   }
 
-  /** Ends a workload: a queued one at once, a running one politely, or with `force` by a kill. Safe to repeat. */
+  /**
+   * Ends a workload: a queued one at once, a running one politely, or with `force` by a kill. Safe to repeat.
+   */
   stop(workload: WorkloadRecord, force: boolean): WorkloadRecord {
     if (hasEnded(workload.state)) return workload;
     const attempt = this.#core.workloads.latestAttempt(workload.id);
@@ -54,15 +56,11 @@ export class WorkloadIntake {
   }
 
   #refuseWhenFull(): void {
-    const { pending, options } = this.#core;
-    if (pending.size < options.maxQueued) return;
-    throw apiError(
-      'overloaded',
-      `${pending.size} workloads wait already, which is the limit; try again later.`,
-      {
-        retryAfterMs: 5000,
-      },
-    );
+    const { pending, options, writer } = this.#core;
+    if (pending.size >= options.maxQueued)
+      throw overloaded(`${pending.size} workloads wait already, which is the limit; try again later.`);
+    if (writer.unstoredRows >= options.maxUnstoredRows)
+      throw overloaded(`${writer.unstoredRows} changes wait to be stored, the limit; try again in a moment.`);
   }
 
   #create({ namespace, spec, idempotencyKey, nodeId }: Submission): WorkloadRecord {
@@ -102,7 +100,10 @@ export class WorkloadIntake {
     if (force && attempt.unknownSinceMs !== undefined) this.#override(attempt, workload);
   }
 
-  /** A person vouches that work on an unreachable node is gone: its GPUs are free again, and the event says who said so. */
+  /**
+   * A person vouches that work on an unreachable node is gone: its GPUs are free again, and the event says
+   * who said so.
+   */
   #override(attempt: AttemptRecord, workload: WorkloadRecord): void {
     const message = `${workload.name} was given up by force while its node was out of reach; it is stopped there if the node returns.`;
     const { unknownSinceMs: _, ...known } = attempt;
@@ -110,6 +111,10 @@ export class WorkloadIntake {
     commitAttempt(this.#core, lost, 'user', message);
     this.#core.capacityChanged();
   }
+}
+
+function overloaded(message: string): Error {
+  return apiError('overloaded', message, { retryAfterMs: 5000 });
 }
 
 function baseName(spec: WorkloadSpec): string {

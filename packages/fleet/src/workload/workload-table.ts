@@ -1,7 +1,10 @@
+import { hasEnded } from '@clawbernetes/protocol';
 import type { AttemptRecord, WorkloadRecord } from '../records.ts';
 import { isEnded } from './lifecycle.ts';
 
-/** Workloads and attempts in memory, with the indexes that the fleet asks for. Rows are the writer's business. */
+/**
+ * Workloads and attempts in memory, with the indexes that the fleet asks for. Rows are the writer's business.
+ */
 export class WorkloadTable {
   readonly #workloads = new Map<string, WorkloadRecord>();
   readonly #attempts = new Map<string, AttemptRecord>();
@@ -9,9 +12,15 @@ export class WorkloadTable {
   readonly #liveOn = new Map<string, Set<string>>();
   readonly #byName = new Map<string, string>();
   readonly #byKey = new Map<string, string>();
+  readonly #ended = new Set<string>();
 
-  get size(): number {
-    return this.#workloads.size;
+  get endedCount(): number {
+    return this.#ended.size;
+  }
+
+  /** Ids, in the order in which they ended. */
+  ended(): SetIterator<string> {
+    return this.#ended.values();
   }
 
   /** In submission order. */
@@ -59,6 +68,7 @@ export class WorkloadTable {
 
   putWorkload(workload: WorkloadRecord): void {
     this.#workloads.set(workload.id, workload);
+    if (hasEnded(workload.state)) this.#ended.add(workload.id);
     this.#byName.set(`${workload.namespace}/${workload.name}`, workload.id);
     if (workload.idempotencyKey)
       this.#byKey.set(`${workload.namespace}/${workload.idempotencyKey}`, workload.id);
@@ -84,6 +94,7 @@ export class WorkloadTable {
     for (const attempt of attempts) this.#attempts.delete(attempt);
     this.#attemptsOf.delete(id);
     this.#workloads.delete(id);
+    this.#ended.delete(id);
     if (workload) this.#dropKeys(workload);
     return attempts;
   }

@@ -1,4 +1,5 @@
-// Shows what the fleet promises over its store: acknowledged work survives, terminal is absorbing, repair repairs.
+// Shows what the fleet promises over its store: acknowledged work survives, terminal is absorbing, repair
+// repairs.
 import { beforeEach, describe, expect, test } from 'vitest';
 import { codeOf, FleetFixture, status } from './fleet-fixture.ts';
 

@@ -1,4 +1,5 @@
-// Shows that plans never double-book, place all that fits in their order, and explain truthfully what they leave.
+// Shows that plans never double-book, place all that fits in their order, and explain truthfully what they
+// leave.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {

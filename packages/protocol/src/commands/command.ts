@@ -5,15 +5,17 @@ import type { ApiErrorCode } from '../errors.ts';
 export type CommandTier = 'core' | 'config' | 'fleet';
 
 /**
- * One command, declared once: the node protocol, REST, the CLI and OpenAPI derive from it. Its name is also the name of
- * the permission that it needs.
+ * One command, declared once: the node protocol, REST, the CLI and OpenAPI derive from it. Its name is also
+ * the name of the permission that it needs.
  */
 export interface CommandDefinition<
   Input extends z.ZodType = z.ZodType,
   Output extends z.ZodType = z.ZodType,
 > {
   readonly tier: CommandTier;
-  /** `gateway` answers from the fleet's state; `node` is forwarded to one node and may be switched off there. */
+  /**
+   * `gateway` answers from the fleet's state; `node` is forwarded to one node and may be switched off there.
+   */
   readonly target: 'gateway' | 'node';
   readonly summary: string;
   readonly input: Input;
