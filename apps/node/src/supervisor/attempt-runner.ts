@@ -178,7 +178,7 @@ export class AttemptRunner {
     this.#execution = undefined;
     const { output, changed } = this.#deps;
     const lostOutput = output.finish();
-    const message = [exit.message ?? this.#explain(exit.reason), lostOutput].filter(Boolean).join(' ');
+    const message = [this.#explain(exit.reason), exit.message, lostOutput].filter(Boolean).join(' ');
     const end = endChange({ ...exit, ...(message && { message }) }, output.logEnd);
     changed(state ? { ...end, state } : end);
   }
