@@ -14,15 +14,15 @@ export interface Launch {
 export type OutputStream = 'stdout' | 'stderr';
 
 /**
- * Takes what a workload prints, in order per stream. Answers false when it wants the executor to stop reading until
- * `drained` resolves; the workload then blocks on its own pipe, as it would on a slow terminal.
+ * Takes what a workload prints, in order per stream. Answers false when it wants the executor to stop reading
+ * until `drained` resolves; the workload then blocks on its own pipe, as it would on a slow terminal.
  */
 export interface OutputSink {
   write(stream: OutputStream, bytes: Uint8Array): boolean;
   drained(): Promise<void>;
   /**
-   * For `recover`: how many bytes of each stream this attempt's log was given so far, those that it dropped included.
-   * A container's output then goes on exactly there. Without it some of it may come twice.
+   * For `recover`: how many bytes of each stream this attempt's log was given so far, those that it dropped
+   * included. A container's output then goes on exactly there. Without it some of it may come twice.
    */
   readonly received?: Readonly<Record<OutputStream, number>>;
 }
@@ -70,7 +70,9 @@ export interface Execution {
   readonly handle: ExecutionHandle;
   readonly sandbox: AttemptStatus['sandbox'];
   readonly limitations: readonly string[];
-  /** Resolves once the workload's whole process tree is gone and its output is read to the end; never rejects. */
+  /**
+   * Resolves once the workload's whole process tree is gone and its output is read to the end; never rejects.
+   */
   readonly exited: Promise<ExecutionExit>;
   /** Polite signal, then after `graceMs` the kill of the whole tree. Safe to repeat; a shorter grace wins. */
   stop(graceMs: number, reason: EndReason): void;
@@ -82,15 +84,17 @@ export interface ExecutionHandle {
   readonly executor: 'process' | 'container';
   /** Process: first pid. Container: pid of its init, if known. */
   readonly pid?: number;
-  /** Start time of `pid` in clock ticks since boot (`/proc/<pid>/stat` field 22): pid reuse cannot fool us. */
+  /**
+   * Start time of `pid` in clock ticks since boot (`/proc/<pid>/stat` field 22): pid reuse cannot fool us.
+   */
   readonly pidStartTicks?: number;
   readonly containerId?: string;
   readonly cgroups?: readonly string[];
 }
 
 /**
- * Runs attempts one way. Every implementation passes `executor-suite.ts`.
- * `start` throws a CodedError whose code is an EndReason when the attempt cannot be started; nothing is left behind then.
+ * Runs attempts one way. Every implementation passes `executor-suite.ts`. `start` throws a CodedError whose
+ * code is an EndReason when the attempt cannot be started; nothing is left behind then.
  */
 export interface Executor {
   readonly kind: 'process' | 'container';
@@ -100,8 +104,8 @@ export interface Executor {
   prepare(launch: Launch, options: { signal?: AbortSignal }): Promise<void>;
   start(launch: Launch, sink: OutputSink): Promise<Execution>;
   /**
-   * After the supervisor's own restart: takes over what is still running (containers), or kills every leftover of the
-   * attempt (plain processes) and answers undefined.
+   * After the supervisor's own restart: takes over what is still running (containers), or kills every
+   * leftover of the attempt (plain processes) and answers undefined.
    */
   recover(attemptId: string, handle: ExecutionHandle, sink: OutputSink): Promise<Execution | undefined>;
 }

@@ -34,7 +34,7 @@ export interface ProcessExecutorOptions {
   readonly policy: { readonly allowUnsandboxed: boolean };
   /** Whether to use control groups where the host lets us; default true. Without, no limit is enforced. */
   readonly useCgroups?: boolean;
-  /** Name of our control groups: unique among the supervisors of this host. */
+  /** Name of our control groups: begins with `clawbernetes`, unique among the supervisors of this host. */
   readonly cgroupName?: string;
   /** Runs workloads as this user; needs root. Absent: as the supervisor's own. */
   readonly owner?: Owner;
@@ -222,15 +222,15 @@ export class ProcessExecutor implements Executor, AsyncDisposable {
   }
 
   /**
-   * Attempts of an earlier run that had processes at the opening: pass them to `recover`, also those that nobody
-   * remembers.
+   * Attempts of an earlier run that had processes at the opening: pass them to `recover`, also those that
+   * nobody remembers.
    */
   get leftovers(): readonly string[] {
     return this.#cgroups.leftovers;
   }
 
   async recover(attemptId: string, handle: ExecutionHandle): Promise<undefined> {
-    const cgroups = this.#cgroups.adopt(attemptId);
+    const cgroups = this.#cgroups.adopt(attemptId, handle.cgroups ?? []);
     const { pid, pidStartTicks } = handle;
     // Without a pid there is no process to go by, only the groups and the environment.
     const facts = { attemptId, pid: pid ?? 0, sandboxed: false, ...(cgroups && { cgroups }) };

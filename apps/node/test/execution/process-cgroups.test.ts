@@ -1,4 +1,5 @@
-// Shows how control groups are found on hosts of every kind, what is said when one is missing, and what version 2 is told.
+// Shows how control groups are found on hosts of every kind, what is said when one is missing, and what
+// version 2 is told.
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -147,6 +148,19 @@ describe('limits', () => {
     const cgroups = new AttemptCgroups([parent], 'attempt-1');
     expect(() => cgroups.create(limits)).toThrow(`${root}/attempt-1/pids.max answered ENOENT`);
     expect(existsSync(join(root, 'attempt-1'))).toBe(false);
+    rmSync(root, { recursive: true });
+  });
+});
+
+describe('groups of an earlier run', () => {
+  it('are found where its record says, if they carry our name', () => {
+    const root = mkdtempSync(join(tmpdir(), 'clawbernetes-cgroup-'));
+    const ours = join(root, 'elsewhere/clawbernetes-x/attempt-1');
+    const foreign = join(root, 'elsewhere/other/attempt-1');
+    for (const path of [ours, foreign]) mkdirSync(path, { recursive: true });
+    const cgroups = Cgroups.open({ name: 'clawbernetes-x', mounts: [] });
+    expect(cgroups.adopt('attempt-1', [ours, foreign])?.directories).toEqual([ours]);
+    expect(cgroups.adopt('attempt-2', [ours, foreign])).toBeUndefined();
     rmSync(root, { recursive: true });
   });
 });

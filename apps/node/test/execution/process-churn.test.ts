@@ -1,4 +1,5 @@
-// Shows that many attempts at once, stopped at any moment, each end with their own output and leave nothing behind.
+// Shows that many attempts at once, stopped at any moment, each end with their own output and leave nothing
+// behind.
 import { existsSync, readdirSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

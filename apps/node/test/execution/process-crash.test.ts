@@ -1,4 +1,5 @@
-// Shows that nothing survives a killed supervisor: a sandbox ends with it, the rest when the next one recovers.
+// Shows that nothing survives a killed supervisor: a sandbox ends with it, the rest when the next one
+// recovers.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';

@@ -1,4 +1,5 @@
-// Shows that the process executor keeps every promise of an executor, in a sandbox and bare, with control groups and without.
+// Shows that the process executor keeps every promise of an executor, in a sandbox and bare, with control
+// groups and without.
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';

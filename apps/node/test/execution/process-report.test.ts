@@ -1,4 +1,5 @@
-// Shows that the end of a sandboxed workload is read exactly from its reporter's words, whatever shell wrote them.
+// Shows that the end of a sandboxed workload is read exactly from its reporter's words, whatever shell wrote
+// them.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseReport, signalName } from '../../src/execution/process/sandbox-report.ts';

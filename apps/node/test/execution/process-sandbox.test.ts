@@ -1,4 +1,5 @@
-// Shows what a workload sees of the host: its project, its mounts, no secrets; and what is refused, with what words.
+// Shows what a workload sees of the host: its project, its mounts, no secrets; and what is refused, with what
+// words.
 import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,5 +1,6 @@
-// Measures starts and ends of /bin/true per second: the process executor in each mode beside bare spawning and bare
-// bubblewrap, in the same run. Usage: node --conditions=@clawbernetes/source process-executor.ts [jobs] [at once]
+// Measures starts and ends of /bin/true per second: the process executor in each mode beside bare spawning
+// and bare bubblewrap, in the same run. Usage: node --conditions=@clawbernetes/source process-executor.ts
+// [jobs] [at once]
 import { spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { availableParallelism, cpus, tmpdir } from 'node:os';
@@ -15,8 +16,10 @@ const ROUNDS = 6;
 const slice = Math.ceil(jobs / ROUNDS);
 
 const BWRAP_ARGS =
-  '--unshare-pid --unshare-ipc --unshare-uts --unshare-cgroup-try --die-with-parent --new-session --cap-drop ALL ' +
-  '--ro-bind /usr /usr --ro-bind /etc /etc --symlink usr/bin /bin --symlink usr/lib /lib --symlink usr/lib64 /lib64 ' +
+  '--unshare-pid --unshare-ipc --unshare-uts --unshare-cgroup-try --die-with-parent --new-session ' +
+  '--cap-drop ALL ' +
+  '--ro-bind /usr /usr --ro-bind /etc /etc --symlink usr/bin /bin --symlink usr/lib /lib ' +
+  '--symlink usr/lib64 /lib64 ' +
   '--proc /proc --dev /dev --tmpfs /tmp';
 
 interface Rate {

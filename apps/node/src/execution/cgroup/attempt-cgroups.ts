@@ -1,7 +1,7 @@
 import { closeSync, mkdirSync, openSync, writeFileSync, writeSync } from 'node:fs';
 import { assert, CodedError, errorCode, sleep, type Clock } from '@clawbernetes/kernel';
 import { readCounter, readNumber, readPids, removeGroup, subgroups, writeControl } from './cgroup-file.ts';
-import type { CgroupParent, Controller } from './cgroup-parent.ts';
+import { restoreParent, type CgroupParent, type Controller } from './cgroup-parent.ts';
 import { limitSettings, type CgroupLimits } from './limit-settings.ts';
 
 export interface CgroupUsage {
@@ -14,7 +14,10 @@ export interface CgroupUsage {
 /** Processes that live on after this are stuck in the kernel (state D); nothing can end them. */
 const KILL_DEADLINE_MS = 10_000;
 
-/** One attempt's groups: one to find and kill its processes, and one for each limit that is in another hierarchy. */
+/**
+ * One attempt's groups: one to find and kill its processes, and one for each limit that is in another
+ * hierarchy.
+ */
 export class AttemptCgroups {
   readonly #groups: readonly { readonly parent: CgroupParent; readonly directory: string }[];
 
@@ -41,7 +44,7 @@ export class AttemptCgroups {
   /** @throws CodedError `launch-failed`; nothing is left then. */
   create(limits: CgroupLimits): void {
     try {
-      for (const { directory } of this.#groups) makeGroup(directory);
+      for (const { parent, directory } of this.#groups) makeGroup(parent, directory);
       this.#setLimits(limits);
     } catch (error) {
       for (const { directory } of this.#groups) removeGroup(directory);
@@ -61,8 +64,9 @@ export class AttemptCgroups {
   }
 
   /**
-   * Whether the caller itself may enter for the moment of the fork. Version 1 moves a single thread, cheaply. Memory is
-   * excluded: the supervisor's own pages would be charged to the workload, and its limit could kill the supervisor.
+   * Whether the caller itself may enter for the moment of the fork. Version 1 moves a single thread, cheaply.
+   * Memory is excluded: the supervisor's own pages would be charged to the workload, and its limit could kill
+   * the supervisor.
    */
   get canEnter(): boolean {
     return this.#groups.every(({ parent }) => parent.version === 1 && !parent.controllers.includes('memory'));
@@ -96,7 +100,10 @@ export class AttemptCgroups {
     return readPids(this.#tracking);
   }
 
-  /** Sends SIGKILL to everything inside. No new process can escape it: version 2 kills at once, version 1 stops forks. */
+  /**
+   * Sends SIGKILL to everything inside. No new process can escape it: version 2 kills at once, version 1
+   * stops forks.
+   */
   kill(): void {
     if (writeControl(this.#tracking, 'cgroup.kill', '1') === undefined) return;
     writeControl(this.#tracking, 'pids.max', '0');
@@ -177,13 +184,25 @@ function limitRefused(controller: Controller, directory: string, file: string, c
   });
 }
 
-function makeGroup(directory: string): void {
+function makeGroup(parent: CgroupParent, directory: string): void {
   try {
+    if (tryMakeGroup(directory)) return;
+    restoreParent(parent);
     mkdirSync(directory);
   } catch (error) {
     throw new CodedError(`The control group ${directory} could not be made: ${errorCode(error)}.`, {
       code: 'launch-failed',
     });
+  }
+}
+
+function tryMakeGroup(directory: string): boolean {
+  try {
+    mkdirSync(directory);
+    return true;
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return false;
+    throw error;
   }
 }
 

@@ -67,7 +67,8 @@ function removeSubgroups(directory: string): boolean {
   return children.length > 0 && children.every((child) => removeOnce(child));
 }
 
-function removeOnce(directory: string): boolean {
+/** Removes a group if nothing is in or below it. */
+export function removeOnce(directory: string): boolean {
   try {
     rmdirSync(directory);
     return true;

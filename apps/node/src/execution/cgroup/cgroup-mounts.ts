@@ -9,8 +9,8 @@ export interface CgroupMount {
 }
 
 /**
- * The hierarchies that a process sees, from `/proc/self/mountinfo` and `/proc/self/cgroup` (cgroups(7)). One that is
- * mounted twice is listed once.
+ * The hierarchies that a process sees, from `/proc/self/mountinfo` and `/proc/self/cgroup` (cgroups(7)). One
+ * that is mounted twice is listed once.
  */
 export function parseCgroupMounts(mountInfo: string, ownCgroups: string): readonly CgroupMount[] {
   const own = parseOwnPaths(ownCgroups);
@@ -18,7 +18,8 @@ export function parseCgroupMounts(mountInfo: string, ownCgroups: string): readon
   for (const line of mountInfo.split('\n')) {
     const mount = parseMount(line, own);
     if (mount === undefined) continue;
-    const key = `${mount.version} ${mount.controllers.join()} ${mount.controllers.length > 0 ? '' : mount.mountPoint}`;
+    const { version, controllers, mountPoint } = mount;
+    const key = `${version} ${controllers.join() || mountPoint}`;
     if (!mounts.has(key)) mounts.set(key, mount);
   }
   return [...mounts.values()];
@@ -60,7 +61,9 @@ function find(
   return [...own].find(([key]) => key !== '' && key.split(',').every((part) => options.includes(part)));
 }
 
-/** In a container the mount may show only a part of the hierarchy (`root`); paths above it are out of sight. */
+/**
+ * In a container the mount may show only a part of the hierarchy (`root`); paths above it are out of sight.
+ */
 function below(mountPoint: string, root: string, path: string): string {
   if (root === '/') return path === '/' ? mountPoint : mountPoint + path;
   if (path === root) return mountPoint;

@@ -22,8 +22,9 @@ export interface CgroupRefusal {
 }
 
 /**
- * Makes our folder below the group we are in, so that limits set over us also hold for the workloads. Version 2 allows
- * controllers only below a group without processes, so there the folder may have to lie beside or above.
+ * Makes our folder below the group we are in, so that limits set over us also hold for the workloads. Version
+ * 2 allows controllers only below a group without processes, so there the folder may have to lie beside or
+ * above.
  */
 export function openCgroupParent(mount: CgroupMount, name: string): CgroupParent | CgroupRefusal {
   return mount.version === 1 ? openVersion1(mount, name) : openVersion2(mount, name);
@@ -61,7 +62,10 @@ function openVersion2(mount: CgroupMount, name: string): CgroupParent | CgroupRe
   return best ?? refusal;
 }
 
-/** Where to try: in our group, beside it (it is delegated to us), at the root (as Docker's cgroupfs driver does). */
+/**
+ * Where to try: in our group, beside it (it is delegated to us), at the root (as Docker's cgroupfs driver
+ * does).
+ */
 function unifiedBases(mount: CgroupMount): readonly string[] {
   const beside = mount.own === mount.mountPoint ? mount.own : dirname(mount.own);
   return [...new Set([mount.own, beside, mount.mountPoint])];
@@ -89,6 +93,17 @@ function stepAside(own: string, name: string, change: string): string {
 
 function enabled(directory: string): readonly string[] {
   return (readControl(directory, 'cgroup.subtree_control') ?? '').split(' ');
+}
+
+/** Makes our folder anew: another supervisor removed it because it was empty. */
+export function restoreParent({ version, directory, controllers }: CgroupParent): void {
+  makeFolder(directory);
+  if (version === 1 || controllers.length === 0) return;
+  writeControl(
+    directory,
+    'cgroup.subtree_control',
+    controllers.map((controller) => `+${controller}`).join(' '),
+  );
 }
 
 function makeFolder(directory: string): string | undefined {

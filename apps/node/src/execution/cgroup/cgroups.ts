@@ -1,8 +1,8 @@
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
-import { basename } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { errorCode } from '@clawbernetes/kernel';
 import { AttemptCgroups } from './attempt-cgroups.ts';
-import { readPids, removeGroup, subgroups } from './cgroup-file.ts';
+import { readPids, removeGroup, removeOnce, subgroups } from './cgroup-file.ts';
 import { parseCgroupMounts, type CgroupMount } from './cgroup-mounts.ts';
 import {
   CONTROLLERS,
@@ -14,11 +14,17 @@ import {
 import type { CgroupLimits } from './limit-settings.ts';
 
 export interface CgroupsOptions {
-  /** Name of our folder in each hierarchy; unique among the supervisors of the host. */
+  /**
+   * Name of our folder in each hierarchy: begins with `clawbernetes`, unique among the supervisors of the
+   * host.
+   */
   readonly name: string;
   /** Default: what the kernel says of this process. */
   readonly mounts?: readonly CgroupMount[];
 }
+
+/** How the folders of all supervisors begin. */
+const FAMILY = 'clawbernetes';
 
 const LIMIT_WORDS: Record<Controller, string> = {
   memory: 'Memory limits are not enforced',
@@ -31,10 +37,12 @@ export class Cgroups {
   readonly limitations: readonly string[];
   /** Attempts of earlier runs that still had processes when we came. */
   readonly leftovers: readonly string[];
+  readonly #name: string;
   readonly #parents: readonly CgroupParent[];
   readonly #tracking: CgroupParent | undefined;
 
-  private constructor(parents: readonly CgroupParent[], limitations: readonly string[]) {
+  private constructor(name: string, parents: readonly CgroupParent[], limitations: readonly string[]) {
+    this.#name = name;
     this.#parents = parents;
     this.#tracking = parents.find(({ controllers }) => controllers.includes('pids')) ?? parents[0];
     this.limitations = limitations;
@@ -46,14 +54,19 @@ export class Cgroups {
   static open({ name, mounts = ownMounts() }: CgroupsOptions): Cgroups {
     const parents: CgroupParent[] = [];
     const refusals: (CgroupRefusal & { readonly mount: CgroupMount })[] = [];
-    for (const mount of mounts.filter(isUseful)) {
+    for (const mount of useful(mounts)) {
       const opened = openCgroupParent(mount, name);
       if ('code' in opened) refusals.push({ ...opened, mount });
       else if (canEnter(opened)) parents.push(opened);
       else refusals.push({ directory: opened.directory, code: 'EACCES', mount });
     }
-    for (const parent of parents) for (const group of subgroups(parent.directory)) removeIfEmpty(group);
-    return new Cgroups(parents, describeMissing(parents, refusals));
+    for (const parent of parents) {
+      for (const group of subgroups(parent.directory)) removeIfEmpty(group);
+      removeAbandoned(parent);
+      // Made again with the first attempt that needs it: a node that runs nothing leaves nothing.
+      if (parent.version === 1) removeOnce(parent.directory);
+    }
+    return new Cgroups(name, parents, describeMissing(parents, refusals));
   }
 
   /** Whether processes are tracked by a group; otherwise they must be searched for. */
@@ -75,11 +88,19 @@ export class Cgroups {
     return this.#parents.find(({ controllers }) => controllers.includes(controller));
   }
 
-  /** The groups of an attempt of an earlier run, if there are any. */
-  adopt(attemptId: string): AttemptCgroups | undefined {
-    const parents = this.#parents.filter(({ directory }) => existsSync(`${directory}/${attemptId}`));
-    const trackingFirst = parents.toSorted((left) => (left === this.#tracking ? -1 : 0));
-    return parents.length === 0 ? undefined : new AttemptCgroups(trackingFirst, attemptId);
+  /**
+   * The groups of an attempt of an earlier run, if there are any: below our folders, or where its record says
+   * they are, for that run may have been started in other groups than ours.
+   */
+  adopt(attemptId: string, recorded: readonly string[]): AttemptCgroups | undefined {
+    const ending = `/${this.#name}/${attemptId}`;
+    const ours = this.#parents.filter(({ directory }) => existsSync(`${directory}/${attemptId}`));
+    const known = new Set(ours.map(({ directory }) => directory));
+    const others = recorded
+      .filter((path) => path.endsWith(ending) && existsSync(path) && !known.has(dirname(path)))
+      .map((path) => foreignParent(dirname(path)));
+    const parents = [...ours.toSorted((left) => (left === this.#tracking ? -1 : 0)), ...others];
+    return parents.length === 0 ? undefined : new AttemptCgroups(parents, attemptId);
   }
 
   /** Removes our folders, unless an attempt is still in them. */
@@ -102,8 +123,19 @@ function ownMounts(): readonly CgroupMount[] {
   }
 }
 
-function isUseful(mount: CgroupMount): boolean {
-  return mount.version === 2 || CONTROLLERS.some((controller) => mount.controllers.includes(controller));
+function foreignParent(directory: string): CgroupParent {
+  const version = existsSync(`${directory}/cgroup.controllers`) ? 2 : 1;
+  return { version, directory, own: directory, controllers: [] };
+}
+
+/** On hybrid hosts version 2 has no controllers of ours, and version 1 tracks as well. */
+function useful(mounts: readonly CgroupMount[]): readonly CgroupMount[] {
+  const first = mounts.filter(({ controllers }) =>
+    CONTROLLERS.some((controller) => controllers.includes(controller)),
+  );
+  return first.some(({ controllers }) => controllers.includes('pids'))
+    ? first
+    : [...first, ...mounts.filter(({ version }) => version === 2)];
 }
 
 function canEnter({ version, directory, own }: CgroupParent): boolean {
@@ -120,6 +152,16 @@ function removeIfEmpty(group: string): void {
   if (readPids(group).length === 0) removeGroup(group);
 }
 
+/**
+ * Folders that killed supervisors left. A living one, if it is idle and has none for a moment, makes it
+ * again.
+ */
+function removeAbandoned({ directory }: CgroupParent): void {
+  for (const sibling of subgroups(dirname(directory))) {
+    if (sibling !== directory && basename(sibling).startsWith(FAMILY)) removeOnce(sibling);
+  }
+}
+
 function describeMissing(
   parents: readonly CgroupParent[],
   refusals: readonly (CgroupRefusal & { readonly mount: CgroupMount })[],
@@ -134,7 +176,8 @@ function describeMissing(
   }
   if (parents.length === 0) {
     limitations.push(
-      'Processes are found by their environment only: one that clears it and leaves its process group may outlive its workload.',
+      'Processes are found by their environment only: ' +
+        'one that clears it and leaves its process group may outlive its workload.',
     );
   }
   return limitations;
@@ -142,5 +185,6 @@ function describeMissing(
 
 function reason(controller: Controller, refusal: CgroupRefusal | undefined): string {
   if (refusal === undefined) return `this host offers no "${controller}" control group to this user`;
-  return `${refusal.directory} cannot be made (${refusal.code}); delegate a control group to this user or run as root`;
+  const { directory, code } = refusal;
+  return `${directory} cannot be made (${code}); delegate a control group to this user or run as root`;
 }

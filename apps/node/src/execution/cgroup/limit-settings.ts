@@ -21,7 +21,10 @@ export interface LimitSetting {
 const CPU_PERIOD_US = 100_000;
 const MIN_QUOTA_US = 1000;
 
-/** What to write where for `limits`, in this order (cgroups(7), the kernel's cgroup-v1 and cgroup-v2 documents). */
+/**
+ * What to write where for `limits`, in this order (cgroups(7), the kernel's cgroup-v1 and cgroup-v2
+ * documents).
+ */
 export function limitSettings(version: 1 | 2, limits: CgroupLimits): readonly LimitSetting[] {
   const { memoryBytes, cpuMilli, processes } = limits;
   const settings: LimitSetting[] = [{ controller: 'pids', file: 'pids.max', value: String(processes) }];

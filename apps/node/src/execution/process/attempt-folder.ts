@@ -23,8 +23,8 @@ const WORK_MODE = 0o700;
 const TMP_MODE = 0o1777;
 
 /**
- * Folders for attempts. Most attempts leave theirs empty; it then serves the next one, because making and removing
- * folders waits for the file system's journal, and with it for everybody who syncs to that disk.
+ * Folders for attempts. Most attempts leave theirs empty; it then serves the next one, because making and
+ * removing folders waits for the file system's journal, and with it for everybody who syncs to that disk.
  */
 export class AttemptFolders {
   readonly #root: string;
@@ -87,7 +87,10 @@ export class AttemptFolders {
   }
 }
 
-/** @throws CodedError `scratch-not-reachable`: a folder above ours lets nobody through, and sandboxes start from there. */
+/**
+ * @throws CodedError `scratch-not-reachable`: a folder above ours lets nobody through, and sandboxes start
+ * from there.
+ */
 function checkReachable(root: string, { uid, gid }: Owner): void {
   for (let path = root; ; path = dirname(path)) {
     const stat = statSync(path);

@@ -10,9 +10,10 @@ const BWRAP = '/usr/bin/bwrap';
 export const SANDBOX_HOME = '/workload';
 
 /**
- * Runs the workload and reports on descriptor 3. Bubblewrap turns a death by signal n into exit code 128 + n; a shell
- * also prints the signal's name, which tells the two apart (save for SIGINT and SIGPIPE, which shells keep quiet
- * about). "run" shows that the sandbox stood. Caught signals are reset in the child, so only the shell outlives them.
+ * Runs the workload and reports on descriptor 3. Bubblewrap turns a death by signal n into exit code 128 + n;
+ * a shell also prints the signal's name, which tells the two apart (save for SIGINT and SIGPIPE, which shells
+ * keep quiet about). "run" shows that the sandbox stood. Caught signals are reset in the child, so only the
+ * shell outlives them.
  */
 const REPORTER = `trap : HUP INT QUIT TERM
 echo run >&3
@@ -170,8 +171,9 @@ function systemArguments(folders: readonly string[], links: readonly string[]): 
 }
 
 /**
- * The devices that every program may expect. Bubblewrap's own /dev has pseudo-terminals, for which, without root, it
- * nests two user namespaces; commands could then not enter the sandbox any more, so there it is made by hand.
+ * The devices that every program may expect. Bubblewrap's own /dev has pseudo-terminals, for which, without
+ * root, it nests two user namespaces; commands could then not enter the sandbox any more, so there it is made
+ * by hand.
  */
 function deviceArguments(): readonly string[] {
   if (process.getuid?.() === 0) return ['--dev', '/dev'];
@@ -191,7 +193,8 @@ function rootArguments(): readonly string[] {
   return [
     ...secrets.flatMap((path) => ['--ro-bind', '/dev/null', path]),
     ...SECRET_FOLDERS.filter((path) => existsSync(path)).flatMap((path) => ['--tmpfs', path]),
-    // The kernel's settings are root's to write. One mount that covers all of them is cheaper than one for each.
+    // The kernel's settings are root's to write. One mount that covers all of them is cheaper than one for
+    // each.
     ...['--remount-ro', '/proc'],
   ];
 }

@@ -27,8 +27,8 @@ export function bareExecPlan(
 }
 
 /**
- * A command in the namespaces of a sandboxed workload. Entering takes privileges, which are dropped again before
- * anything of the workload's own runs; the environment is set last, inside, for the same reason.
+ * A command in the namespaces of a sandboxed workload. Entering takes privileges, which are dropped again
+ * before anything of the workload's own runs; the environment is set last, inside, for the same reason.
  */
 export function sandboxExecPlan(tree: ProcessTree, surroundings: ExecSurroundings): ExecPlan {
   const { cgroups, attemptId } = tree.facts;

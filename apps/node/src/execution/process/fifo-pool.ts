@@ -33,7 +33,8 @@ export class FifoPool {
 
   static async open(folder: string): Promise<FifoPool> {
     await rm(folder, { recursive: true, force: true });
-    // Only we may look inside; the FIFOs themselves are open to all, for a workload that runs as somebody else.
+    // Only we may look inside; the FIFOs themselves are open to all, for a workload that runs as somebody
+    // else.
     await mkdir(folder, { recursive: true, mode: 0o700 });
     const pool = new FifoPool(folder);
     await pool.#fill();

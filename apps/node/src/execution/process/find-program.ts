@@ -18,7 +18,8 @@ export function findProgram(program: string, search: ProgramSearch): string | un
   const found = program.includes('/') ? lookAt(program, search) : lookAlong(program, search);
   if (found === undefined || found.executable) return found?.path;
   throw new CodedError(
-    `${found.path} is not executable. Run "chmod +x ${found.path}", or name the interpreter, such as python3 or sh.`,
+    `${found.path} is not executable. Run "chmod +x ${found.path}", ` +
+      'or name the interpreter, such as python3 or sh.',
     { code: 'command-not-executable' },
   );
 }

@@ -19,8 +19,8 @@ const PCI_VENDOR_AMD = '0x1002';
 const PCI_ADDRESS = /^[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]$/i;
 
 /**
- * By the form of the ids: NVIDIA's UUIDs, AMD's unique ids or PCI addresses. Ids of simulated GPUs have none of these
- * forms: nothing real is shown for them.
+ * By the form of the ids: NVIDIA's UUIDs, AMD's unique ids or PCI addresses. Ids of simulated GPUs have none
+ * of these forms: nothing real is shown for them.
  */
 export function gpuAccess(devices: readonly string[]): GpuAccess {
   if (devices.length === 0) return NO_GPU;

@@ -2,7 +2,9 @@ import { Socket } from 'node:net';
 import type { Clock, Timer } from '@clawbernetes/kernel';
 import type { OutputSink, OutputStream } from '../executor.ts';
 
-/** After the process tree is gone: how long a silent pipe is kept, and how much more is read from a noisy one. */
+/**
+ * After the process tree is gone: how long a silent pipe is kept, and how much more is read from a noisy one.
+ */
 const LAST_SILENCE_MS = 2000;
 const LAST_BYTES = 1024 * 1024;
 
@@ -44,8 +46,8 @@ export class OutputReader {
   }
 
   /**
-   * Reads what is left once every writer should be gone. One that escaped may hold the pipe open, or even write on:
-   * neither delays the end for long. Answers whether every writer has closed it.
+   * Reads what is left once every writer should be gone. One that escaped may hold the pipe open, or even
+   * write on: neither delays the end for long. Answers whether every writer has closed it.
    */
   async finish(): Promise<boolean> {
     if (!this.#socket.destroyed) {

@@ -5,7 +5,10 @@ const TICK_MS = 10;
 /** Fields of `/proc/<pid>/stat` (proc(5)), counted from the one after the closing parenthesis of the name. */
 const FIELD = { state: 0, parent: 1, group: 2, userTicks: 11, startTicks: 19 } as const;
 
-/** When `pid` started, in clock ticks since boot, or undefined if it is gone or dead: tells a reused pid apart. */
+/**
+ * When `pid` started, in clock ticks since boot, or undefined if it is gone or dead: tells a reused pid
+ * apart.
+ */
 export function startTicks(pid: number): number | undefined {
   const fields = statFields(pid);
   return fields === undefined || fields[FIELD.state] === 'Z' ? undefined : Number(fields[FIELD.startTicks]);
@@ -44,7 +47,7 @@ export function usageOf(pid: number): ProcessUsage | undefined {
 
 /**
  * Processes whose initial environment holds `marker`; those of other users cannot be read and are left out.
- * @param after only those with a pid given out after this one, which must have been given out seconds ago at most.
+ * @param after only those whose pid was given out after this one, itself given out seconds ago at most.
  */
 export function pidsWithMarker(marker: string, after = 0): readonly number[] {
   return pidsAfter(after).filter((pid) => read(`/proc/${pid}/environ`)?.split('\0').includes(marker));
@@ -54,7 +57,7 @@ export function pidsWithMarker(marker: string, after = 0): readonly number[] {
 const MAX_LOOKS = 200;
 
 function pidsAfter(after: number): readonly number[] {
-  // Pids rise until they start over from the bottom: only if they have not, the number tells the age.
+  // Pids rise until they start over from the bottom: only if they have not, a number tells an age.
   const newest = Number(read('/proc/loadavg')?.trim().split(' ').at(-1) ?? 0);
   const count = newest - after;
   if (after > 0 && count >= 0 && count <= MAX_LOOKS) {

@@ -40,7 +40,9 @@ export class ProcessTree {
     return this.#init;
   }
 
-  /** The shell inside a sandbox that reports its end: it is in all namespaces of the workload from the start. */
+  /**
+   * The shell inside a sandbox that reports its end: it is in all namespaces of the workload from the start.
+   */
   get reporter(): number | undefined {
     const init = this.sandboxInit;
     return init === undefined ? undefined : childrenOf(init)[0];

@@ -8,7 +8,10 @@ export function attemptMarker(attemptId: string): string {
   return `CLAWBERNETES_ATTEMPT_ID=${attemptId}`;
 }
 
-/** Everything that a workload finds in its environment. The spec may set the basics, not who it is or its GPUs. */
+/**
+ * Everything that a workload finds in its environment. The spec may set the basics, not who it is or its
+ * GPUs.
+ */
 export function workloadEnvironment(
   launch: Launch,
   gpus: GpuAccess,
