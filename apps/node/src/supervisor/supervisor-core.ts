@@ -4,6 +4,7 @@ import {
   type Logger,
   present,
   type Random,
+  sleep,
   type Timer,
 } from '@clawbernetes/kernel';
 import type { AttemptStatus } from '@clawbernetes/protocol';
@@ -21,6 +22,9 @@ import { type AttemptEntry, type JournalRecord, SupervisorState } from './superv
 const DEFAULT_MAX_ATTEMPTS = 20_000;
 /** After the journal could not be written: the pause before it is tried again. */
 const STORAGE_RETRY_MS = 1000;
+
+/** For kills to take effect at a shutdown, after the grace. */
+const SHUTDOWN_MARGIN_MS = 10_000;
 
 export interface SupervisorCoreDeps {
   readonly clock: Clock;
@@ -114,7 +118,7 @@ export class SupervisorCore {
         `Attempt ${attemptId} belongs to another node of this machine.`,
       );
     }
-    if (known) return this.#launching.get(attemptId)?.accepted.promise ?? this.#present(known);
+    if (known) return this.#launching.get(attemptId)?.accepted.promise ?? this.#presentOnceWritten(known);
     this.#refuseUnfit(launch);
     const record: JournalRecord = {
       type: 'attempt',
@@ -140,7 +144,8 @@ export class SupervisorCore {
   }
 
   /** The owner's attempts, in the order of their acceptance. */
-  list(owner: string): readonly AttemptStatus[] {
+  async list(owner: string): Promise<readonly AttemptStatus[]> {
+    await this.#written();
     const own = [...this.#state.attempts()].filter((entry) => entry.owner === owner);
     return own.map((entry) => this.#present(entry));
   }
@@ -202,13 +207,18 @@ export class SupervisorCore {
     return this.liveAttempts === 0;
   }
 
-  /** Takes no more work, stops all there is and resolves when all has ended. */
+  /**
+   * Takes no more work, stops all there is and resolves when all has ended, or when what cannot be ended has had its
+   * grace and more: the next supervisor takes that over.
+   */
   async shutdown({ graceMs }: { readonly graceMs: number }): Promise<void> {
     this.#stopping = true;
     const ended = new Promise<void>((resolve) => this.#idle.add(resolve));
     for (const runner of this.#runners.values()) runner.stop({ graceMs, reason: 'stopped' });
     this.#scheduleTurnEnd();
-    await ended;
+    await Promise.race([ended, sleep(this.#deps.clock, graceMs + SHUTDOWN_MARGIN_MS)]);
+    const { liveAttempts } = this;
+    if (liveAttempts > 0) this.#deps.logger.error('Some attempts could not be ended', { liveAttempts });
   }
 
   #refuseUnfit({ attemptId, workloadId, epoch }: Launch): void {
@@ -276,6 +286,11 @@ export class SupervisorCore {
     throw supervisorError('attempt-not-running', `Attempt ${attemptId} is not running on this node.`);
   }
 
+  async #presentOnceWritten({ status: { attemptId } }: AttemptEntry): Promise<AttemptStatus> {
+    await this.#written();
+    return this.#present(present(this.#state.attempt(attemptId), `attempt ${attemptId}`));
+  }
+
   #present({ owner, status }: AttemptEntry): AttemptStatus {
     return isTerminal(status.state) ? status : { ...status, logEnd: this.#log(owner, status.attemptId).end };
   }
@@ -296,6 +311,11 @@ export class SupervisorCore {
     this.#state.apply(record);
     this.#deps.journal.append(record);
     this.#scheduleTurnEnd();
+  }
+
+  /** Resolves once what is known now is in the journal: nothing is told that its death could take back. */
+  async #written(): Promise<void> {
+    if (this.#turnEnds) await this.#durable.promise;
   }
 
   #flushed(): Promise<void> {

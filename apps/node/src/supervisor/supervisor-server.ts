@@ -163,7 +163,7 @@ export class SupervisorServer implements SessionHost, AsyncDisposable {
         await this.#deps.core.stop(owner, attemptId, { graceMs });
         return DONE;
       },
-      list: async ({ owner }) => pages(this.#deps.core.list(owner)),
+      list: async ({ owner }) => pages(await this.#deps.core.list(owner)),
       forget: async ({ owner }, params) => {
         await this.#deps.core.forget(owner, checkForget(params));
         return DONE;

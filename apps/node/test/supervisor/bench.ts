@@ -99,10 +99,11 @@ export class SupervisorBench implements AsyncDisposable {
     return child;
   }
 
+  /** The other clients let go first, or they would start the supervisor again that is shut down. */
   async [Symbol.asyncDispose](): Promise<void> {
-    const client = await this.connect();
-    await client.shutdown({ graceMs: 0 });
     for (const each of this.#clients) await each[Symbol.asyncDispose]();
+    const last = await this.connect();
+    await last.shutdown({ graceMs: 0 });
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 10 });
   }
 }

@@ -131,8 +131,9 @@ class SurvivingExecutor implements Executor {
     const folder = this.#folder(launch.attemptId);
     mkdirSync(folder, { recursive: true });
     const [program = '', ...args] = launch.spec.command;
-    const script = `"$@" >'${folder}/out' 2>&1; echo $? >'${folder}/exit.new'; mv '${folder}/exit.new' '${folder}/exit'`;
-    const child = spawn('sh', ['-c', script, 'sh', program, ...args], { detached: true, stdio: 'ignore' });
+    const script = 'echo $$ >pid; "$@" >out 2>&1; echo $? >exit.new; mv exit.new exit';
+    const options = { cwd: folder, detached: true, stdio: 'ignore' } as const;
+    const child = spawn('sh', ['-c', script, 'sh', program, ...args], options);
     await spawned(child, program);
     child.unref();
     return new SurvivingExecution(this.#context, folder, child.pid ?? 0, sink, 0);
@@ -140,12 +141,14 @@ class SurvivingExecutor implements Executor {
 
   async recover(
     attemptId: string,
-    { pid }: ExecutionHandle,
+    _handle: ExecutionHandle,
     sink: OutputSink,
   ): Promise<Execution | undefined> {
     const folder = this.#folder(attemptId);
-    if (!existsSync(folder)) return undefined;
-    return new SurvivingExecution(this.#context, folder, pid ?? 0, sink, statSync(`${folder}/out`).size);
+    if (!existsSync(`${folder}/pid`)) return undefined;
+    const pid = Number(readFileSync(`${folder}/pid`));
+    const seen = statSync(`${folder}/out`, { throwIfNoEntry: false })?.size ?? 0;
+    return new SurvivingExecution(this.#context, folder, pid, sink, seen);
   }
 
   #folder(attemptId: string): string {
