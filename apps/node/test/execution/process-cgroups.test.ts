@@ -14,7 +14,7 @@ describe('mounts', () => {
   it('of a systemd host with version 2 only', () => {
     const mountInfo =
       '24 29 0:22 / /proc rw,nosuid - proc proc rw\n' +
-      '35 24 0:30 / /sys/fs/cgroup rw,nosuid,nodev,noexec,relatime shared:9 - cgroup2 cgroup2 rw,nsdelegate\n';
+      '35 24 0:30 / /sys/fs/cgroup rw,nosuid,relatime shared:9 - cgroup2 cgroup2 rw,nsdelegate\n';
     expect(parseCgroupMounts(mountInfo, '0::/user.slice/user-1000.slice/session-2.scope\n')).toEqual([
       {
         version: 2,

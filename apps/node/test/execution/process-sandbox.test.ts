@@ -177,7 +177,8 @@ describe.skipIf(why !== undefined)(
 
     it('is shown no GPU unless it was granted one; simulated ones are never passed as real', async () => {
       const script =
-        'echo "[$CUDA_VISIBLE_DEVICES][$NVIDIA_VISIBLE_DEVICES][$ROCR_VISIBLE_DEVICES]"; ls /dev | grep -c nvidia';
+        'echo "[$CUDA_VISIBLE_DEVICES][$NVIDIA_VISIBLE_DEVICES][$ROCR_VISIBLE_DEVICES]"; ' +
+        'ls /dev | grep -c nvidia';
       expect(await output(script)).toBe('[][none][]\n0\n');
       expect(await output(script, {}, ['sim-h100-0'])).toBe('[][none][]\n0\n');
       const uuid = 'GPU-5b9c6b4e-1234-5678-9abc-def012345678';
