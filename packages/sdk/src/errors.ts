@@ -59,6 +59,15 @@ export function isTransient(error: unknown): boolean {
   return code === 'gateway-unreachable' || code === 'storage-unavailable' || code === 'overloaded';
 }
 
+/** Whether the connection stood, but nothing had to be said on it for minutes: no sign of trouble. */
+export function wasIdle(error: unknown): boolean {
+  if (!(error instanceof CodedError)) return false;
+  const facts: unknown = error.facts;
+  return typeof facts === 'object' && facts !== null && 'reason' in facts && IDLE.has(String(facts.reason));
+}
+
+const IDLE: ReadonlySet<string> = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT']);
+
 /** How long the gateway asks to be left alone, ms. */
 export function retryAfterMs(error: unknown): number {
   if (!(error instanceof CodedError)) return 0;

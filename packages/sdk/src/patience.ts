@@ -1,5 +1,5 @@
 import { backoffMs, sleep, type Clock, type Random } from '@clawbernetes/kernel';
-import { retryAfterMs } from './errors.ts';
+import { retryAfterMs, wasIdle } from './errors.ts';
 
 export interface PatienceOptions {
   /** How long to go on trying from the first failure in a row, ms; asked at each failure. */
@@ -29,6 +29,7 @@ export class Patience {
   async afterFailure(error: unknown): Promise<void> {
     const { clock, random } = this.#deps;
     const { patienceMs, signal } = this.#options;
+    if (wasIdle(error)) this.#failures = 0;
     if (this.#failures === 0) this.#failingSinceMs = clock.monotonicMs();
     const delayMs = Math.max(retryAfterMs(error), backoffMs(this.#failures, BACKOFF, random));
     if (clock.monotonicMs() + delayMs - this.#failingSinceMs > patienceMs()) throw error;

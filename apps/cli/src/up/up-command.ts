@@ -28,8 +28,7 @@ export async function upCommand({ context, options }: Call<UpOptions>): Promise<
       signals.requested.then(() => (options.once ? INTERRUPTED : 0)),
     ]);
   } finally {
-    if (signals.received)
-      progress.note(`\n${signals.received}: stopping everything. Once more does not wait.`);
+    if (signals.received) progress.note('\nStopping everything. Once more does not wait.');
     await fleet.stop(signals.force);
   }
 }
