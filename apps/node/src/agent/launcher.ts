@@ -12,9 +12,8 @@ import type { Launch } from '../execution/executor.ts';
 import type { Supervisor } from '../supervisor/supervisor.ts';
 import type { AttemptBook } from './attempt-book.ts';
 import type { GatewayMessage } from './handshake.ts';
+import { MAX_ATTEMPTS } from './reports.ts';
 
-/** Attempts that a node holds, ended ones included; its inventory report must fit into one frame. */
-export const MAX_ATTEMPTS = 10_000;
 /** Orders to start that the supervisor has not answered yet. */
 const MAX_STARTING = 1024;
 /** Failures that leave open whether the attempt was taken: the gateway asks again. */
@@ -52,8 +51,9 @@ export class Launcher {
     const known = book.get(attemptId);
     if (known) book.resend(attemptId);
     if (known || this.#starting.has(attemptId) || book.wasForgotten(attemptId)) return NOTHING_NEW;
-    if (this.#starting.size >= MAX_STARTING || book.size >= MAX_ATTEMPTS) {
-      logger.warn('Too many attempts at once; the gateway will ask again', { attemptId, held: book.size });
+    const held = book.size + this.#starting.size;
+    if (this.#starting.size >= MAX_STARTING || held >= MAX_ATTEMPTS) {
+      logger.warn('Too many attempts at once; the gateway will ask again', { attemptId, held });
       return NOTHING_NEW;
     }
     this.#starting.add(attemptId);

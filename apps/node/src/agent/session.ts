@@ -15,7 +15,7 @@ import type { Launcher } from './launcher.ts';
 import { Lease } from './lease.ts';
 import { LogShipper } from './log-shipper.ts';
 import type { HeartbeatMetrics } from './heartbeat-metrics.ts';
-import { inventoryOf, reportOf, STATUSES_PER_REPORT } from './reports.ts';
+import { reportOf, STATUSES_PER_REPORT } from './reports.ts';
 
 /**
  * Bytes that the connection has not taken above which statuses wait in the book, where the newest replaces
@@ -172,7 +172,7 @@ export class Session implements Disposable {
   }
 
   #reportInventory(inventory: Uint8Array): void {
-    const attempts = inventoryOf(this.#deps.book.all());
+    const attempts = reportOf(this.#deps.book.all(), inventory.length);
     this.#link.send({ case: 'inventoryReport', value: { attempts, inventory } });
   }
 
@@ -210,7 +210,7 @@ export class Session implements Disposable {
     if (this.#closed) return;
     const { book, clock } = this.#deps;
     while (book.hasUnsent && this.#link.backlogBytes < MAX_BACKLOG_BYTES) {
-      const statuses = book.takeUnsent(STATUSES_PER_REPORT, clock.monotonicMs()).map(reportOf);
+      const statuses = reportOf(book.takeUnsent(STATUSES_PER_REPORT, clock.monotonicMs()));
       this.#link.send({ case: 'statusReport', value: { statuses } });
     }
     this.#forgetSettled();
