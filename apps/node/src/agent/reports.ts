@@ -2,7 +2,9 @@ import { toWireStatus, type AttemptStatus } from '@clawbernetes/protocol';
 
 /** Statuses in one report: small enough that each may say a lot. */
 export const STATUSES_PER_REPORT = 200;
-/** Attempts in one inventory report, and so on one node: with every field at its longest they fill a frame. */
+/**
+ * Attempts in one inventory report, and so on one node: with every field at its longest they fill a frame.
+ */
 export const MAX_ATTEMPTS = 4000;
 /** Bytes of one frame for statuses; the rest, 48 KiB, is for framing. */
 const STATUSES_BYTES = 1_000_000;
@@ -14,9 +16,9 @@ const MAX_MESSAGE_BYTES = 3000;
 type WireStatus = ReturnType<typeof toWireStatus>;
 
 /**
- * Statuses for one frame; texts are left out or cut only where it would grow too large. An inventory cannot be
- * split over several, since absence from it says that the node does not know an attempt. `reservedBytes` of
- * the frame are for something else.
+ * Statuses for one frame; texts are left out or cut only where it would grow too large. An inventory cannot
+ * be split over several, since absence from it says that the node does not know an attempt. `reservedBytes`
+ * of the frame are for something else.
  */
 export function reportOf(statuses: readonly AttemptStatus[], reservedBytes = 0): WireStatus[] {
   const shareBytes = (STATUSES_BYTES - reservedBytes) / statuses.length;
