@@ -71,5 +71,7 @@ export type Response =
   | { readonly id: number; readonly error: { readonly code: string; readonly message: string } };
 
 export type Event =
+  /** It ends because it was told to, with nothing left to do: there is no hurry to start another. */
+  | { readonly event: 'bye' }
   | { readonly event: 'statuses'; readonly statuses: readonly AttemptStatus[] }
   | { readonly event: 'logs'; readonly ends: readonly (readonly [attemptId: string, end: number])[] };

@@ -73,6 +73,8 @@ export class SocketSupervisor implements Supervisor {
   #connection: Promise<WireClient>;
   #process: ProcessIdentity | undefined;
   #closed = false;
+  #saidBye = false;
+  #resting = false;
 
   static async open(
     deps: SocketSupervisorDeps,
@@ -90,7 +92,10 @@ export class SocketSupervisor implements Supervisor {
     this.#connection = this.#connect({ first: true });
   }
 
-  /** Process id of the supervisor, for people and tests. */
+  /**
+   * Process id of the supervisor, for people and tests; undefined between one that ended in order and the
+   * next.
+   */
   get pid(): number | undefined {
     return this.#process?.pid;
   }
@@ -116,7 +121,7 @@ export class SocketSupervisor implements Supervisor {
 
   /** Not repeated when the supervisor dies over it: whether it ran is unknown then (`supervisor-lost`). */
   async exec(attemptId: string, request: ExecRequest): Promise<ExecResult> {
-    const { result, bytes } = await (await this.#connection).request('exec', { attemptId, request });
+    const { result, bytes } = await (await this.#connected()).request('exec', { attemptId, request });
     const { stdoutBytes, ...rest } = result;
     return { ...rest, stdout: bytes.subarray(0, stdoutBytes), stderr: bytes.subarray(stdoutBytes) };
   }
@@ -154,7 +159,7 @@ export class SocketSupervisor implements Supervisor {
 
   /** Stops all workloads of this supervisor, of every agent, and ends it. */
   async shutdown({ graceMs }: { readonly graceMs: number }): Promise<void> {
-    const client = await this.#connection;
+    const client = await this.#connected();
     this.#closed = true;
     await client.request('shutdown', { graceMs }).catch((error: unknown) => {
       // Gone without an answer is gone.
@@ -162,6 +167,14 @@ export class SocketSupervisor implements Supervisor {
     });
     await this.#gone();
     client.close();
+  }
+
+  /** Ends the supervisor unless something runs. This connection can be used no more. */
+  async endIfIdle(): Promise<void> {
+    this.#closed = true;
+    const client = await this.#connection;
+    const { result } = await client.request('shutdownIfIdle', null);
+    if (result.stopping) await this.#gone();
   }
 
   /** Lets go of the supervisor; it and its workloads live on. */
@@ -173,7 +186,7 @@ export class SocketSupervisor implements Supervisor {
 
   async #request<M extends MethodName>(method: M, params: Params<M>): Promise<Reply<M>> {
     for (let repeat = 0; ; repeat += 1) {
-      const client = await this.#connection;
+      const client = await this.#connected();
       try {
         return await client.request(method, params);
       } catch (error) {
@@ -194,6 +207,7 @@ export class SocketSupervisor implements Supervisor {
       this.#process = identityOf(welcome.pid);
       if (this.#wantsOther(welcome, first) && (await this.#replace(client))) continue;
       this.#refuseIncompatible(client, welcome);
+      this.#saidBye = false;
       return client;
     }
   }
@@ -251,7 +265,25 @@ export class SocketSupervisor implements Supervisor {
 
   /** Connects again, for as long as it takes, once this connection has ended. */
   #follow(client: WireClient): void {
-    void client.closed.then(() => (this.#closed ? undefined : this.#reconnect()));
+    void client.closed.then(() => {
+      if (this.#closed) return undefined;
+      return this.#saidBye ? this.#rest() : this.#reconnect();
+    });
+  }
+
+  /** It ended in good order: the next request starts another. */
+  #rest(): void {
+    this.#saidBye = false;
+    this.#process = undefined;
+    this.#resting = true;
+  }
+
+  #connected(): Promise<WireClient> {
+    if (this.#resting) {
+      this.#resting = false;
+      void this.#reconnect();
+    }
+    return this.#connection;
   }
 
   async #reconnect(): Promise<void> {
@@ -289,6 +321,10 @@ export class SocketSupervisor implements Supervisor {
   }
 
   #take(event: Event): void {
+    if (event.event === 'bye') {
+      this.#saidBye = true;
+      return;
+    }
     if (event.event === 'logs') {
       for (const [attemptId, end] of event.ends) for (const tell of this.#logListeners) tell(attemptId, end);
       return;

@@ -97,8 +97,9 @@ export class ClientSession implements SupervisorWatcher {
     this.#socket.destroy();
   }
 
-  /** Closes once what was sent is taken. */
+  /** Says that the supervisor ends, and closes once what was sent is taken. */
   end(): Promise<void> {
+    this.#sendEvent({ event: 'bye' });
     return new Promise((resolve) => {
       this.#socket.end(() => resolve());
       if (this.#socket.destroyed) resolve();

@@ -208,8 +208,8 @@ export class SupervisorCore {
   }
 
   /**
-   * Takes no more work, stops all there is and resolves when all has ended, or when what cannot be ended has had its
-   * grace and more: the next supervisor takes that over.
+   * Takes no more work, stops all there is and resolves when all has ended, or when what cannot be ended has
+   * had its grace and more: the next supervisor takes that over.
    */
   async shutdown({ graceMs }: { readonly graceMs: number }): Promise<void> {
     this.#stopping = true;
@@ -234,6 +234,9 @@ export class SupervisorCore {
         'stale-epoch',
         `Attempt ${attemptId} of workload ${workloadId} has epoch ${text}; a newer one was launched here already.`,
       );
+    }
+    if (this.#state.wasForgotten(attemptId)) {
+      throw supervisorError('stale-epoch', `Attempt ${attemptId} has ended here before and was forgotten.`);
     }
     if (this.#state.size >= this.#maxAttempts) {
       throw supervisorError(
@@ -348,7 +351,7 @@ export class SupervisorCore {
     this.#deps.logger.error('The journal cannot be written', { error: failure.message });
     for (const [attemptId, { record, accepted }] of this.#launching) {
       this.#deps.journal.withdraw(record);
-      this.#state.apply({ type: 'forgotten', attemptIds: [attemptId] });
+      this.#state.withdraw(attemptId);
       this.#runners.delete(attemptId);
       this.#logs.delete(attemptId);
       accepted.reject(failure);

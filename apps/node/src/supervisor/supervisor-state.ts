@@ -6,6 +6,12 @@ import type { ExecutionHandle, Launch } from '../execution/executor.ts';
 /** Newest epochs remembered, one per workload; beyond it the ones raised longest ago are given up. */
 const MAX_EPOCHS = 10_000;
 
+/**
+ * Forgotten attempts that are remembered as such, so that a launch that comes late or again does not run them
+ * anew.
+ */
+const MAX_FORGOTTEN = 10_000;
+
 /** An order to stop, kept so that it outlives a restart of the supervisor. */
 export interface StopOrder {
   readonly graceMs: number;
@@ -41,6 +47,7 @@ export type JournalRecord =
 export class SupervisorState {
   readonly #attempts = new Map<string, AttemptEntry>();
   readonly #epochs = new Map<string, Epoch>();
+  readonly #forgotten = new Set<string>();
   #bootId: string | undefined;
   #live = 0;
 
@@ -66,6 +73,16 @@ export class SupervisorState {
     return this.#attempts.values();
   }
 
+  /** Whether the attempt has ended and was forgotten, not too long ago. */
+  wasForgotten(attemptId: string): boolean {
+    return this.#forgotten.has(attemptId);
+  }
+
+  /** Takes back an attempt that could not be recorded. */
+  withdraw(attemptId: string): void {
+    this.#delete(attemptId);
+  }
+
   /** Whether a newer epoch than this was seen for the workload. */
   isStale(workloadId: string, epoch: Epoch): boolean {
     const newest = this.#epochs.get(workloadId);
@@ -80,7 +97,7 @@ export class SupervisorState {
       case 'epoch':
         return this.#raiseEpoch(record.workloadId, record.epoch);
       case 'forgotten':
-        for (const attemptId of record.attemptIds) this.#delete(attemptId);
+        for (const attemptId of record.attemptIds) this.#forget(attemptId);
         return;
       case 'attempt':
         if (record.entry.launch) this.#raiseEpoch(record.entry.launch.workloadId, record.entry.launch.epoch);
@@ -96,6 +113,7 @@ export class SupervisorState {
   *records(): Generator<JournalRecord, void> {
     if (this.#bootId !== undefined) yield { type: 'boot', format: 1, bootId: this.#bootId };
     for (const [workloadId, epoch] of this.#epochs) yield { type: 'epoch', workloadId, epoch };
+    if (this.#forgotten.size > 0) yield { type: 'forgotten', attemptIds: [...this.#forgotten] };
     for (const entry of this.#attempts.values()) yield { type: 'attempt', entry };
   }
 
@@ -119,11 +137,21 @@ export class SupervisorState {
     if (!replacing) this.#attempts.delete(attemptId);
   }
 
+  #forget(attemptId: string): void {
+    this.#delete(attemptId);
+    keepNewest(this.#forgotten.add(attemptId), MAX_FORGOTTEN);
+  }
+
   #raiseEpoch(workloadId: string, epoch: Epoch): void {
     if (this.isStale(workloadId, epoch)) return;
     this.#epochs.delete(workloadId);
     this.#epochs.set(workloadId, epoch);
-    const [oldest] = this.#epochs.keys();
-    if (this.#epochs.size > MAX_EPOCHS && oldest !== undefined) this.#epochs.delete(oldest);
+    keepNewest(this.#epochs, MAX_EPOCHS);
   }
+}
+
+/** Gives up what was added first, beyond `limit`. */
+function keepNewest(items: Set<string> | Map<string, unknown>, limit: number): void {
+  const [oldest] = items.keys();
+  if (items.size > limit && oldest !== undefined) items.delete(oldest);
 }

@@ -9,7 +9,8 @@ import type { ExecRequest, ExecResult, ExecutionStats, Launch } from '../executi
 export interface Supervisor extends AsyncDisposable {
   /**
    * Records and starts an attempt; answers as soon as it is durably accepted. A known attempt id answers its
-   * present status. @throws CodedError `stale-epoch` when a newer epoch of the same workload was seen.
+   * present status. @throws CodedError `stale-epoch` when a newer epoch of the same workload was seen, or the
+   * attempt has ended and was forgotten; `supervisor-storage` when it cannot be recorded; `too-many-attempts`.
    */
   launch(launch: Launch): Promise<AttemptStatus>;
   /** Stops an attempt; unknown or ended ones are left as they are. */

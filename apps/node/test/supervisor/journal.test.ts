@@ -57,7 +57,8 @@ function stateOf(records: Iterable<JournalRecord>): SupervisorState {
 
 function facts(state: SupervisorState): unknown {
   const stale = Array.from({ length: 10 }, (_, counter) => state.isStale('w', { term: 1, counter }));
-  return { attempts: [...state.attempts()], live: state.live, bootId: state.bootId, stale };
+  const forgotten = [0, 1, 2, 3].map((index) => state.wasForgotten(`attempt-${index}`));
+  return { forgotten, attempts: [...state.attempts()], live: state.live, bootId: state.bootId, stale };
 }
 
 describe('the journal', () => {

@@ -126,6 +126,22 @@ describe('a shutdown', () => {
     expect(await statusOf(next, 'two')).toMatchObject({ state: 'killed', reason: 'stopped' });
   });
 
+  it('is not undone by another agent, which starts a supervisor when it has a use for it', async () => {
+    await using bench = new SupervisorBench();
+    const other = await bench.connect();
+    const lost: string[] = [];
+    other.onLost((reason) => lost.push(reason));
+    const supervisor = await bench.connect({ owner: 'node-2' });
+    const before = supervisor.pid;
+    await supervisor.shutdown({ graceMs: 0 });
+    await until('the other agent has noticed', () => other.pid === undefined);
+    expect(existsSync(join(bench.folder, 'supervisor.sock'))).toBe(false);
+    await other.launch(launchOf('one', 'exit 3'));
+    expect(await untilEnded(other, 'one')).toMatchObject({ exitCode: 3 });
+    expect(other.pid).not.toBe(before);
+    expect(lost).toEqual([]);
+  });
+
   it('by SIGTERM to the supervisor itself is graceful too; SIGINT and SIGHUP are not for it', async () => {
     await using bench = new SupervisorBench();
     const supervisor = await bench.connect();

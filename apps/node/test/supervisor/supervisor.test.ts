@@ -187,6 +187,15 @@ describe('a launch', () => {
     await expect(supervisor.launch(of('epoch-2.6', 2, 6))).rejects.toMatchObject({ code: 'stale-epoch' });
   });
 
+  it('that comes late, after its attempt has ended and was forgotten, does not run it again', async () => {
+    const launch = launchOf('late', 'echo once');
+    await supervisor.launch(launch);
+    await untilEnded(supervisor, 'late');
+    await supervisor.forget(['late']);
+    await expect(supervisor.launch(launch)).rejects.toMatchObject({ code: 'stale-epoch' });
+    expect(await statusOf(supervisor, 'late')).toBeUndefined();
+  });
+
   it('with an id that is no id, or without a spec, is refused', async () => {
     const request = { code: 'supervisor-request' };
     for (const id of ['../../etc', '', 'a/b', '.hidden', 'x'.repeat(200)]) {
