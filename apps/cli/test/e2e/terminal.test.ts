@@ -1,4 +1,5 @@
-// Shows what Ctrl-C does at a terminal while a workload runs in the foreground: it asks, detaches, goes on or stops.
+// Shows what Ctrl-C does at a terminal while a workload runs in the foreground: it asks, detaches, goes on or
+// stops.
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import path from 'node:path';
 import type { WorkloadView } from '@clawbernetes/protocol';
