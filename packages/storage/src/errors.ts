@@ -18,7 +18,7 @@ const MESSAGES: Readonly<Record<StorageErrorCode, (store: string) => string>> = 
     `${store} was written by a newer version. It was left as it is: run that version or restore a backup.`,
   'storage-read-only': (store) =>
     `${store} cannot be written. Check owner and permissions of the file and its folder, and the mount.`,
-  'storage-full': (store) => `No space is left for ${store}. Free some space, then start again.`,
+  'storage-full': (store) => `No space is left for ${store}. Free some space there.`,
   'storage-unavailable': (store) => `${store} cannot be reached. Check that it exists, runs and lets us in.`,
   'storage-fenced': (store) => `Another process took over writing to ${store}. This one must stop or reopen.`,
   'storage-overloaded': (store) => `Too much is waiting to be written to ${store}. Try again in a moment.`,

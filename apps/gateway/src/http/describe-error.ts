@@ -13,7 +13,8 @@ export function describeError(error: unknown): ApiErrorFacts & { readonly messag
   if (code.startsWith('FST_ERR_CTP') || error instanceof SyntaxError) {
     return { code: 'invalid-input', message: `The request body is not JSON: ${errorMessage(error)}` };
   }
-  if (code === 'storage-full') return { code, message: errorMessage(error) };
+  if (code === 'storage-full')
+    return { code, message: `${errorMessage(error)} The gateway then goes on by itself.` };
   if (code === 'storage-overloaded')
     return { code: 'overloaded', message: errorMessage(error), retryAfterMs: 1000 };
   if (code.startsWith('storage-'))
