@@ -3,6 +3,11 @@ import type { Hardware, MetricsSample } from '../host.ts';
 
 /** A heartbeat waits this long for its metrics, then goes without. */
 const SAMPLE_DEADLINE_MS = 5000;
+/**
+ * Heartbeats come a little early or late; without slack an interval like theirs would leave out every second
+ * one.
+ */
+const SLACK_MS = 500;
 
 export interface HeartbeatMetricsOptions {
   /** Samples are taken at most this often; heartbeats in between carry none. */
@@ -30,9 +35,7 @@ export class HeartbeatMetrics {
   async sample(): Promise<MetricsSample | undefined> {
     const { clock, logger } = this.#deps;
     const nowMs = clock.monotonicMs();
-    // Heartbeats come a little early or late; half an interval of slack keeps every second one from being
-    // left out.
-    if (this.#running || nowMs < this.#nextAtMs - this.#options.intervalMs / 2) return undefined;
+    if (this.#running || nowMs < this.#nextAtMs - SLACK_MS) return undefined;
     this.#nextAtMs = nowMs + this.#options.intervalMs;
     try {
       const message = `Metrics took longer than ${SAMPLE_DEADLINE_MS} ms.`;
