@@ -94,8 +94,7 @@ it('of gateway and agent at once', async () => {
 
 it('of the supervisor: plain work ends with it and says so, what waits runs under the next one', async () => {
   const { running, stopping, holder, queued, ending } = await submitAll('supervisor');
-  const before = fleet.node.supervisorPid ?? 0;
-  process.kill(before, 'SIGKILL');
+  const before = fleet.node.killSupervisor();
   for (const { id, name } of [running, holder, ending]) {
     const view = await fleet.end(id);
     expect(view, name).toMatchObject({ state: 'failed', endReason: 'supervisor-lost' });

@@ -23,6 +23,8 @@ export class RealFleet implements AsyncDisposable {
   readonly nodes: RealNode[] = [];
   gateway: Program;
   client!: Client;
+  /** Of the gateway's owner. */
+  token = '';
   #port = 0;
 
   private constructor(folder: string) {
@@ -36,8 +38,8 @@ export class RealFleet implements AsyncDisposable {
     const fleet = new RealFleet(await mkdtemp(path.join(tmpdir(), 'claw-e2e-')));
     try {
       await mkdir(fleet.work);
-      const token = await fleet.#listening();
-      fleet.client = openClient({}, { url: `http://127.0.0.1:${fleet.#port}`, token });
+      fleet.token = await fleet.#listening();
+      fleet.client = openClient({}, { url: `http://127.0.0.1:${fleet.#port}`, token: fleet.token });
       await Promise.all(nodes.map(async (settings) => fleet.addNode(settings)));
       return fleet;
     } catch (error) {

@@ -93,8 +93,12 @@ export class RealNode {
     }
   }
 
-  get supervisorLog(): string {
-    return readFileSync(this.#supervisorFile('supervisor.log'), 'utf8');
+  /** By kill -9; answers the one that was. */
+  killSupervisor(): number {
+    const pid = this.supervisorPid;
+    if (pid === undefined) throw new Error(`${this.name} has no supervisor.`);
+    process.kill(pid, 'SIGKILL');
+    return pid;
   }
 
   /** Ends agent and supervisor, and with the supervisor everything that it runs. */
