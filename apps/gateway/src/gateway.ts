@@ -9,7 +9,7 @@ import { EventFeed } from './events/event-feed.ts';
 import { asCoded } from './errors.ts';
 import type { GatewayOptions } from './gateway-options.ts';
 import type { GatewayHost } from './host.ts';
-import { followLog, workloadKey, type LogPiece, type LogRequest } from './logs/follow-log.ts';
+import { followLog, logStart, workloadKey, type LogPiece, type LogRequest } from './logs/follow-log.ts';
 import { WorkloadLogs } from './logs/workload-logs.ts';
 import { NodeMetrics } from './sessions/node-metrics.ts';
 import { NodeSessions } from './sessions/node-sessions.ts';
@@ -28,7 +28,7 @@ export interface Gateway extends AsyncDisposable {
     reference: string,
     request: LogRequest,
     context: Pick<CommandContext, 'namespace' | 'signal'>,
-  ): AsyncGenerator<LogPiece, void, undefined>;
+  ): { readonly start: number; readonly pieces: AsyncGenerator<LogPiece, void, undefined> };
   /**
    * The store can no longer be written: memory is ahead of it, so this gateway must be closed and opened
    * anew.
@@ -84,8 +84,11 @@ export async function openGateway(host: GatewayHost, options: GatewayOptions): P
     metrics,
     acceptNode: (channel) => sessions.accept(channel, fleet, store.term),
     execute: (name, input, context) => router.execute(name, input, context),
-    followLog: (reference, request, { namespace, signal }) =>
-      followLog({ fleet, logs, changes }, fleet.workload(namespace, reference), request, { signal }),
+    followLog: (reference, request, { namespace, signal }) => {
+      const workload = fleet.workload(namespace, reference);
+      const start = logStart({ fleet, logs }, workload, request);
+      return { start, pieces: followLog({ fleet, logs, changes }, workload, request, { signal }) };
+    },
     onFailed: (listener) => {
       store.onFailed(listener);
       fleet.onFailed((error) => listener(asCoded(error)));

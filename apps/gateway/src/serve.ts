@@ -1,6 +1,6 @@
 import {
   backoffMs,
-  CodedError,
+  type CodedError,
   errorCode,
   errorMessage,
   sleep,

@@ -1,9 +1,9 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { Readable } from 'node:stream';
 import { z } from 'zod';
 import { apiError, type EventView } from '@clawbernetes/protocol';
 import type { CommandContext } from '../commands/handler-context.ts';
 import type { Gateway } from '../gateway.ts';
+import { streamReply } from './stream-reply.ts';
 
 const querySchema = z.object({ from: z.coerce.number().int().min(0).optional() });
 
@@ -20,12 +20,10 @@ export function eventStream(
   const seen = Number(request.headers['last-event-id'] ?? NaN);
   const from = Number.isSafeInteger(seen) ? seen + 1 : (query.data.from ?? gateway.fleet.eventSequence + 1);
   const pages = gateway.feed.follow(from, { signal });
-  reply.header('cache-control', 'no-store').type('text/event-stream');
-  return reply.send(Readable.from(encode(pages), { objectMode: false }));
+  return streamReply(reply, { 'content-type': 'text/event-stream' }, encode(pages));
 }
 
 async function* encode(pages: AsyncIterable<readonly EventView[]>): AsyncGenerator<string, void, undefined> {
-  // A first byte at once, so that the client knows that it is connected.
   yield ': connected\n\n';
   for await (const page of pages) {
     yield page.map((event) => `id: ${event.sequence}\ndata: ${JSON.stringify(event)}\n\n`).join('');

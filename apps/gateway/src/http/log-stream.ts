@@ -1,5 +1,4 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { Readable } from 'node:stream';
 import { z } from 'zod';
 import { apiError } from '@clawbernetes/protocol';
 import { decodeRecords } from '@clawbernetes/telemetry';
@@ -7,6 +6,7 @@ import { encodeText } from '../commands/encode-text.ts';
 import type { CommandContext } from '../commands/handler-context.ts';
 import type { Gateway } from '../gateway.ts';
 import type { LogPiece } from '../logs/follow-log.ts';
+import { streamReply } from './stream-reply.ts';
 
 export const LOG_RECORDS_TYPE = 'application/vnd.clawbernetes.log-records';
 
@@ -21,12 +21,12 @@ const querySchema = z.object({
  * `GET /api/workloads/<workload>/logs`: raw log records (with the position of the first in `x-log-position`),
  * or as server-sent events whose ids are positions to resume from.
  */
-export async function logStream(
+export function logStream(
   deps: { readonly gateway: () => Gateway },
   request: FastifyRequest<{ Params: { reference: string } }>,
   reply: FastifyReply,
   context: CommandContext,
-): Promise<FastifyReply> {
+): FastifyReply {
   const query = querySchema.safeParse(request.query);
   if (!query.success)
     throw apiError('invalid-input', `The query is not valid: ${z.prettifyError(query.error)}`);
@@ -35,38 +35,27 @@ export async function logStream(
   const from = Number.isSafeInteger(resumed)
     ? { position: resumed, follow }
     : { position, follow, ...(tail === undefined ? {} : { tail }) };
-  const pieces = deps.gateway().followLog(request.params.reference, from, context);
-  reply.header('cache-control', 'no-store');
+  const { start, pieces } = deps.gateway().followLog(request.params.reference, from, context);
   if (request.headers.accept?.includes('text/event-stream')) {
-    reply.type('text/event-stream');
-    return reply.send(Readable.from(encodeEvents(pieces), { objectMode: false }));
+    return streamReply(reply, { 'content-type': 'text/event-stream' }, encodeEvents(pieces));
   }
-  return sendRecords(reply, pieces);
+  const headers = { 'content-type': LOG_RECORDS_TYPE, 'x-log-position': String(start) };
+  return streamReply(reply, headers, recordsFrom(start, pieces));
 }
 
-/** The header names the first position, so the first piece is awaited before the reply begins. */
-async function sendRecords(
-  reply: FastifyReply,
-  pieces: AsyncGenerator<LogPiece, void, undefined>,
-): Promise<FastifyReply> {
-  const first = await pieces.next();
-  reply.type(LOG_RECORDS_TYPE).header('x-log-position', first.done ? 0 : first.value.position);
-  return reply.send(Readable.from(recordsOf(first, pieces), { objectMode: false }));
-}
-
-async function* recordsOf(
-  first: IteratorResult<LogPiece, void>,
-  rest: AsyncGenerator<LogPiece, void, undefined>,
+/**
+ * Positions are implicit in the bytes, so the stream ends where they would not fit: rotation overtook this
+ * reader, and the client asks again.
+ */
+async function* recordsFrom(
+  start: number,
+  pieces: AsyncIterable<LogPiece>,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  if (first.done) return;
-  yield first.value.records;
-  let end = first.value.position + first.value.records.length;
-  for await (const piece of rest) {
-    // Rotation overtook this reader. Positions are implicit in the bytes, so the stream ends; the client asks
-    // again.
-    if (piece.position !== end) return;
-    yield piece.records;
-    end = piece.position + piece.records.length;
+  let end = start;
+  for await (const { position, records } of pieces) {
+    if (position !== end) return;
+    yield records;
+    end += records.length;
   }
 }
 

@@ -64,6 +64,18 @@ export async function* followLog(
   }
 }
 
+/** Where a stream of that request will most likely begin: where the log does, if rotation has passed the position. */
+export function logStart(
+  { fleet, logs }: Omit<LogDeps, 'changes'>,
+  workload: WorkloadRecord,
+  { position, tail }: LogRequest,
+): number {
+  const attempt = fleet.latestAttempt(workload.id);
+  if (!attempt) return tail === undefined ? position : 0;
+  const from = tail === undefined ? position : logs.tail(attempt.id, tail);
+  return Math.max(from, logs.read(attempt.id, from, 1).position);
+}
+
 /** The workload has ended, and nothing more of its log will come. */
 export function isComplete({ fleet, logs }: Omit<LogDeps, 'changes'>, workloadId: string): boolean {
   const attempt = fleet.latestAttempt(workloadId);
