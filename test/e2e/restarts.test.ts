@@ -1,6 +1,4 @@
 // Shows that restarts of the gateway and upgrades of the agent disturb neither running work nor whoever follows it.
-import { writeFile } from 'node:fs/promises';
-import path from 'node:path';
 import type { LogEntry } from '@clawbernetes/sdk';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { HeldWork } from './support/held-work.ts';
@@ -64,7 +62,7 @@ it('of the gateway with 20 workloads running: none is restarted or lost, followe
     );
     for (const { id } of works) expect((await fleet.inspect(id)).state).toBe('running');
   }
-  await writeFile(path.join(fleet.work, 'counting.go'), '');
+  await fleet.letGo('counting');
 
   for (const { id, name } of works) {
     expect(await fleet.end(id)).toMatchObject({ exitCode: 6, attempts: [{ number: 1, state: 'exited' }] });

@@ -85,7 +85,7 @@ describe.each([
         { sandbox },
       );
       await fleet.untilState(id, 'running');
-      await writeFile(path.join(fleet.work, `closed-${sandbox}.go`), '');
+      await fleet.letGo(`closed-${sandbox}`);
       expect(await fleet.end(id)).toMatchObject({ state: 'failed', exitCode: 5 });
       expect(await fleet.text(id)).toBe('before\n');
     });

@@ -1,5 +1,3 @@
-import { writeFile } from 'node:fs/promises';
-import path from 'node:path';
 import { expect } from 'vitest';
 import type { WorkloadSpecInput, WorkloadView } from '@clawbernetes/protocol';
 import type { Inspection, RealFleet } from './real-fleet.ts';
@@ -51,7 +49,7 @@ export class HeldWork {
   }
 
   async letGo(): Promise<void> {
-    await writeFile(path.join(this.#fleet.work, `${this.name}.go`), '');
+    await this.#fleet.letGo(this.name);
   }
 
   /** Waits for its end and expects that it ran once, to its own end, with every byte of its output. */

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { CommandOutput, WorkloadSpecInput, WorkloadState, WorkloadView } from '@clawbernetes/protocol';
@@ -25,17 +25,22 @@ export class RealFleet implements AsyncDisposable {
   client!: Client;
   /** Of the gateway's owner. */
   token = '';
+  readonly #gatewayHome: string;
   #port = 0;
 
-  private constructor(folder: string) {
+  private constructor(folder: string, gatewayHome = path.join(folder, 'gateway-home')) {
     this.folder = folder;
+    this.#gatewayHome = gatewayHome;
     this.work = path.join(folder, 'work');
     this.gateway = this.startGateway();
   }
 
   /** Starts a gateway and one node for each of `nodes`, and waits until they have registered. */
-  static async open(nodes: readonly NodeSettings[] = [{ name: 'node-1' }]): Promise<RealFleet> {
-    const fleet = new RealFleet(await mkdtemp(path.join(tmpdir(), 'claw-e2e-')));
+  static async open(
+    nodes: readonly NodeSettings[] = [{ name: 'node-1' }],
+    { gatewayHome }: { readonly gatewayHome?: string } = {},
+  ): Promise<RealFleet> {
+    const fleet = new RealFleet(await mkdtemp(path.join(tmpdir(), 'claw-e2e-')), gatewayHome);
     try {
       await mkdir(fleet.work);
       fleet.token = await fleet.#listening();
@@ -64,7 +69,7 @@ export class RealFleet implements AsyncDisposable {
 
   /** Starts the gateway, or starts it again on the port that it had. */
   startGateway(): Program {
-    const place = ['--home', path.join(this.folder, 'gateway-home'), '--port', String(this.#port)];
+    const place = ['--home', this.#gatewayHome, '--port', String(this.#port)];
     this.gateway = new Program(BINS.gateway, [...place, '--log-level', 'info']);
     return this.gateway;
   }
@@ -136,6 +141,21 @@ export class RealFleet implements AsyncDisposable {
     return readFile(path.join(this.work, name), 'utf8').catch(() => '');
   }
 
+  /** Lets those go on that wait for the file `<name>.go`. */
+  async letGo(name: string): Promise<void> {
+    await writeFile(path.join(this.work, `${name}.go`), '');
+  }
+
+  /** It has opened its store again after a failure. */
+  async untilGatewayServes(): Promise<void> {
+    await until('the gateway serves', async () =>
+      this.client.command('fleet.status', {}).then(
+        () => true,
+        () => false,
+      ),
+    );
+  }
+
   /** Nothing is reserved on any node, and no attempt is left there. */
   async untilAllFree(): Promise<void> {
     await until('everything is free again', async () => {
@@ -150,7 +170,8 @@ export class RealFleet implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const attemptIds = await this.#endWork();
+    // A gateway that cannot be asked does not keep the rest from being ended and looked at.
+    const attemptIds = await this.#endWork().catch(() => []);
     const left = await this.#stop(attemptIds);
     if (left.length > 0) throw new Error(`The fleet left something behind:\n${left.join('\n')}`);
   }
@@ -180,7 +201,7 @@ export class RealFleet implements AsyncDisposable {
 
   /** Waits until the gateway answers; answers its owner's token. */
   async #listening(): Promise<string> {
-    const folder = path.join(this.folder, 'gateway-home', 'gateway');
+    const folder = path.join(this.#gatewayHome, 'gateway');
     let token = '';
     await until(
       () => `the gateway listens; it said:\n${this.gateway.stdout}${this.gateway.stderr}`,
