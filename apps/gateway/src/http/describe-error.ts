@@ -13,6 +13,9 @@ export function describeError(error: unknown): ApiErrorFacts & { readonly messag
   if (code.startsWith('FST_ERR_CTP') || error instanceof SyntaxError) {
     return { code: 'invalid-input', message: `The request body is not JSON: ${errorMessage(error)}` };
   }
+  if (code.startsWith('FST_ERR_')) {
+    return { code: 'invalid-input', message: `The request cannot be read: ${errorMessage(error)}` };
+  }
   if (code === 'storage-full')
     return { code, message: `${errorMessage(error)} The gateway then goes on by itself.` };
   if (code === 'storage-overloaded')

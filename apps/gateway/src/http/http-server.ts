@@ -43,6 +43,7 @@ export async function openHttpServer(deps: HttpServerDeps, options: HttpServerOp
     bodyLimit: MAX_BODY_BYTES,
     logger: false,
     forceCloseConnections: true,
+    frameworkErrors: (error, _request, reply) => void sendError(deps, reply as FastifyReply, error),
     requestTimeout: REQUEST_MS,
     http: { headersTimeout: options.handshakeMs, connectionsCheckingInterval: options.handshakeMs / 2 },
     routerOptions: { maxParamLength: 128 },

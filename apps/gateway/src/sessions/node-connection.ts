@@ -2,7 +2,8 @@ import { errorCode, errorMessage, type Clock, type Logger, type Timer } from '@c
 import type { Fleet, NodeRecord } from '@clawbernetes/fleet';
 import { decodeNodeFrame, type FrameChannel, type NodeBody } from '@clawbernetes/protocol';
 import type { GatewayOptions } from '../gateway-options.ts';
-import { configBytes, HandshakeRefusal, type NodeHandshake } from './node-handshake.ts';
+import { HandshakeRefusal } from './handshake-refusal.ts';
+import { configBytes, type NodeHandshake } from './node-handshake.ts';
 import { FrameSender, NodeSession, type NodeSessionDeps } from './node-session.ts';
 
 type Register = Extract<NodeBody, { case: 'register' }>['value'];

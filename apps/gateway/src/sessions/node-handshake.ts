@@ -1,4 +1,4 @@
-import { canonicalJson, CodedError, type Json } from '@clawbernetes/kernel';
+import { canonicalJson, type Json } from '@clawbernetes/kernel';
 import type { Fleet, NodeRecord, NodeRegistration } from '@clawbernetes/fleet';
 import {
   fingerprintOf,
@@ -11,9 +11,10 @@ import {
   verifyNodeProof,
   type KeyPair,
 } from '@clawbernetes/identity';
-import { nameSchema, nodeInventorySchema, PROTOCOL_VERSIONS, type NodeBody } from '@clawbernetes/protocol';
+import { nameSchema, PROTOCOL_VERSIONS, type NodeBody } from '@clawbernetes/protocol';
 import { z } from 'zod';
-import type { GatewayErrorCode } from '../errors.ts';
+import { HandshakeRefusal } from './handshake-refusal.ts';
+import { parseInventory } from './parse-inventory.ts';
 
 type Register = Extract<NodeBody, { case: 'register' }>['value'];
 
@@ -28,16 +29,6 @@ const factsSchema = z.object({
     .refine((labels) => Object.keys(labels).length <= MAX_LABELS, `at most ${MAX_LABELS} labels`),
   commands: z.array(z.string().max(64)).max(MAX_COMMANDS),
 });
-
-/** A refusal that the node is told of; `fatal` if trying again cannot help. */
-export class HandshakeRefusal extends CodedError {
-  readonly fatal: boolean;
-
-  constructor(code: GatewayErrorCode, message: string, { fatal }: { readonly fatal: boolean }) {
-    super(message, { code });
-    this.fatal = fatal;
-  }
-}
 
 /** Checks who a node is, before anything that it says is believed. */
 export class NodeHandshake {
@@ -147,17 +138,7 @@ function parseFacts(
 ): Pick<NodeRegistration, 'name' | 'agentVersion' | 'labels' | 'commands' | 'inventory'> {
   const facts = factsSchema.safeParse(register);
   if (!facts.success) throw badFacts(z.prettifyError(facts.error));
-  const inventory = nodeInventorySchema.safeParse(parseJson(register.inventory));
-  if (!inventory.success) throw badFacts(z.prettifyError(inventory.error));
-  return { ...facts.data, inventory: inventory.data };
-}
-
-function parseJson(bytes: Uint8Array): unknown {
-  try {
-    return JSON.parse(Buffer.from(bytes).toString('utf8'));
-  } catch {
-    throw badFacts('its inventory is not JSON');
-  }
+  return { ...facts.data, inventory: parseInventory(register.inventory) };
 }
 
 function badFacts(what: string): HandshakeRefusal {

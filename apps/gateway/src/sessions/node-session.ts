@@ -3,7 +3,6 @@ import {
   attemptsDigestText,
   encodeGatewayFrame,
   fromWireStatus,
-  type AttemptStatus,
   type FrameChannel,
   type NodeBody,
 } from '@clawbernetes/protocol';
@@ -12,6 +11,7 @@ import type { Fleet } from '@clawbernetes/fleet';
 import { gatewayError } from '../errors.ts';
 import type { WorkloadLogs } from '../logs/workload-logs.ts';
 import type { NodeMetrics } from './node-metrics.ts';
+import { parseInventory } from './parse-inventory.ts';
 
 type Body = Parameters<typeof encodeGatewayFrame>[1];
 type Frame<Case extends NodeBody['case']> = Extract<NodeBody, { case: Case }>['value'];
@@ -95,7 +95,7 @@ export class NodeSession {
       case 'logChunk':
         return this.#logChunk(body.value);
       case 'inventoryReport':
-        return this.#inventory(body.value.attempts.map(fromWireStatus));
+        return this.#inventoryReport(body.value);
       case 'commandResult':
         return this.#deps.onCommandResult(body.value);
       case 'error':
@@ -118,7 +118,9 @@ export class NodeSession {
     if (!this.#digest().equals(heartbeat.attemptsDigest)) this.askForAttempts();
   }
 
-  #inventory(attempts: readonly AttemptStatus[]): void {
+  #inventoryReport({ attempts: listed, inventory }: Frame<'inventoryReport'>): void {
+    const attempts = listed.map(fromWireStatus);
+    if (inventory.length > 0) this.#deps.fleet.registry.changeInventory(this.nodeId, parseInventory(inventory));
     this.#deps.fleet.reports.repair(this.nodeId, attempts);
     for (const { attemptId, logEnd } of attempts) {
       const attempt = this.#deps.fleet.attempt(attemptId);

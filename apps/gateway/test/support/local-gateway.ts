@@ -1,5 +1,6 @@
 import { silentLogger, type Logger } from '@clawbernetes/kernel';
-import { readFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { parseConfig } from '../../src/config.ts';
@@ -11,32 +12,53 @@ export interface LocalGateway {
   readonly home: string;
   readonly api: ApiClient;
   readonly nodeUrl: string;
-  /** Stops it and starts another on the same home. */
-  restart(): Promise<LocalGateway>;
   stop(): Promise<void>;
+}
+
+export interface RestartableGateway extends LocalGateway {
+  /** Stops it and starts another on the same home. */
+  restart(): Promise<RestartableGateway>;
 }
 
 /** The production gateway in this process: real port, real files. Ends with the test. */
 export async function startGateway(
   options: ServeOptions = {},
   { home, logger = silentLogger }: { home?: string; logger?: Logger } = {},
-): Promise<LocalGateway> {
-  const folder = home ?? (await tempFolder());
-  const parsed = parseConfig(['--home', folder, '--port', '0'], {});
+): Promise<RestartableGateway> {
+  const gateway = await serve(home ?? (await tempFolder()), options, logger);
+  onTestFinished(gateway.stop);
+  return {
+    ...gateway,
+    async restart() {
+      await gateway.stop();
+      return startGateway(options, { home: gateway.home, logger });
+    },
+  };
+}
+
+/** One for all tests of a file. */
+export async function openForFile(
+  options: ServeOptions = {},
+): Promise<{ gateway: LocalGateway; close: () => Promise<void> }> {
+  const home = await mkdtemp(join(tmpdir(), 'claw-gateway-'));
+  const gateway = await serve(home, options, silentLogger);
+  const close = async (): Promise<void> => {
+    await gateway.stop();
+    await rm(home, { recursive: true });
+  };
+  return { gateway, close };
+}
+
+async function serve(home: string, options: ServeOptions, logger: Logger): Promise<LocalGateway> {
+  const parsed = parseConfig(['--home', home, '--port', '0'], {});
   if (parsed.kind !== 'run') throw new Error('these arguments run a gateway');
   const running = await serveGateway(parsed.config, logger, options);
   let stopped: Promise<void> | undefined;
-  const stop = (): Promise<void> => (stopped ??= running[Symbol.asyncDispose]().then(() => undefined));
-  onTestFinished(stop);
-  const token = (await readFile(join(folder, 'gateway', 'owner.token'), 'utf8')).trim();
+  const token = (await readFile(join(home, 'gateway', 'owner.token'), 'utf8')).trim();
   return {
-    home: folder,
+    home,
     api: new ApiClient(running.url, token),
     nodeUrl: `${running.url.replace('http', 'ws')}/node`,
-    stop,
-    async restart() {
-      await stop();
-      return startGateway(options, { home: folder, logger });
-    },
+    stop: () => (stopped ??= Promise.resolve(running[Symbol.asyncDispose]())),
   };
 }
