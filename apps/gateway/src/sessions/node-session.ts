@@ -120,7 +120,8 @@ export class NodeSession {
 
   #inventoryReport({ attempts: listed, inventory }: Frame<'inventoryReport'>): void {
     const attempts = listed.map(fromWireStatus);
-    if (inventory.length > 0) this.#deps.fleet.registry.changeInventory(this.nodeId, parseInventory(inventory));
+    if (inventory.length > 0)
+      this.#deps.fleet.registry.changeInventory(this.nodeId, parseInventory(inventory));
     this.#deps.fleet.reports.repair(this.nodeId, attempts);
     for (const { attemptId, logEnd } of attempts) {
       const attempt = this.#deps.fleet.attempt(attemptId);

@@ -18,5 +18,7 @@ function parseJson(bytes: Uint8Array): unknown {
 }
 
 function badInventory(what: string): HandshakeRefusal {
-  return new HandshakeRefusal('bad-registration', `The node's inventory is not valid: ${what}`, { fatal: true });
+  return new HandshakeRefusal('bad-registration', `The node's inventory is not valid: ${what}`, {
+    fatal: true,
+  });
 }

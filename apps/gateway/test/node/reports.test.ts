@@ -5,6 +5,8 @@ import type { ApiClient } from '../support/api-client.ts';
 import { status, type FakeNode, type Offer } from '../support/fake-node.ts';
 import { joinFleet, offered } from '../support/join-fleet.ts';
 import { startGateway, type LocalGateway } from '../support/local-gateway.ts';
+import { nodeInventory } from '../support/node-inventory.ts';
+import { waitUntil } from '../support/wait-until.ts';
 
 let gateway: LocalGateway;
 let api: ApiClient;
@@ -152,4 +154,13 @@ describe('repair', () => {
     node.list(status(offer, { state: 'running', revision: 3 }));
     expect(await node.next('stopWorkload')).toMatchObject({ attemptId: offer.attemptId, graceful: true });
   });
+});
+
+test('hardware that changes while connected is what the fleet then shows', async () => {
+  node.listWithInventory(nodeInventory('node-a', 1));
+  await waitUntil(
+    'one GPU',
+    async () => (await api.call('node.info', { node: 'node-a' })).capacity.gpus === 1,
+  );
+  expect((await api.call('gpu.list', { node: 'node-a' })).gpus).toHaveLength(1);
 });

@@ -136,6 +136,14 @@ export class FakeNode {
     });
   }
 
+  /** Its hardware is not what it was. */
+  listWithInventory(inventory: NodeInventory): void {
+    this.send({
+      case: 'inventoryReport',
+      value: { attempts: [], inventory: Buffer.from(JSON.stringify(inventory)) },
+    });
+  }
+
   heartbeat(...held: readonly Offer[]): void {
     const attemptsDigest = createHash('sha256').update(attemptsDigestText(held)).digest();
     this.send({ case: 'heartbeat', value: { timestampMs: 0n, attemptsDigest } });

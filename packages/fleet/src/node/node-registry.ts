@@ -80,6 +80,19 @@ export class NodeRegistry {
     this.#core.capacityChanged();
   }
 
+  /** Its hardware, or the health of it, is not what it was. */
+  changeInventory(nodeId: string, inventory: NodeInventory): void {
+    const node = this.#core.nodes.node(nodeId);
+    if (!node || JSON.stringify(node.inventory) === JSON.stringify(inventory)) return;
+    this.#store({ ...node, inventory });
+    const unfit = inventory.gpus.filter((gpu) => gpu.health.state !== 'healthy');
+    const faults = unfit.map(
+      (gpu) => `GPU ${gpu.index} is ${gpu.health.state}: ${gpu.health.reason ?? 'unknown'}`,
+    );
+    this.#record(node, 'inventory', [`The hardware of ${node.name} changed.`, ...faults].join(' '));
+    this.#core.capacityChanged();
+  }
+
   /** A heartbeat or any other sign of life. */
   heard(nodeId: string): void {
     this.connected(nodeId);

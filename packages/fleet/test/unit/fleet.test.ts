@@ -1,7 +1,7 @@
 // Shows what the fleet promises over its store: acknowledged work survives, terminal is absorbing, repair
 // repairs.
 import { beforeEach, describe, expect, test } from 'vitest';
-import { codeOf, FleetFixture, status } from './fleet-fixture.ts';
+import { codeOf, FleetFixture, inventory, status } from './fleet-fixture.ts';
 
 let fixture: FleetFixture;
 beforeEach(async () => {
@@ -287,6 +287,31 @@ describe('nodes', () => {
     fixture.fleet.registry.undrain(fixture.fleet.node('n'));
     await fixture.settle();
     expect(fixture.state(later)).toBe('reserved');
+  });
+
+  test('a GPU that falls ill gets no more work, and the others of its node do', async () => {
+    const id = fixture.join('n', 2);
+    const sick = inventory('n', 2);
+    const gpus = sick.gpus.map((gpu, index) =>
+      index === 0 ? { ...gpu, health: { state: 'unhealthy' as const, reason: 'Xid 79' } } : gpu,
+    );
+    fixture.fleet.registry.changeInventory(id, { ...sick, gpus });
+    const [two, one] = [
+      fixture.submit({ resources: { gpus: 2 } }),
+      fixture.submit({ resources: { gpus: 1 } }),
+    ];
+    await fixture.settle();
+    expect(fixture.state(two)).toBe('queued');
+    expect(fixture.attemptOf(one).devices).toEqual(['n-gpu-1']);
+    expect(fixture.fleet.nodeView(fixture.fleet.node('n'))).toMatchObject({
+      health: 'degraded',
+      capacity: { gpus: 1 },
+    });
+    const events = await fixture.fleet.events({ from: 0, subject: id, limit: 100 });
+    expect(events.at(-1)).toMatchObject({
+      type: 'node.inventory',
+      message: expect.stringContaining('Xid 79'),
+    });
   });
 
   test('a name belongs to one key', () => {
