@@ -1,6 +1,6 @@
 import { chmod, mkdir } from 'node:fs/promises';
 import path from 'node:path';
-import { errorMessage, type Clock } from '@clawbernetes/kernel';
+import { errorCode, errorMessage, type Clock } from '@clawbernetes/kernel';
 import { nodeError } from '../errors.ts';
 import { releaseInstanceLock, takeInstanceLock } from '../supervisor/instance-lock.ts';
 
@@ -26,9 +26,10 @@ async function lockFolder(clock: Clock, folder: string, lock: string): Promise<n
     await chmod(folder, 0o700);
     return (await takeInstanceLock(clock, lock, ''))?.pid;
   } catch (cause) {
+    const remedy = errorCode(cause) === 'ENOSPC' ? 'Free some space there' : 'Make it writable';
     throw nodeError(
       'home-unusable',
-      `The folder ${folder} cannot be used: ${errorMessage(cause)}. Make it writable or choose another with --home.`,
+      `The folder ${folder} cannot be used: ${errorMessage(cause)}. ${remedy}, or choose another with --home.`,
       { cause },
     );
   }
