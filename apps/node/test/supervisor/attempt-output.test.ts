@@ -80,7 +80,10 @@ describe('the output of an attempt', () => {
   });
 
   it('accounts for every byte and keeps to its rate, whatever comes when', () => {
-    const writes = fc.array(fc.tuple(fc.integer({ min: 1, max: 3000 }), fc.nat(400)), { maxLength: 60 });
+    const writes = fc.array(fc.tuple(fc.integer({ min: 1, max: 3000 }), fc.nat(400)), {
+      maxLength: 60,
+      size: 'max',
+    });
     fc.assert(
       fc.property(writes, (steps) => {
         const { clock, log, output } = open();

@@ -17,7 +17,10 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 /** Lives of a few attempts, step by step, as the supervisor would record them. */
 const histories = fc
-  .array(fc.tuple(fc.nat(3), fc.constantFrom('next', 'forget', 'boot'), fc.nat(9)), { maxLength: 25 })
+  .array(fc.tuple(fc.nat(3), fc.constantFrom('next', 'forget', 'boot'), fc.nat(9)), {
+    maxLength: 25,
+    size: 'max',
+  })
   .map((steps) => {
     const state = new SupervisorState();
     const records: JournalRecord[] = [];

@@ -1,4 +1,4 @@
-// Shows that the supervisor works with the node's own process executor, sandboxed where the host can, over its death.
+// Shows that the supervisor works with the node's own process executor, and that its death leaves nothing.
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { until } from '../../src/testing/until.ts';

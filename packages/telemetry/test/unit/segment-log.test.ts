@@ -49,7 +49,7 @@ function readAll(log: SegmentLog, position = 0, maxBytes = 1000): Line[] {
 const append = fc.record({
   kind: fc.constant('append' as const),
   stream: fc.constantFrom(...LOG_STREAMS),
-  text: fc.string({ unit: 'binary-ascii', minLength: 1, maxLength: 60 }),
+  text: fc.string({ unit: 'binary-ascii', minLength: 1, maxLength: 60, size: 'max' }),
 });
 const reopen = fc.record({ kind: fc.constant('reopen' as const) });
 const read = fc.record({ kind: fc.constant('read' as const), at: fc.nat(3000), maxBytes: fc.nat(300) });
@@ -57,6 +57,7 @@ const commands = fc.array(
   fc.oneof({ weight: 6, arbitrary: append }, reopen, { weight: 2, arbitrary: read }),
   {
     maxLength: 60,
+    size: 'max',
   },
 );
 
@@ -193,7 +194,7 @@ describe('the copy of a segment log', () => {
     const original = source();
     const lines = readAll(original);
     fc.assert(
-      fc.property(fc.array(fc.tuple(fc.nat(49), fc.nat(200)), { maxLength: 40 }), (slices) => {
+      fc.property(fc.array(fc.tuple(fc.nat(49), fc.nat(200)), { maxLength: 40, size: 'max' }), (slices) => {
         const copy = SegmentLog.open(
           { segments: memoryDisk() },
           { folder: 'copy', maxBytes: 8000, segmentBytes: 90 },
@@ -245,20 +246,25 @@ describe('the tail of a segment log', () => {
   it('begins early enough for the last lines and not a record earlier than needed', () => {
     const chunk = fc.stringMatching(/^[ab\n]{1,12}$/);
     fc.assert(
-      fc.property(fc.array(chunk, { maxLength: 40 }), fc.integer({ min: 0, max: 12 }), (chunks, lines) => {
-        const options = { folder: 'tail', maxBytes: 4000, segmentBytes: 70 };
-        const log = SegmentLog.open({ segments: memoryDisk() }, options);
-        for (const text of chunks) log.append('stdout', 1, Buffer.from(text));
-        const texts = (from: number): string =>
-          readAll(log, from)
-            .map(({ text }) => text)
-            .join('');
-        const wanted = lastLines(texts(0), lines);
-        const position = log.tail(lines);
-        expect(texts(position).endsWith(wanted)).toBe(true);
-        const later = readAll(log, position).at(1)?.position ?? log.end;
-        if (position > log.start && lines > 0) expect(texts(later).length).toBeLessThanOrEqual(wanted.length);
-      }),
+      fc.property(
+        fc.array(chunk, { maxLength: 40, size: 'max' }),
+        fc.integer({ min: 0, max: 12 }),
+        (chunks, lines) => {
+          const options = { folder: 'tail', maxBytes: 4000, segmentBytes: 70 };
+          const log = SegmentLog.open({ segments: memoryDisk() }, options);
+          for (const text of chunks) log.append('stdout', 1, Buffer.from(text));
+          const texts = (from: number): string =>
+            readAll(log, from)
+              .map(({ text }) => text)
+              .join('');
+          const wanted = lastLines(texts(0), lines);
+          const position = log.tail(lines);
+          expect(texts(position).endsWith(wanted)).toBe(true);
+          const later = readAll(log, position).at(1)?.position ?? log.end;
+          if (position > log.start && lines > 0)
+            expect(texts(later).length).toBeLessThanOrEqual(wanted.length);
+        },
+      ),
     );
   });
 });
