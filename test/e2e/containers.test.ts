@@ -10,7 +10,7 @@ import { BINS, Program } from './support/program.ts';
 import { RealFleet } from './support/real-fleet.ts';
 import { until } from './support/until.ts';
 
-vi.setConfig({ testTimeout: 60_000 });
+vi.setConfig({ testTimeout: 120_000 });
 const missing = dockerEngineMissing();
 
 describe.skipIf(missing !== undefined)(`containers${missing ? ` [skipped: ${missing}]` : ''}`, () => {

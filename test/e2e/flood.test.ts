@@ -5,7 +5,7 @@ import { isAlive } from './support/program.ts';
 import { RealFleet } from './support/real-fleet.ts';
 import { until } from './support/until.ts';
 
-vi.setConfig({ testTimeout: 90_000 });
+vi.setConfig({ testTimeout: 120_000 });
 /** More than what a workload may print at once (64 MiB) and the gateway keeps of its log. */
 const FLOOD_MIB = 250;
 

@@ -8,7 +8,7 @@ import { RealFleet } from './support/real-fleet.ts';
 import { SmallDisk } from './support/small-disk.ts';
 import { until } from './support/until.ts';
 
-vi.setConfig({ testTimeout: 90_000 });
+vi.setConfig({ testTimeout: 120_000 });
 const missing = process.getuid?.() === 0 ? '' : ' [skipped: needs root to mount a small file system]';
 const LINES = 200_000;
 

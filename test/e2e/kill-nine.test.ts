@@ -6,7 +6,7 @@ import { processesOf } from './support/leftovers.ts';
 import { RealFleet } from './support/real-fleet.ts';
 import { until } from './support/until.ts';
 
-vi.setConfig({ testTimeout: 60_000 });
+vi.setConfig({ testTimeout: 120_000 });
 
 let fleet: RealFleet;
 beforeAll(async () => {

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { BINS, isAlive, Program } from './support/program.ts';
 import { RealFleet } from './support/real-fleet.ts';
 
-vi.setConfig({ testTimeout: 60_000 });
+vi.setConfig({ testTimeout: 120_000 });
 const rootMissing = process.getuid?.() === 0 ? '' : ' [skipped: needs root to mount]';
 
 let fleet: RealFleet;

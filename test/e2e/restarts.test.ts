@@ -6,7 +6,7 @@ import { RealFleet } from './support/real-fleet.ts';
 import { until } from './support/until.ts';
 import { upgradedNode } from './support/upgraded-node.ts';
 
-vi.setConfig({ testTimeout: 90_000 });
+vi.setConfig({ testTimeout: 120_000 });
 const WORKLOADS = 20;
 
 let fleet: RealFleet;

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { RealFleet } from './support/real-fleet.ts';
 import { until } from './support/until.ts';
 
-vi.setConfig({ testTimeout: 60_000 });
+vi.setConfig({ testTimeout: 120_000 });
 const SIMULATE = ['--simulate-gpus', '2xH100'];
 
 let fleet: RealFleet;

@@ -1,5 +1,5 @@
 /** Every wait here ends with this at the latest: far above what a busy machine needs, so that only a fault reaches it. */
-const DEADLINE_MS = 25_000;
+const DEADLINE_MS = 50_000;
 const POLL_MS = 20;
 
 /** Waits until `condition` holds, and throws with what was waited for when it does not come about. */
