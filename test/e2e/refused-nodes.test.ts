@@ -1,6 +1,6 @@
 // Shows what a clawnode says, and with which exit code it ends, when it is refused or its settings are wrong.
 import { execFileSync } from 'node:child_process';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { BINS, isAlive, Program } from './support/program.ts';
@@ -112,6 +112,22 @@ it('a node that is stopped takes an idle supervisor with it, but not one with wo
   expect(node.supervisorPid).toBe(busy);
   await fleet.stop(id, { force: true });
   await fleet.end(id);
+});
+
+it('a damaged file of the node is named, with what to do, and no process stays', async () => {
+  const node = await fleet.addNode({ name: 'damaged' });
+  await node.agent?.kill('SIGTERM');
+  for (const file of ['membership.json', 'node.key']) {
+    const damaged = path.join(node.home, 'node', file);
+    const whole = await readFile(damaged);
+    await writeFile(damaged, '{');
+    const agent = node.start();
+    expect(await agent.ended).toBe(1);
+    expect(agent.stderr).toMatch(/ove it away/);
+    expect(agent.stderr).toContain(damaged);
+    expect(node.supervisorPid).toBeUndefined();
+    await writeFile(damaged, whole);
+  }
 });
 
 it('a second clawnode on the same home says which process has it', async () => {

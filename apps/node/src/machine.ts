@@ -1,6 +1,12 @@
 import path from 'node:path';
 import { loadOrCreateKeyFile, nodeIdOf } from '@clawbernetes/identity';
-import { systemClock as clock, systemRandom as random, type Logger } from '@clawbernetes/kernel';
+import {
+  errorMessage,
+  systemClock as clock,
+  systemRandom as random,
+  withTimeout,
+  type Logger,
+} from '@clawbernetes/kernel';
 import type { NodeConfig } from './config.ts';
 import type { NodeHost } from './host.ts';
 import { executorFacts } from './platform/executor-facts.ts';
@@ -10,6 +16,9 @@ import { takeNodeHome } from './platform/node-home.ts';
 import { tlsOptions, WebSocketChannel } from './platform/web-socket-channel.ts';
 import { connectSupervisor, type SocketSupervisor } from './supervisor/socket-supervisor.ts';
 import { VERSION } from './version.ts';
+
+/** For an idle supervisor to end with its agent. */
+const IDLE_END_MS = 5000;
 
 export interface Machine extends AsyncDisposable {
   readonly host: NodeHost;
@@ -21,7 +30,8 @@ export async function openMachine(config: NodeConfig, logger: Logger): Promise<M
   await using stack = new AsyncDisposableStack();
   stack.use(await takeNodeHome(clock, config.folder));
   const key = await loadOrCreateKeyFile(path.join(config.folder, 'node.key'), random);
-  const supervisor = stack.use(await startSupervisor(config, logger, nodeIdOf(key.publicKey)));
+  const supervisor = await startSupervisor(config, logger, nodeIdOf(key.publicKey));
+  stack.defer(() => leaveSupervisor(supervisor, logger));
   const hardware = stack.use(await openHardware(config, supervisor));
   const tls = await tlsOptions(config.tls);
   const host: NodeHost = {
@@ -47,6 +57,17 @@ function startSupervisor(config: NodeConfig, logger: Logger, owner: string): Pro
       },
     },
   );
+}
+
+/** It lives on with its work; without any it would wait for nobody: this agent stops, or gives up. */
+async function leaveSupervisor(supervisor: SocketSupervisor, logger: Logger): Promise<void> {
+  try {
+    await withTimeout(clock, IDLE_END_MS, 'The supervisor did not answer.', supervisor.endIfIdle());
+  } catch (error) {
+    // Left alone, it ends by itself after a while.
+    logger.debug('The supervisor could not be asked to end', { error: errorMessage(error) });
+  }
+  await supervisor[Symbol.asyncDispose]();
 }
 
 function openHardware(

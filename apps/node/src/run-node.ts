@@ -1,4 +1,4 @@
-import { errorMessage, sleep, withTimeout, type Clock, type Logger } from '@clawbernetes/kernel';
+import { errorMessage, sleep, type Clock, type Logger } from '@clawbernetes/kernel';
 import { isTerminal } from '@clawbernetes/protocol';
 import { isPlaintextBeyondLoopback, type NodeConfig } from './config.ts';
 import type { NodeError } from './errors.ts';
@@ -13,8 +13,6 @@ const KILL_MS = 5000;
 /** For the gateway to confirm what ended: it does so within moments, or is not there to do it. */
 const CONFIRM_MS = 2000;
 const POLL_MS = 20;
-/** For an idle supervisor to end with its agent. */
-const IDLE_END_MS = 5000;
 
 /** Runs this machine's node until `signal` aborts or it gives up; answers why it did. */
 export async function runNode(
@@ -38,23 +36,7 @@ export async function runNode(
   if (signal.aborted) stopped.resolve(undefined);
   const reason = await Promise.race([agent.ended, stopped.promise]);
   if (config.stopWorkloadsOnExit) await stopEverything(agent, machine, logger);
-  else await leaveNothingIdle(agent, machine, logger);
   return reason;
-}
-
-/** A supervisor without work has nobody to wait for: this agent stopped, or gave up. */
-async function leaveNothingIdle(
-  agent: NodeAgent,
-  { host, supervisor }: Machine,
-  logger: Logger,
-): Promise<void> {
-  try {
-    await agent[Symbol.asyncDispose]();
-    await withTimeout(host.clock, IDLE_END_MS, 'The supervisor did not answer.', supervisor.endIfIdle());
-  } catch (error) {
-    // Without agents it ends by itself after a while.
-    logger.debug('The supervisor was left alone', { error: errorMessage(error) });
-  }
 }
 
 async function stopEverything(
