@@ -24,6 +24,6 @@ async function main(): Promise<void> {
 }
 
 main().catch((error: unknown) => {
-  process.stderr.write(`claw-gateway: ${errorMessage(error)}\n`);
+  process.stderr.write(`claw-gateway: ${errorMessage(error).replaceAll(/\s*\n\s*/g, ' ')}\n`);
   process.exit(errorCode(error) === 'invalid-config' ? EXIT_INVALID_ARGUMENTS : 1);
 });

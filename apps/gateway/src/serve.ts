@@ -45,7 +45,6 @@ export async function serveGateway(
   const host = await openHost(config, logger);
   const token = await loadOrCreateOwnerToken(config.folder, systemRandom);
   const keeper = stack.use(new GatewayKeeper(host, { ...limits, logFolder: config.logFolder }));
-  await keeper.open();
   const server = stack.use(
     await openHttpServer(
       { ...host, ownerTokenHash: hashToken(token), gateway: () => keeper.current() },
@@ -53,6 +52,8 @@ export async function serveGateway(
     ),
   );
   keeper.url = server.url;
+  // After the port, so that a gateway that cannot have it does not touch the database.
+  await keeper.open();
   await writeEndpoint(config.folder, { url: server.url, pid: process.pid, startedAtMs: systemClock.nowMs() });
   stack.defer(() => removeEndpoint(config.folder));
   const owned = stack.move();

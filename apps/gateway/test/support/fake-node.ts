@@ -153,16 +153,13 @@ export class FakeNode {
     this.send({ case: 'logChunk', value: { attemptId, position: BigInt(position), records } });
   }
 
-  /** The next frame of a kind, those before it included in the wait; takes it out of the inbox. */
+  /** The next frame of a kind, however many others came before it; takes it out of the inbox. */
   async next<C extends Case>(kind: C, fits: (value: Frame<C>) => boolean = () => true): Promise<Frame<C>> {
-    return waitUntil(
-      `a frame "${kind}" (there are: ${this.inbox.map((body) => body.case).join(', ')})`,
-      () => {
-        // The kind decides the type of the value, which the compiler cannot see through a generic.
-        const at = this.inbox.findIndex((body) => body.case === kind && fits(body.value as Frame<C>));
-        return at < 0 ? undefined : (this.inbox.splice(at, 1)[0]?.value as Frame<C>);
-      },
-    );
+    // The kind decides the type of the value, which the compiler cannot see through a generic.
+    const find = (): number =>
+      this.inbox.findIndex((body) => body.case === kind && fits(body.value as Frame<C>));
+    await waitUntil(`a frame "${kind}"`, () => find() >= 0);
+    return this.inbox.splice(find(), 1)[0]?.value as Frame<C>;
   }
 
   /** The next order to start something. */

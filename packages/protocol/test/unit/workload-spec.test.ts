@@ -1,0 +1,72 @@
+// Shows which workloads are accepted, what is filled in for them, and that each bad input is named by its path.
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { DEFAULT_STOP_GRACE_MS, nameSchema, workloadSpecSchema } from '../../src/index.ts';
+
+test('the least that can be said is filled in', () => {
+  expect(workloadSpecSchema.parse({ command: ['true'] })).toEqual({
+    command: ['true'],
+    env: {},
+    resources: { gpus: 0, gpuModels: [], minGpuMemoryMib: 0 },
+    sandbox: 'preferred',
+    network: 'host',
+    mounts: [],
+    nodeSelector: {},
+    labels: {},
+    stopGraceMs: DEFAULT_STOP_GRACE_MS,
+  });
+  expect(workloadSpecSchema.safeParse({ image: 'busybox' }).success).toBe(true);
+});
+
+test('what was accepted once is accepted again, unchanged', () => {
+  const input = fc.record(
+    {
+      command: fc.array(fc.stringMatching(/^[^\0]+$/), { minLength: 1, maxLength: 5 }),
+      env: fc.dictionary(fc.stringMatching(/^[A-Z_][A-Z0-9_]{0,8}$/), fc.stringMatching(/^[^\0]*$/)),
+      name: fc.stringMatching(/^[a-z0-9]([a-z0-9.-]{0,20}[a-z0-9])?$/),
+      resources: fc.record({ gpus: fc.nat({ max: 64 }), cpuMilli: fc.integer({ min: 10, max: 1_024_000 }) }),
+      timeoutMs: fc.integer({ min: 1, max: 31_536_000_000 }),
+    },
+    { requiredKeys: ['command'] },
+  );
+  fc.assert(
+    fc.property(input, (given) => {
+      const parsed = workloadSpecSchema.parse(given);
+      expect(workloadSpecSchema.parse(JSON.parse(JSON.stringify(parsed)))).toEqual(parsed);
+    }),
+  );
+});
+
+describe('refused', () => {
+  test.each([
+    ['nothing to run', {}, 'command'],
+    ['an empty program', { command: ['', 'x'] }, 'command.0'],
+    ['a NUL in an argument', { command: ['a', 'b\0'] }, 'command.1'],
+    ['a NUL in the environment', { command: ['a'], env: { A: '\0' } }, 'env.A'],
+    ['a name that is none for a variable', { command: ['a'], env: { 'A-B': '1' } }, 'env.A-B'],
+    ['a name with capitals', { command: ['a'], name: 'Nightly' }, 'name'],
+    ['a relative folder', { command: ['a'], workingDirectory: 'here' }, 'workingDirectory'],
+    ['a relative mount', { command: ['a'], mounts: [{ source: 'x', target: '/y' }] }, 'mounts.0.source'],
+    ['half a GPU', { command: ['a'], resources: { gpus: 0.5 } }, 'resources.gpus'],
+    ['fewer than no GPUs', { command: ['a'], resources: { gpus: -1 } }, 'resources.gpus'],
+    ['a mistyped resource', { command: ['a'], resources: { gpu: 1 } }, 'resources'],
+    ['a mistyped field', { command: ['a'], evn: {} }, ''],
+    ['a time that has gone', { command: ['a'], timeoutMs: 0 }, 'timeoutMs'],
+    ['an endless grace', { command: ['a'], stopGraceMs: 3_600_001 }, 'stopGraceMs'],
+    ['an unknown sandbox', { command: ['a'], sandbox: 'maybe' }, 'sandbox'],
+    ['more arguments than any kernel takes', { command: ['a', 'x'.repeat(131_072)] }, 'command'],
+    ['a text instead of a list', { command: 'echo hi' }, 'command'],
+    ['nothing at all', null, ''],
+  ])('%s', (_what, input, path) => {
+    const { error } = workloadSpecSchema.safeParse(input);
+    expect(error?.issues.map((issue) => issue.path.join('.'))).toContain(path);
+    for (const { message } of error?.issues ?? []) expect(message).not.toBe('');
+  });
+});
+
+test('names are DNS labels, so that they are safe in paths, tables and addresses', () => {
+  for (const name of ['a', 'gpu-07', '0', 'node.rack-1', 'x'.repeat(63)])
+    expect(nameSchema.safeParse(name).success).toBe(true);
+  for (const name of ['', '-a', 'a-', '.', 'a_b', 'ä', 'a b', '../x', 'x'.repeat(64), 'a\n'])
+    expect(nameSchema.safeParse(name).success).toBe(false);
+});
