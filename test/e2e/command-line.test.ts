@@ -1,4 +1,5 @@
-// Shows the command line as people use it: up, its end in every way, run with its exit codes, and nothing left behind.
+// Shows the command line as people use it: up, its end in every way, run with its exit codes, and nothing
+// left behind.
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';

@@ -74,7 +74,7 @@ describe.skipIf(missing !== undefined)(`containers${missing ? ` [skipped: ${miss
     await fleet.untilState(work.id, 'running');
     await fleet.restartGateway();
     await fleet.node.restart();
-    const before = fleet.node.killSupervisor();
+    const before = await fleet.node.killSupervisor();
     await until('another supervisor serves', () => ![undefined, before].includes(fleet.node.supervisorPid));
     const exec = { workload: work.id, command: ['echo', 'in'] };
     await until('it can be looked into again', async () =>
@@ -125,7 +125,7 @@ describe.skipIf(missing !== undefined)(`containers${missing ? ` [skipped: ${miss
     const { id } = await fleet.run({ image, command: ['true'] });
     await fleet.untilState(id, 'preparing');
     await until('the engine asks for the image', () => registry.waiting > 0);
-    fleet.node.killSupervisor();
+    await fleet.node.killSupervisor();
     const view = await fleet.end(id);
     expect(view).toMatchObject({ state: 'failed', endReason: 'supervisor-lost' });
     expect(view.message).toMatch(/again/);

@@ -1,4 +1,5 @@
-// Shows that a workload which prints far more than can be kept harms nothing, and that its log says what was dropped.
+// Shows that a workload which prints far more than can be kept harms nothing, and that its log says what was
+// dropped.
 import type { WorkloadView } from '@clawbernetes/protocol';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { isAlive } from './support/program.ts';

@@ -1,4 +1,5 @@
-// Shows that a full disk under a node or a gateway loses output at most: all ends are reported, and all goes on once there is room.
+// Shows that a full disk under a node or a gateway loses output at most: all ends are reported, and all goes
+// on once there is room.
 import { existsSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { errorCode } from '@clawbernetes/kernel';
@@ -84,7 +85,7 @@ describe.skipIf(missing !== '')(`a full disk under the node${missing}`, () => {
     await work.hasBegun();
     await fleet.untilState(work.id, 'running');
     disk.fill();
-    fleet.node.killSupervisor();
+    await fleet.node.killSupervisor();
     await fleet.node.agent?.says(/supervisor cannot be reached|supervisor was lost/i);
     disk.empty();
     expect(await fleet.end(work.id)).toMatchObject({ state: 'failed', endReason: 'supervisor-lost' });

@@ -1,4 +1,5 @@
-// Shows that a kill -9 of gateway, agent, supervisor or workload in any state of work loses nothing and repeats nothing.
+// Shows that a kill -9 of gateway, agent, supervisor or workload in any state of work loses nothing and
+// repeats nothing.
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { HeldWork } from './support/held-work.ts';
@@ -94,7 +95,7 @@ it('of gateway and agent at once', async () => {
 
 it('of the supervisor: plain work ends with it and says so, what waits runs under the next one', async () => {
   const { running, stopping, holder, queued, ending } = await submitAll('supervisor');
-  const before = fleet.node.killSupervisor();
+  const before = await fleet.node.killSupervisor();
   for (const { id, name } of [running, holder, ending]) {
     const view = await fleet.end(id);
     expect(view, name).toMatchObject({ state: 'failed', endReason: 'supervisor-lost' });

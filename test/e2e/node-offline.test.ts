@@ -1,4 +1,5 @@
-// Shows that a node which is silent for longer than its lease keeps its work, and that nothing of it is lost on its return.
+// Shows that a node which is silent for longer than its lease keeps its work, and that nothing of it is lost
+// on its return.
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { HeldWork } from './support/held-work.ts';
 import { processesOf } from './support/leftovers.ts';

@@ -1,4 +1,5 @@
-// Shows that restarts of the gateway and upgrades of the agent disturb neither running work nor whoever follows it.
+// Shows that restarts of the gateway and upgrades of the agent disturb neither running work nor whoever
+// follows it.
 import type { LogEntry } from '@clawbernetes/sdk';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { HeldWork } from './support/held-work.ts';

@@ -1,4 +1,5 @@
-// Shows how two nodes share work: GPUs are never given twice, drained nodes get nothing, unknown ones wait for approval.
+// Shows how two nodes share work: GPUs are never given twice, drained nodes get nothing, unknown ones wait
+// for approval.
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { hasEnded } from '@clawbernetes/protocol/workload-state';

@@ -1,4 +1,5 @@
-// Shows that however a workload behaves or was mistaken, its output and end are exact and nothing of it stays.
+// Shows that however a workload behaves or was mistaken, its output and end are exact and nothing of it
+// stays.
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';

@@ -94,10 +94,11 @@ export class RealNode {
   }
 
   /** By kill -9; answers the one that was. */
-  killSupervisor(): number {
+  async killSupervisor(): Promise<number> {
     const pid = this.supervisorPid;
     if (pid === undefined) throw new Error(`${this.name} has no supervisor.`);
     process.kill(pid, 'SIGKILL');
+    await until('it is gone', () => !isAlive(pid));
     return pid;
   }
 

@@ -1,4 +1,7 @@
-/** Every wait here ends with this at the latest: far above what a busy machine needs, so that only a fault reaches it. */
+/**
+ * Every wait here ends with this at the latest: far above what a busy machine needs, so that only a fault
+ * reaches it.
+ */
 const DEADLINE_MS = 50_000;
 const POLL_MS = 20;
 

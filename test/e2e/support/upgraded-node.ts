@@ -4,7 +4,10 @@ import { BINS } from './program.ts';
 
 const app = path.resolve(path.dirname(BINS.node), '..');
 
-/** Makes a copy of the built agent that calls itself `version`, as an upgrade installs one. Answers its program. */
+/**
+ * Makes a copy of the built agent that calls itself `version`, as an upgrade installs one. Answers its
+ * program.
+ */
 export async function upgradedNode(folder: string, version: string): Promise<string> {
   const copy = path.join(folder, `clawnode-${version}`);
   await mkdir(copy);

@@ -71,8 +71,12 @@ export class NodeSession {
     this.#sender.send(body);
   }
 
-  /** Asks for what is missing here: the rest of every log, and the list of what the node holds. */
+  /**
+   * Repeats orders, and asks for what is missing here: the rest of every log, and the list of what the node
+   * holds.
+   */
   begin(): void {
+    this.#deps.fleet.reports.offerAgain(this.nodeId);
     for (const attempt of this.#deps.fleet.liveAttempts(this.nodeId)) {
       if (attempt.revision === 0) continue;
       const position = BigInt(this.#deps.logs.end(attempt.id));

@@ -40,6 +40,21 @@ export class AttemptReports {
     for (const status of listed) if (!isTerminal(status.state)) this.#stopUnwanted(nodeId, status);
   }
 
+  /**
+   * Repeats the orders to start that the node has not answered: a former connection may have lost them. One
+   * that it has after all, it answers with its present status.
+   */
+  offerAgain(nodeId: string): void {
+    for (const attempt of this.#core.workloads.liveOn(nodeId)) {
+      const workload = present(
+        this.#core.workloads.workload(attempt.workloadId),
+        'the workload of an attempt',
+      );
+      if (attempt.revision > 0 || workload.stopRequested) continue;
+      orderNode(this.#core, nodeId, { kind: 'start', attempt, workload });
+    }
+  }
+
   /** Nothing is known of the node's attempts from now on; they keep their state and their GPUs. */
   loseSight(nodeId: string): void {
     for (const attempt of this.#core.workloads.liveOn(nodeId)) {
@@ -113,7 +128,10 @@ export class AttemptReports {
     settleWorkload(this.#core, workload, 'node-loss');
   }
 
-  /** The list may be older than the offer. A placement in the future says that the clock went back: do not wait for it. */
+  /**
+   * The list may be older than the offer. A placement in the future says that the clock went back: do not
+   * wait for it.
+   */
   #mayBeOnItsWay({ placedAtMs, unknownSinceMs }: AttemptRecord): boolean {
     const ageMs = this.#core.clock.nowMs() - placedAtMs;
     return ageMs >= 0 && ageMs < this.#core.options.offerAgainAfterMs && unknownSinceMs === undefined;

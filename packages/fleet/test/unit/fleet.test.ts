@@ -238,6 +238,22 @@ describe('nodes out of reach', () => {
   });
 });
 
+describe('a new connection', () => {
+  test('brings the orders again that were not answered, save those to stop or of accepted attempts', async () => {
+    const nodeId = fixture.join('n');
+    const [lost, accepted, stopped] = [fixture.submit(), fixture.submit(), fixture.submit()];
+    await fixture.settle();
+    fixture.report(fixture.attemptOf(accepted), { state: 'accepted', revision: 1 });
+    fixture.fleet.intake.stop(stopped, false);
+    await fixture.settle();
+    fixture.orders.length = 0;
+    fixture.fleet.reports.offerAgain(nodeId);
+    await fixture.settle();
+    const started = fixture.orders.flatMap(({ order }) => (order.kind === 'start' ? [order.attempt.id] : []));
+    expect(started).toEqual([fixture.attemptOf(lost).id]);
+  });
+});
+
 describe('repair', () => {
   test('an offer that the node never got is made again; an accepted attempt that it lost is lost', async () => {
     fixture.join('n');
