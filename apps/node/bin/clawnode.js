@@ -15,8 +15,9 @@ if (major < 24) {
   process.exit(1);
 }
 
-// An idle agent should be small (agent and supervisor together below 130 MiB). Starting runs everything once, so the
-// compilers only cost memory then: with them an idle agent keeps 91 MiB, without 72. A busy agent gets them back.
+// An idle agent should be small (agent and supervisor together below 130 MiB). Starting runs everything once,
+// so the compilers only cost memory then: with them an idle agent keeps 91 MiB, without 72. A busy agent gets
+// them back.
 const STARTED_AFTER_MS = 5000;
 const COMPILERS = ['opt', 'maglev', 'sparkplug'];
 setFlagsFromString('--max-semi-space-size=1');

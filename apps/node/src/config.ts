@@ -6,6 +6,7 @@ import { errorCode, errorMessage } from '@clawbernetes/kernel';
 import { nameSchema } from '@clawbernetes/protocol';
 import { parseConfigFile, type ConfigFile } from './config/config-file.ts';
 import { HELP, parseFlags, type Flags } from './config/flags.ts';
+import { parseWorkloadUser, requireMayBecome, type WorkloadUser } from './config/workload-user.ts';
 import { nodeError } from './errors.ts';
 import { simulateGpus } from './hardware/simulated-gpus.ts';
 import { NODE_DEFAULTS, type NodeOptions } from './node.ts';
@@ -24,7 +25,7 @@ export interface NodeConfig {
   readonly gpu: GpuChoice;
   readonly tls: TlsFiles;
   readonly logging: LineLoggerOptions;
-  readonly allowUnsandboxed: boolean;
+  readonly workloads: WorkloadChoice;
   readonly stopWorkloadsOnExit: boolean;
   /** Path of a container engine's socket. */
   readonly dockerSocket?: string;
@@ -38,6 +39,16 @@ export interface GpuChoice {
   readonly only?: readonly (string | number)[];
   /** Such as `8xH100`. */
   readonly simulate?: string;
+}
+
+export interface WorkloadChoice {
+  readonly allowUnsandboxed: boolean;
+  /** Absent = as the user of this process. */
+  readonly runAs?: WorkloadUser;
+  /** For the private files of workloads; absent = chosen by the supervisor. */
+  readonly scratchFolder?: string;
+  /** What one workload may store of its output over time. */
+  readonly logBytesPerSecond?: number;
 }
 
 export type ParsedConfig =
@@ -71,7 +82,7 @@ export function parseConfig(argv: readonly string[], environment: Environment): 
       gpu: gpuChoice(flags, content),
       tls: tlsFiles(content, path.dirname(file)),
       logging: loggingOf(flags, content),
-      allowUnsandboxed: flags['allow-unsandboxed'] ?? false,
+      workloads: workloadChoice(flags, content),
       stopWorkloadsOnExit: flags['stop-workloads-on-exit'] ?? false,
       ...(dockerSocket === undefined ? {} : { dockerSocket }),
     }),
@@ -149,6 +160,19 @@ function checkSimulation(spec: string): void {
   } catch (error) {
     throw invalid(errorMessage(error));
   }
+}
+
+function workloadChoice(flags: Flags, { workloads = {} }: ConfigFile): WorkloadChoice {
+  const { run_as: configured, scratch_folder: scratchFolder, log_mib_per_second: logMib } = workloads;
+  const user = flags['run-as'] ?? configured;
+  const runAs = user === undefined ? undefined : parseWorkloadUser(user);
+  if (runAs) requireMayBecome(runAs, process.getuid?.());
+  return {
+    allowUnsandboxed: flags['allow-unsandboxed'] ?? false,
+    ...(runAs && { runAs }),
+    ...(scratchFolder !== undefined && { scratchFolder }),
+    ...(logMib !== undefined && { logBytesPerSecond: Math.round(logMib * 1024 * 1024) }),
+  };
 }
 
 /** Paths are meant from where the file is. */

@@ -14,6 +14,7 @@ import { FileMembershipStore } from './platform/file-membership-store.ts';
 import { MachineHardware } from './platform/machine-hardware.ts';
 import { takeNodeHome } from './platform/node-home.ts';
 import { tlsOptions, WebSocketChannel } from './platform/web-socket-channel.ts';
+import { outputLimits } from './supervisor/attempt-output.ts';
 import { connectSupervisor, type SocketSupervisor } from './supervisor/socket-supervisor.ts';
 import { VERSION } from './version.ts';
 
@@ -44,16 +45,26 @@ export async function openMachine(config: NodeConfig, logger: Logger): Promise<M
 }
 
 function startSupervisor(config: NodeConfig, logger: Logger, owner: string): Promise<SocketSupervisor> {
-  const { home, folder, allowUnsandboxed, dockerSocket, environment } = config;
+  const { home, folder, workloads, dockerSocket, environment } = config;
+  const { allowUnsandboxed, runAs, scratchFolder, logBytesPerSecond } = workloads;
   return connectSupervisor(
     { clock, random, logger, environment },
     {
       stateFolder: path.join(folder, 'supervisor'),
       version: VERSION,
       owner,
+      ...(logBytesPerSecond !== undefined && { output: outputLimits(logBytesPerSecond) }),
       executors: {
-        process: { policy: { allowUnsandboxed }, hidden: [home] },
-        container: dockerSocket === undefined ? {} : { socketPath: dockerSocket },
+        process: {
+          policy: { allowUnsandboxed },
+          hidden: [home],
+          ...(runAs && { owner: runAs }),
+          ...(scratchFolder !== undefined && { scratch: scratchFolder }),
+        },
+        container: {
+          ...(dockerSocket !== undefined && { socketPath: dockerSocket }),
+          ...(runAs && { user: `${runAs.uid}:${runAs.gid}` }),
+        },
       },
     },
   );
@@ -71,11 +82,19 @@ async function leaveSupervisor(supervisor: SocketSupervisor, logger: Logger): Pr
 }
 
 function openHardware(
-  { folder, gpu, environment, dockerSocket, allowUnsandboxed }: NodeConfig,
+  { folder, gpu, environment, dockerSocket, workloads }: NodeConfig,
   supervisor: SocketSupervisor,
 ): Promise<MachineHardware> {
-  const socket = dockerSocket === undefined ? {} : { socketPath: dockerSocket };
-  const executors = () => executorFacts({ clock, supervisor }, { environment, allowUnsandboxed, ...socket });
+  const { allowUnsandboxed, runAs } = workloads;
+  const executors = () =>
+    executorFacts(
+      { clock, supervisor },
+      {
+        ...{ environment, allowUnsandboxed },
+        ...(runAs && { owner: runAs }),
+        ...(dockerSocket !== undefined && { socketPath: dockerSocket }),
+      },
+    );
   return MachineHardware.open(
     { clock, executors },
     { platform: process.platform, environment, diskPath: folder, gpu },

@@ -1,5 +1,5 @@
 import { nodeIdOf, type NodeId } from '@clawbernetes/identity';
-import { backoffMs, every, errorMessage, sleep, withTimeout, type Timer } from '@clawbernetes/kernel';
+import { backoffMs, errorMessage, sleep, withTimeout } from '@clawbernetes/kernel';
 import { isTerminal, type AttemptStatus, type FrameChannel } from '@clawbernetes/protocol';
 import { AttemptBook } from './agent/attempt-book.ts';
 import { CommandRunner } from './agent/commands/command-runner.ts';
@@ -15,8 +15,6 @@ const FIRST_RECONNECT_MS = 500;
 const CONNECT_DEADLINE_MS = 15_000;
 /** A connection that held this long was a good one: the next failure starts with short waits again. */
 const GOOD_CONNECTION_MS = 10_000;
-/** New GPU faults are found at the latest this long after they appear. */
-const INVENTORY_INTERVAL_MS = 300_000;
 
 export interface NodeOptions {
   readonly name: string;
@@ -70,7 +68,6 @@ export class NodeAgent implements AsyncDisposable {
   readonly #ended = Promise.withResolvers<NodeError | undefined>();
   #membership: Membership | undefined;
   #connection: Connection | undefined;
-  #refresh: Timer | undefined;
 
   constructor(
     host: NodeHost,
@@ -123,10 +120,9 @@ export class NodeAgent implements AsyncDisposable {
   }
 
   begin(): void {
-    const { clock } = this.#host;
-    this.#refresh = every(clock, INVENTORY_INTERVAL_MS, () => void this.#deps.inventory.refresh());
+    const refreshing = this.#deps.inventory.keepPresent(this.#host);
     void this.#run().then((reason) => {
-      this.#refresh?.cancel();
+      refreshing[Symbol.dispose]();
       this.#stop.abort();
       this.#ended.resolve(reason);
     });

@@ -1,6 +1,21 @@
-import { canonicalJson, errorMessage, type Logger } from '@clawbernetes/kernel';
+import {
+  backoffMs,
+  canonicalJson,
+  errorMessage,
+  type Clock,
+  type Logger,
+  type Random,
+  type Timer,
+} from '@clawbernetes/kernel';
 import type { NodeInventory } from '@clawbernetes/protocol';
 import type { Hardware } from '../host.ts';
+
+/** New GPU faults are found at the latest this long after they appear. */
+const INTERVAL_MS = 300_000;
+/**
+ * Pauses while a probe fails: under load it may only have been slow, and until it succeeds work is refused.
+ */
+const DOUBT = { firstMs: 2000, maxMs: INTERVAL_MS } as const;
 
 /** The hardware as last detected, with the bytes that describe it to the gateway. */
 export class Inventory {
@@ -39,6 +54,25 @@ export class Inventory {
     return this.#pending;
   }
 
+  /** Probes again and again until disposed of: soon as long as a probe fails, seldom once all is known. */
+  keepPresent({ clock, random }: { readonly clock: Clock; readonly random: Random }): Disposable {
+    let timer: Timer | undefined;
+    let stopped = false;
+    const schedule = (doubts: number): void => {
+      const delayMs = doubts === 0 ? INTERVAL_MS : backoffMs(doubts - 1, DOUBT, random);
+      timer = clock.after(delayMs, () => {
+        void this.refresh().then(() => stopped || schedule(isDoubtful(this.#present) ? doubts + 1 : 0));
+      });
+    };
+    schedule(isDoubtful(this.#present) ? 1 : 0);
+    return {
+      [Symbol.dispose]: () => {
+        stopped = true;
+        timer?.cancel();
+      },
+    };
+  }
+
   /** As `detect`, for nobody in particular: a failure is logged. */
   async refresh(): Promise<void> {
     try {
@@ -64,4 +98,10 @@ function essence({ disk, probes, ...rest }: NodeInventory): string {
     disk: { path: disk.path, totalMib: disk.totalMib },
     probes: probes.map(({ name, outcome }) => ({ name, outcome })),
   });
+}
+
+/** Whether what is missing may be there after all. */
+function isDoubtful({ executors, probes }: NodeInventory): boolean {
+  const unfinished = probes.some(({ outcome }) => outcome === 'failed' || outcome === 'timed-out');
+  return unfinished || executors.some(({ kind, available }) => kind === 'process' && !available);
 }

@@ -8,6 +8,7 @@ import {
   type Epoch,
 } from '@clawbernetes/protocol';
 import { z } from 'zod';
+import { isAttemptId } from '../execution/attempt-id.ts';
 import type { Launch } from '../execution/executor.ts';
 import type { Supervisor } from '../supervisor/supervisor.ts';
 import type { AttemptBook } from './attempt-book.ts';
@@ -44,55 +45,71 @@ export class Launcher {
     this.#deps = deps;
   }
 
-  /** @returns whether this begins an attempt that the node did not know. Never rejects. */
+  /**
+   * @returns whether this begins an attempt that the node did not know. `done` never rejects.
+   * @throws CodedError at once for an order that means nothing: the connection is of no use then.
+   */
   start(order: GatewayMessage<'startWorkload'>): { readonly isNew: boolean; readonly done: Promise<void> } {
-    const { book, logger } = this.#deps;
-    const { attemptId } = order;
+    const { book } = this.#deps;
+    const attemptId = requireId(order.attemptId);
     const known = book.get(attemptId);
     if (known) book.resend(attemptId);
     if (known || this.#starting.has(attemptId) || book.wasForgotten(attemptId)) return NOTHING_NEW;
-    const held = book.size + this.#starting.size;
-    if (this.#starting.size >= MAX_STARTING || held >= MAX_ATTEMPTS) {
-      logger.warn('Too many attempts at once; the gateway will ask again', { attemptId, held });
-      return NOTHING_NEW;
-    }
+    if (this.#starting.size >= MAX_STARTING || !this.#hasRoom(attemptId)) return NOTHING_NEW;
+    const epoch = fromWireEpoch(order.epoch);
     this.#starting.add(attemptId);
-    return { isNew: true, done: this.#launch(order).finally(() => this.#starting.delete(attemptId)) };
+    const done = this.#launch(order, epoch).finally(() => this.#starting.delete(attemptId));
+    return { isNew: true, done };
   }
 
-  /** Never rejects. */
-  async stop({ attemptId, epoch, graceful, graceMs }: GatewayMessage<'stopWorkload'>): Promise<void> {
+  /**
+   * Never rejects.
+   * @throws CodedError at once for an order that means nothing, as `start` does.
+   */
+  stop({ attemptId, epoch, graceful, graceMs }: GatewayMessage<'stopWorkload'>): Promise<void> {
+    return this.#stop(requireId(attemptId), fromWireEpoch(epoch), graceful ? graceMs : 0);
+  }
+
+  async #stop(attemptId: string, epoch: Epoch, graceMs: number): Promise<void> {
     const { book, supervisor, logger } = this.#deps;
     if (book.wasForgotten(attemptId)) return;
     const known = book.get(attemptId);
     if (!known && !this.#starting.has(attemptId)) {
+      if (!this.#hasRoom(attemptId)) return;
       // It may overtake the order to start: remembered as ended, that order finds it so.
       const message = 'It was stopped before it started on this node.';
-      book.observe(this.#ended(attemptId, fromWireEpoch(epoch), 'stopped', message), { refused: true });
+      book.observe(this.#ended(attemptId, epoch, 'stopped', message), { refused: true });
       return;
     }
-    const stale = known && compareEpochs(fromWireEpoch(epoch), known.epoch) < 0;
+    const stale = known && compareEpochs(epoch, known.epoch) < 0;
     if (stale || (known && isTerminal(known.state))) {
       book.resend(attemptId);
       return;
     }
     try {
-      await supervisor.stop(attemptId, { graceMs: graceful ? graceMs : 0 });
+      await supervisor.stop(attemptId, { graceMs });
     } catch (error) {
       logger.warn('A workload could not be stopped', { attemptId, error: errorMessage(error) });
     }
   }
 
-  async #launch(order: GatewayMessage<'startWorkload'>): Promise<void> {
+  #hasRoom(attemptId: string): boolean {
+    const held = this.#deps.book.size + this.#starting.size;
+    if (held < MAX_ATTEMPTS) return true;
+    this.#deps.logger.warn('Too many attempts at once; the gateway will ask again', { attemptId, held });
+    return false;
+  }
+
+  async #launch(order: GatewayMessage<'startWorkload'>, epoch: Epoch): Promise<void> {
     const { book, supervisor, logger } = this.#deps;
     const { attemptId } = order;
     try {
-      book.observe(await supervisor.launch(launchOf(order)));
+      book.observe(await supervisor.launch(launchOf(order, epoch)));
     } catch (error) {
       const message = errorMessage(error);
       logger.warn('A workload could not be started', { attemptId, code: errorCode(error), error: message });
       if (UNDECIDED.has(errorCode(error))) return;
-      const refusal = this.#ended(attemptId, fromWireEpoch(order.epoch), 'launch-failed', message);
+      const refusal = this.#ended(attemptId, epoch, 'launch-failed', message);
       book.observe(refusal, { refused: true });
     }
   }
@@ -120,15 +137,21 @@ export class Launcher {
   }
 }
 
+/** @throws CodedError `bad-frame`. */
+function requireId(text: string): string {
+  if (isAttemptId(text)) return text;
+  throw new CodedError('The gateway sent an order for an attempt whose id is none.', { code: 'bad-frame' });
+}
+
 const NOTHING_NEW = { isNew: false, done: Promise.resolve() };
 
 /** @throws CodedError `invalid-spec`. */
-function launchOf(order: GatewayMessage<'startWorkload'>): Launch {
+function launchOf(order: GatewayMessage<'startWorkload'>, epoch: Epoch): Launch {
   return {
     attemptId: order.attemptId,
     workloadId: order.workloadId,
     namespace: order.namespace,
-    epoch: fromWireEpoch(order.epoch),
+    epoch,
     spec: parseSpec(order.spec),
     devices: order.devices,
   };

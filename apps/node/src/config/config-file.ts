@@ -45,6 +45,11 @@ const TABLES = {
     detailed_gpu_metrics: flag,
   },
   network: {},
+  workloads: {
+    run_as: text,
+    scratch_folder: rule(z.string().regex(/^\//), 'an absolute path'),
+    log_mib_per_second: rule(z.number().min(0.1).max(1024), 'a number of MiB from 0.1 to 1024'),
+  },
   tls: { ca_cert: text, client_cert: text, client_key: text },
   logging: {
     level: rule(z.enum(LOG_LEVELS), `one of ${LOG_LEVELS.join(', ')}`),

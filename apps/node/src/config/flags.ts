@@ -10,6 +10,7 @@ const OPTIONS = {
   label: { type: 'string', multiple: true },
   'simulate-gpus': { type: 'string' },
   'join-token-file': { type: 'string' },
+  'run-as': { type: 'string' },
   'allow-unsandboxed': { type: 'boolean' },
   'stop-workloads-on-exit': { type: 'boolean' },
   'docker-host': { type: 'string' },
@@ -31,6 +32,7 @@ Usage: clawnode [options]
   --config <file>            clawnode.toml (env CLAWNODE_CONFIG; default: <home>/clawnode.toml if it is there)
   --home <folder>            state of the node (env CLAWBERNETES_HOME; default: ~/.local/state/clawbernetes)
   --simulate-gpus <spec>     GPUs that do not exist, such as 8xH100; labelled simulated everywhere
+  --run-as <user>            run workloads as this user, such as nobody, ml:render or 1000:1000; needs root
   --allow-unsandboxed        let workloads run without a sandbox where this host has none, or they ask for it
   --docker-host <address>    container engine, such as unix:///var/run/docker.sock
   --stop-workloads-on-exit   end the workloads with this process; otherwise they go on without it

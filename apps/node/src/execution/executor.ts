@@ -100,6 +100,8 @@ export interface Executor {
   readonly kind: 'process' | 'container';
   /** What this host cannot do, in words for a user; empty when everything is enforced. */
   readonly limitations: readonly string[];
+  /** Looks again for what was missing. */
+  refresh?(): Promise<void>;
   /** Fetches what the attempt needs (an image); resolves at once if there is nothing to do. */
   prepare(launch: Launch, options: { signal?: AbortSignal }): Promise<void>;
   start(launch: Launch, sink: OutputSink): Promise<Execution>;

@@ -14,11 +14,11 @@ import type {
   OutputSink,
 } from './executor.ts';
 import { AttemptFolders, type AttemptFolder, type Owner } from './process/attempt-folder.ts';
-import { Bubblewrap } from './process/bubblewrap.ts';
 import { execCommand } from './process/exec-command.ts';
 import { bareExecPlan, sandboxExecPlan } from './process/exec-plan.ts';
 import { FifoPool, type Fifo } from './process/fifo-pool.ts';
 import { FirstBytes } from './process/first-bytes.ts';
+import { HostSandbox } from './process/host-sandbox.ts';
 import { OutputReader } from './process/output-reader.ts';
 import { placeLaunch, type Placement, type PlacementHost } from './process/placement.ts';
 import { ProcessExecution } from './process/process-execution.ts';
@@ -73,9 +73,9 @@ export function openProcessExecutor(deps: Deps, options: ProcessExecutorOptions)
 
 export class ProcessExecutor implements Executor, AsyncDisposable {
   readonly kind = 'process';
-  readonly limitations: readonly string[];
   readonly #deps: Deps;
-  readonly #host: PlacementHost;
+  readonly #host: Omit<PlacementHost, 'sandbox'>;
+  readonly #sandbox: HostSandbox;
   readonly #cgroups: Cgroups;
   readonly #fifos: FifoPool;
   readonly #folders: AttemptFolders;
@@ -85,7 +85,8 @@ export class ProcessExecutor implements Executor, AsyncDisposable {
   private constructor(
     deps: Deps,
     parts: {
-      readonly host: PlacementHost;
+      readonly host: Omit<PlacementHost, 'sandbox'>;
+      readonly sandbox: HostSandbox;
       readonly cgroups: Cgroups;
       readonly fifos: FifoPool;
       readonly folders: AttemptFolders;
@@ -95,33 +96,42 @@ export class ProcessExecutor implements Executor, AsyncDisposable {
   ) {
     this.#deps = deps;
     this.#host = parts.host;
+    this.#sandbox = parts.sandbox;
     this.#cgroups = parts.cgroups;
     this.#fifos = parts.fifos;
     this.#folders = parts.folders;
     this.#owner = parts.owner;
     this.#maxProcesses = parts.maxProcesses;
-    const { sandbox } = parts.host;
-    this.limitations = [
+  }
+
+  get limitations(): readonly string[] {
+    const sandbox = this.#sandbox.present;
+    return [
       ...(typeof sandbox === 'string' ? [`Workloads cannot be sandboxed: ${sandbox}.`] : []),
-      ...parts.cgroups.limitations,
+      ...this.#cgroups.limitations,
     ];
+  }
+
+  refresh(): Promise<void> {
+    return this.#sandbox.refresh();
   }
 
   static async open(deps: Deps, options: ProcessExecutorOptions): Promise<ProcessExecutor> {
     const { scratch, policy, owner, hidden = [], path = DEFAULT_PATH } = options;
-    const [fifos, folders, sandbox] = await Promise.all([
+    // First of all, since it makes the scratch folder passable.
+    const folders = await AttemptFolders.open(`${scratch}/attempts`, owner);
+    const [fifos, sandbox] = await Promise.all([
       FifoPool.open(`${scratch}/pipes`),
-      AttemptFolders.open(`${scratch}/attempts`, owner),
-      Bubblewrap.open({ hidden: [scratch, ...hidden], ...(owner && { owner }) }),
+      HostSandbox.open(deps, { hidden: [scratch, ...hidden], ...(owner && { owner }) }),
     ]);
     const cgroups = Cgroups.open({
       name: options.cgroupName ?? DEFAULT_CGROUP_NAME,
       ...(options.useCgroups === false && { mounts: [] }),
     });
     const home = owner === undefined ? userInfo().homedir : '/';
-    const host = { sandbox, path, home, allowUnsandboxed: policy.allowUnsandboxed };
+    const host = { path, home, allowUnsandboxed: policy.allowUnsandboxed };
     const maxProcesses = options.maxProcesses ?? DEFAULT_MAX_PROCESSES;
-    return new ProcessExecutor(deps, { host, cgroups, fifos, folders, owner, maxProcesses });
+    return new ProcessExecutor(deps, { host, sandbox, cgroups, fifos, folders, owner, maxProcesses });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -134,6 +144,7 @@ export class ProcessExecutor implements Executor, AsyncDisposable {
   async prepare(): Promise<void> {}
 
   async start(launch: Launch, sink: OutputSink): Promise<Execution> {
+    await this.#sandbox.refresh();
     const started = await this.#begin(launch);
     const errors = new FirstBytes(sink);
     const execution = this.#watch(launch, started, errors);
@@ -149,7 +160,8 @@ export class ProcessExecutor implements Executor, AsyncDisposable {
     const cgroups = this.#cgroups.plan(launch.attemptId, limits);
     let fifos: readonly Fifo[] = [];
     try {
-      const placement = placeLaunch(this.#host, launch, folder);
+      const host = { ...this.#host, sandbox: this.#sandbox.present };
+      const placement = placeLaunch(host, launch, folder);
       fifos = await this.#fifos.take(placement.sandboxed ? 3 : 2);
       cgroups?.create(limits);
       const child = await startChild({

@@ -1,7 +1,8 @@
-import { errorMessage, type Clock } from '@clawbernetes/kernel';
+import { errorMessage, withTimeout, type Clock } from '@clawbernetes/kernel';
 import type { NodeInventory } from '@clawbernetes/protocol';
 import { Engine } from '../execution/container/engine.ts';
 import { engineSockets, type EngineSocketOptions } from '../execution/container/engine-socket.ts';
+import type { Owner } from '../execution/process/attempt-folder.ts';
 import { Bubblewrap } from '../execution/process/bubblewrap.ts';
 import type { SocketSupervisor } from '../supervisor/socket-supervisor.ts';
 
@@ -9,10 +10,18 @@ type ExecutorFacts = NodeInventory['executors'][number];
 
 /** For an engine's first answer. */
 const ENGINE_DEADLINE_MS = 5000;
+/** For the supervisor to open its executor, with a first sandbox. */
+const SUPERVISOR_DEADLINE_MS = 30_000;
 
 export interface ExecutorFactsDeps {
   readonly clock: Clock;
   readonly supervisor: Pick<SocketSupervisor, 'limitations'>;
+}
+
+export interface ExecutorFactsOptions extends EngineSocketOptions {
+  readonly allowUnsandboxed: boolean;
+  /** As whom plain processes run. */
+  readonly owner?: Owner;
 }
 
 /**
@@ -21,18 +30,20 @@ export interface ExecutorFactsDeps {
  */
 export async function executorFacts(
   deps: ExecutorFactsDeps,
-  options: EngineSocketOptions & { readonly allowUnsandboxed: boolean },
+  options: ExecutorFactsOptions,
 ): Promise<ExecutorFacts[]> {
-  return await Promise.all([processFacts(deps, options.allowUnsandboxed), containerFacts(deps, options)]);
+  return await Promise.all([processFacts(deps, options), containerFacts(deps, options)]);
 }
 
 async function processFacts(
-  { supervisor }: ExecutorFactsDeps,
-  allowUnsandboxed: boolean,
+  { clock, supervisor }: ExecutorFactsDeps,
+  { allowUnsandboxed, owner }: ExecutorFactsOptions,
 ): Promise<ExecutorFacts> {
   try {
-    const sandbox = await Bubblewrap.open({ hidden: [] });
-    const limitations = [...(await supervisor.limitations('process'))];
+    const sandbox = await Bubblewrap.open({ hidden: [], ...(owner && { owner }) });
+    const message = `The supervisor did not say within ${SUPERVISOR_DEADLINE_MS / 1000} s what it can do.`;
+    const asked = supervisor.limitations('process');
+    const limitations = [...(await withTimeout(clock, SUPERVISOR_DEADLINE_MS, message, asked))];
     const sandboxed = typeof sandbox !== 'string';
     return {
       kind: 'process',

@@ -20,11 +20,20 @@ export interface OutputLimits {
   readonly readBytesPerSecond: number;
 }
 
-export const DEFAULT_OUTPUT_LIMITS: OutputLimits = {
-  bytesPerSecond: 8 * 1024 * 1024,
-  burstBytes: 64 * 1024 * 1024,
-  readBytesPerSecond: 128 * 1024 * 1024,
-};
+const MIB = 1024 * 1024;
+/** Following a log reaches about as much on two cores; more would only be dropped on its way. */
+const DEFAULT_BYTES_PER_SECOND = 64 * MIB;
+
+/** The limits that go with this rate: a burst of two seconds, and a pipe that is read twice as fast. */
+export function outputLimits(bytesPerSecond: number): OutputLimits {
+  return {
+    bytesPerSecond,
+    burstBytes: 2 * bytesPerSecond,
+    readBytesPerSecond: Math.max(128 * MIB, 2 * bytesPerSecond),
+  };
+}
+
+export const DEFAULT_OUTPUT_LIMITS = outputLimits(DEFAULT_BYTES_PER_SECOND);
 
 /**
  * Kept back while a workload is over its limit: its newest output, so that its last words are stored in any

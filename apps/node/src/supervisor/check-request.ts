@@ -1,3 +1,4 @@
+import { isAttemptId } from '../execution/attempt-id.ts';
 import type { ExecRequest, Launch } from '../execution/executor.ts';
 import { MAX_EXEC_OUTPUT_BYTES, MAX_LOG_SLICE_BYTES, type Params } from './messages.ts';
 import { supervisorError } from './supervisor-error.ts';
@@ -8,8 +9,6 @@ import { supervisorError } from './supervisor-error.ts';
  * load a schema library.
  */
 
-/** Ids become names of folders, cgroups and containers. */
-const ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
 const MAX_TIME_MS = 366 * 24 * 3600 * 1000;
 const MAX_FORGET = 100_000;
 
@@ -102,7 +101,7 @@ function checkSpec(spec: Fields): void {
 }
 
 function id(value: unknown): string {
-  if (typeof value === 'string' && ID.test(value)) return value;
+  if (typeof value === 'string' && isAttemptId(value)) return value;
   throw refusal('an id of letters, digits, ".", "_" and "-"');
 }
 

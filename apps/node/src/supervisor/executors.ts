@@ -3,6 +3,9 @@ import { type Clock, CodedError, type Logger, type Random } from '@clawbernetes/
 import type { Executor } from '../execution/executor.ts';
 import type { ExecutorSettings } from './supervisor-settings.ts';
 
+/** Where only root can make folders, and everybody can pass. */
+const SHARED_SCRATCH = '/var/lib/clawbernetes/scratch';
+
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 export interface OpenExecutorContext {
@@ -40,7 +43,7 @@ async function openProcesses(context: OpenExecutorContext): Promise<Executor> {
     policy: { allowUnsandboxed: false },
     ...context.settings.process,
     hidden: [context.stateFolder, ...(context.settings.process?.hidden ?? [])],
-    scratch: join(context.stateFolder, 'scratch'),
+    scratch: scratchOf(context),
     cgroupName: `clawbernetes-${context.owner}`,
   });
   // Of attempts that nobody remembers; those of known ones are ended one by one, with their statuses.
@@ -49,4 +52,12 @@ async function openProcesses(context: OpenExecutorContext): Promise<Executor> {
       await executor.recover(attemptId, { executor: 'process' });
   }
   return executor;
+}
+
+/** The state folder lets nobody else in, so workloads of another user have their files elsewhere. */
+function scratchOf({ stateFolder, owner, settings }: OpenExecutorContext): string {
+  const { scratch, owner: user } = settings.process ?? {};
+  if (scratch !== undefined) return join(scratch, owner);
+  const foreign = user !== undefined && user.uid !== process.getuid?.();
+  return foreign ? join(SHARED_SCRATCH, owner) : join(stateFolder, 'scratch');
 }

@@ -181,8 +181,9 @@ export class SupervisorServer implements SessionHost, AsyncDisposable {
         return [{ result: { position: slice.position, end: slice.end }, bytes: slice.records }];
       },
       limitations: async (_, params) => {
-        const { limitations } = await this.#deps.executor(checkKind(params));
-        return [{ result: limitations }];
+        const executor = await this.#deps.executor(checkKind(params));
+        await executor.refresh?.();
+        return [{ result: executor.limitations }];
       },
       shutdown: async (_, params) => {
         await this.#deps.core.shutdown(checkShutdown(params));

@@ -4,7 +4,8 @@ import type { OutputLimits } from './attempt-output.ts';
 
 /** What the node's configuration says about executors; the rest of their options is the supervisor's own. */
 export interface ExecutorSettings {
-  readonly process?: Omit<ProcessExecutorOptions, 'scratch' | 'cgroupName'>;
+  /** `scratch` may be shared: each supervisor has a folder of its own in it. */
+  readonly process?: Omit<ProcessExecutorOptions, 'scratch' | 'cgroupName'> & { readonly scratch?: string };
   readonly container?: Omit<
     ContainerExecutorOptions,
     'stateFolder' | 'owner' | 'knownAttempts' | 'environment'

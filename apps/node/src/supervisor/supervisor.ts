@@ -10,7 +10,8 @@ export interface Supervisor extends AsyncDisposable {
   /**
    * Records and starts an attempt; answers as soon as it is durably accepted. A known attempt id answers its
    * present status. @throws CodedError `stale-epoch` when a newer epoch of the same workload was seen, or the
-   * attempt has ended and was forgotten; `supervisor-storage` when it cannot be recorded; `too-many-attempts`.
+   * attempt has ended and was forgotten; `supervisor-storage` when it cannot be recorded;
+   * `too-many-attempts`.
    */
   launch(launch: Launch): Promise<AttemptStatus>;
   /** Stops an attempt; unknown or ended ones are left as they are. */

@@ -2,6 +2,7 @@
 // its workloads.
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { expect, test } from 'vitest';
+import { MAX_ATTEMPTS } from '../../src/agent/reports.ts';
 import { until } from '../../src/testing/until.ts';
 import { machine } from './opened-node.ts';
 import { TestGateway } from './test-gateway.ts';
@@ -23,6 +24,42 @@ test.each([
   await gateway.registered(2);
   expect(node.attempts()).toMatchObject([{ attemptId: 'a-1', state: 'running' }]);
   expect(connection.closeCode).not.toBe(1000);
+});
+
+const BEYOND_COUNTING = { term: 2n ** 63n, counter: 1n };
+const ORDER = { workloadId: 'w', namespace: 'default', spec: new Uint8Array(), devices: [] };
+const STOP = { graceful: true, graceMs: 1, reason: 'user' };
+test.each([
+  [
+    'a start of no epoch',
+    { case: 'startWorkload', value: { ...ORDER, attemptId: 'a-2', epoch: BEYOND_COUNTING } },
+  ],
+  ['a start of no id', { case: 'startWorkload', value: { ...ORDER, attemptId: '../../etc' } }],
+  [
+    'a stop of no epoch',
+    { case: 'stopWorkload', value: { ...STOP, attemptId: 'a-1', epoch: BEYOND_COUNTING } },
+  ],
+  ['a stop of no id', { case: 'stopWorkload', value: { ...STOP, attemptId: 'x'.repeat(200_000) } }],
+] as const)('%s: the connection is closed and made anew, the work goes on', async (_what, order) => {
+  await using gateway = await TestGateway.open();
+  const host = machine();
+  await using node = await host.open(gateway.url);
+  const connection = await gateway.registered();
+  connection.start('a-1', { command: ['sleep', '3600'] });
+  await until('it runs', () => node.attempts()[0]?.state === 'running');
+  connection.send(order);
+  await gateway.registered(2);
+  expect(node.attempts()).toMatchObject([{ attemptId: 'a-1', state: 'running' }]);
+});
+
+test('orders to stop what the node never heard of fill no memory', async () => {
+  await using gateway = await TestGateway.open({ acknowledge: false });
+  const host = machine();
+  await using node = await host.open(gateway.url);
+  const connection = await gateway.registered();
+  for (let number = 0; number < MAX_ATTEMPTS + 50; number += 1) connection.stop(`a-${number}`);
+  await until('it had enough', () => host.lines.some((line) => line.includes('Too many attempts')));
+  expect(node.attempts()).toHaveLength(MAX_ATTEMPTS);
 });
 
 test('frames out of turn end the connection', async () => {

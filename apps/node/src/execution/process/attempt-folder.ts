@@ -1,5 +1,5 @@
-import { chmodSync, chownSync, mkdirSync, readdirSync, statSync } from 'node:fs';
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { chmodSync, chownSync, lstatSync, mkdirSync, readdirSync, statSync } from 'node:fs';
+import { readdir, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { CodedError } from '@clawbernetes/kernel';
 
@@ -39,8 +39,7 @@ export class AttemptFolders {
 
   /** Empties `root`, which is ours: attempts of an earlier run lost their folder with their supervisor. */
   static async open(root: string, owner: Owner | undefined): Promise<AttemptFolders> {
-    // 0711: a workload that runs as somebody else passes through, but does not list.
-    await mkdir(root, { recursive: true, mode: 0o711 });
+    makePassable(root);
     if (owner !== undefined) checkReachable(root, owner);
     for (const name of await readdir(root)) await rm(`${root}/${name}`, { recursive: true, force: true });
     const self = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
@@ -85,6 +84,29 @@ export class AttemptFolders {
   async close(): Promise<void> {
     await rm(this.#root, { recursive: true, force: true });
   }
+}
+
+/**
+ * 0711: a workload that runs as somebody else passes through, but does not list.
+ * @throws CodedError `scratch-not-ours`: whoever owns the folder could put others in the place of ours.
+ */
+function makePassable(root: string): void {
+  const first = mkdirSync(root, { recursive: true });
+  // Not by mkdir's mode: the umask would take from it.
+  if (first !== undefined) for (const path of foldersBetween(first, root)) chmodSync(path, 0o711);
+  for (const path of [dirname(root), root]) {
+    const { uid } = lstatSync(path);
+    if (lstatSync(path).isDirectory() && uid === (process.getuid?.() ?? uid)) continue;
+    throw new CodedError(
+      `${path} belongs to user ${uid} and cannot hold the files of workloads. Remove it, or choose another scratch folder.`,
+      { code: 'scratch-not-ours' },
+    );
+  }
+}
+
+/** `last` and the folders above it, up to `first`. */
+function foldersBetween(first: string, last: string): readonly string[] {
+  return last === first || last === dirname(last) ? [last] : [last, ...foldersBetween(first, dirname(last))];
 }
 
 /**

@@ -5,6 +5,8 @@ import { CodedError, errorCode, errorMessage } from '@clawbernetes/kernel';
 import type { WorkloadSpec } from '@clawbernetes/protocol';
 import type { AttemptFolder, Owner } from './attempt-folder.ts';
 
+/** For the first sandbox; it takes a few ms. */
+const PROBE_DEADLINE_MS = 10_000;
 const BWRAP = '/usr/bin/bwrap';
 /** Where a workload without a working directory of its own finds itself; also its HOME. */
 export const SANDBOX_HOME = '/workload';
@@ -74,7 +76,14 @@ export class Bubblewrap {
     const isRoot = (owner?.uid ?? process.getuid?.()) === 0;
     const fixed = [...NAMESPACES, ...systemArguments(folders, links), ...(isRoot ? rootArguments() : [])];
     try {
-      await promisify(execFile)(BWRAP, [...fixed, '--', '/bin/sh', '-c', ':'], { env: {}, ...owner });
+      const options = {
+        env: {},
+        cwd: '/',
+        timeout: PROBE_DEADLINE_MS,
+        killSignal: 'SIGKILL',
+        ...owner,
+      } as const;
+      await promisify(execFile)(BWRAP, [...fixed, '--', '/bin/sh', '-c', ':'], options);
     } catch (error) {
       return explain(error);
     }
@@ -205,7 +214,9 @@ function explain(error: unknown): string {
   }
   const stderr =
     typeof error === 'object' && error !== null && 'stderr' in error ? String(error.stderr).trim() : '';
-  const detail = stderr === '' ? errorMessage(error) : stderr;
+  const killed = typeof error === 'object' && error !== null && 'killed' in error && error.killed === true;
+  const silence = killed ? `it did not answer within ${PROBE_DEADLINE_MS / 1000} s` : errorMessage(error);
+  const detail = stderr === '' ? silence : stderr;
   const hint = /namespace|Operation not permitted|uid map/.test(detail)
     ? '; unprivileged user namespaces must be allowed for it, or the node run as root'
     : '';
