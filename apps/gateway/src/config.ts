@@ -43,7 +43,8 @@ Usage: claw-gateway [options]
   --log-level <level>  ${LOG_LEVELS.join(', ')} (default: info)
   --version, --help
 
-Environment: CLAWBERNETES_DATABASE_URL=postgres://… keeps the state in PostgreSQL instead of <home>/gateway/fleet.db.
+Environment: CLAWBERNETES_DATABASE_URL=postgres://… keeps the state in PostgreSQL
+instead of <home>/gateway/fleet.db.
 `;
 
 export type ParsedConfig =
@@ -61,7 +62,8 @@ export function parseConfig(argv: readonly string[], env: Environment): ParsedCo
   const host = values.host ?? '127.0.0.1';
   if (!LOOPBACK.has(host) && !values.insecure) {
     throw invalid(
-      `Listening on ${host} without TLS would show every token to the network. Use 127.0.0.1, or add --insecure if the network is trusted.`,
+      `Listening on ${host} without TLS would show every token to the network. ` +
+        'Use 127.0.0.1, or add --insecure if the network is trusted.',
     );
   }
   const home = resolve(values.home || env['CLAWBERNETES_HOME'] || defaultHome(env));

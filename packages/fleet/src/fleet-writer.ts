@@ -34,7 +34,7 @@ export class FleetWriter {
   #beforeSubmit: () => void = () => undefined;
   #onEvents: (events: readonly EventView[]) => void = () => undefined;
   #onFailed: (error: unknown) => void = () => undefined;
-  #failure: unknown;
+  #failure: Error | undefined;
   #unstoredRows = 0;
 
   constructor(deps: FleetWriterDeps, lastSequence: number) {
@@ -147,7 +147,7 @@ export class FleetWriter {
   /** Memory is ahead of the store for good: whatever came later would rest on rows that are not there. */
   #fail(error: unknown): void {
     if (this.#failure !== undefined) return;
-    this.#failure = error;
+    this.#failure = error instanceof Error ? error : new Error(errorMessage(error));
     this.#onFailed(error);
   }
 

@@ -40,7 +40,10 @@ export class CommandRouter {
   }
 }
 
-/** What has no canonical form could be neither compared nor sent to a node: lone surrogates, 1e999, endless nesting. */
+/**
+ * What has no canonical form could be neither compared nor sent to a node: lone surrogates, 1e999, endless
+ * nesting.
+ */
 function requireCanonical(name: string, input: unknown): void {
   try {
     // Parsed JSON or nothing.

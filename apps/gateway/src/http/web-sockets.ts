@@ -67,7 +67,9 @@ export function attachWebSockets(
   };
 }
 
-/** @throws CodedError `not-found`, `unauthenticated`, or `storage-…` while there is no gateway to serve it. */
+/**
+ * @throws CodedError `not-found`, `unauthenticated`, or `storage-…` while there is no gateway to serve it.
+ */
 function acceptor(deps: Deps, request: IncomingMessage): (socket: WebSocket) => void {
   const [path] = (request.url ?? '/').split('?');
   if (path === '/node') return nodeAcceptor(deps, request);

@@ -64,7 +64,10 @@ export async function* followLog(
   }
 }
 
-/** Where a stream of that request will most likely begin: where the log does, if rotation has passed the position. */
+/**
+ * Where a stream of that request will most likely begin: where the log does, if rotation has passed the
+ * position.
+ */
 export function logStart(
   { fleet, logs }: Omit<LogDeps, 'changes'>,
   workload: WorkloadRecord,

@@ -71,7 +71,10 @@ export class NodeHandshake {
     );
   }
 
-  /** What the node may be registered as. Uses up its join token. @throws HandshakeRefusal, `name-taken`, `overloaded`. */
+  /**
+   * What the node may be registered as. Uses up its join token. @throws HandshakeRefusal, `name-taken`,
+   * `overloaded`.
+   */
   admit(register: Register, fleet: Fleet): NodeRegistration {
     this.#verify(register);
     const id = nodeIdOf(register.publicKey);

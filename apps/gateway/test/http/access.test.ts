@@ -1,4 +1,5 @@
-// Shows the edge of the API: who is let in, and that every malformed request is answered with a code and a sentence, never with an inside of the gateway.
+// Shows the edge of the API: who is let in, and that every malformed request is answered with a code and a
+// sentence, never with an inside of the gateway.
 import { API_ERROR_CODES, COMMAND_NAMES } from '@clawbernetes/protocol';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';

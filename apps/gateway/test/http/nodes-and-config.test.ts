@@ -1,4 +1,5 @@
-// Shows draining of nodes, commands that a node answers, and versioned configuration, over HTTP and over a restart.
+// Shows draining of nodes, commands that a node answers, and versioned configuration, over HTTP and over a
+// restart.
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { ApiClient } from '../support/api-client.ts';
 import { status } from '../support/fake-node.ts';
@@ -140,7 +141,7 @@ describe('configuration', () => {
     const update = (value: number) =>
       api.post('config.update', JSON.stringify({ key: 'k', value, expectedVersion: 1 }));
     const replies = await Promise.all([update(1), update(2)]);
-    expect(replies.map((reply) => reply.status).toSorted()).toEqual([200, 409]);
+    expect(replies.map((reply) => reply.status).toSorted((left, right) => left - right)).toEqual([200, 409]);
     expect(replies.find((reply) => reply.status === 409)?.body.code).toBe('conflict');
     expect(await api.refusal('config.delete', { key: 'k', expectedVersion: 1 })).toMatchObject({
       code: 'conflict',

@@ -1,4 +1,5 @@
-// Shows that nothing leaves the gateway before it is stored: no answer, no acknowledgement, no order and no event, however slow the disk is.
+// Shows that nothing leaves the gateway before it is stored: no answer, no acknowledgement, no order and no
+// event, however slow the disk is.
 import { expect, test } from 'vitest';
 import { status } from '../support/fake-node.ts';
 import { joinFleet, offered } from '../support/join-fleet.ts';

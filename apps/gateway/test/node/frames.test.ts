@@ -1,4 +1,5 @@
-// Shows that bytes which are no frames, or the wrong ones, cost their sender the connection and nobody else anything.
+// Shows that bytes which are no frames, or the wrong ones, cost their sender the connection and nobody else
+// anything.
 import { encodeNodeFrame } from '@clawbernetes/protocol';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { FakeNode, status, type Offer } from '../support/fake-node.ts';
@@ -57,6 +58,7 @@ describe.each([
     node.socket.send(Buffer.from([0xc2, 0x0c, 0x02, 0x08, 0x01]));
     if (node.inbox.some((body) => body.case === 'desiredState')) await node.settle();
     else await node.join({ joinToken: (await gateway.api.call('node.token', {})).token });
+    expect(node.inbox.filter((body) => body.case === 'error')).toEqual([]);
   });
 });
 

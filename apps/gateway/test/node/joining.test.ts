@@ -1,4 +1,5 @@
-// Shows who gets into the fleet over a real socket, who does not and what each is told, and that two connections or two names cannot disturb each other.
+// Shows who gets into the fleet over a real socket, who does not and what each is told, and that two
+// connections or two names cannot disturb each other.
 import { generateKeyPair } from '@clawbernetes/identity';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { FakeNode, status } from '../support/fake-node.ts';
@@ -60,11 +61,11 @@ describe('the way in', () => {
   test('one that is approved while it is away is let in when it returns', async () => {
     const first = await FakeNode.connect(gateway.nodeUrl);
     first.register({ name: 'stranger' });
-    await first.next('pending');
+    const { nodeId } = await first.next('pending');
     first.socket.terminate();
     await gateway.api.call('node.approve', { node: 'stranger' });
     const second = await FakeNode.connect(gateway.nodeUrl, first.key);
-    await second.join({ name: 'stranger' });
+    expect((await second.join({ name: 'stranger' })).nodeId).toBe(nodeId);
   });
 });
 
@@ -124,7 +125,7 @@ describe('who is kept out', () => {
     const { grant } = await joinFleet(gateway, 'node-a');
     const thief = await FakeNode.connect(gateway.nodeUrl);
     thief.register({ name: 'thief', grant });
-    await thief.next('pending');
+    expect((await thief.next('pending')).message).toContain('node approve thief');
   });
 
   test('versions that do not meet: it is told which, and that trying again is of no use', async () => {

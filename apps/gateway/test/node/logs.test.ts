@@ -1,4 +1,5 @@
-// Shows that the gateway's copy of a log has the node's bytes at the node's positions, whatever arrives, and hands them out from any position, live, exact and binary-safe.
+// Shows that the gateway's copy of a log has the node's bytes at the node's positions, whatever arrives, and
+// hands them out from any position, live, exact and binary-safe.
 import { beforeEach, describe, expect, test } from 'vitest';
 import { serverSentEvents, type ApiClient } from '../support/api-client.ts';
 import { status, type FakeNode, type Offer } from '../support/fake-node.ts';
@@ -160,7 +161,7 @@ describe('readers', () => {
       expect(await reply.json()).toMatchObject({ code: 'invalid-input' });
     }
     const missing = await api.fetch('/api/workloads/wl-nothing/logs');
-    expect([missing.status, (await missing.json()) as unknown]).toMatchObject([404, { code: 'not-found' }]);
+    expect([missing.status, await missing.json()]).toMatchObject([404, { code: 'not-found' }]);
   });
 
   test('that leave while they wait are forgotten', async () => {

@@ -1,4 +1,5 @@
-// Shows that reports of attempts may be repeated, late, reordered, lost or somebody else's, and that what differs between a node and the fleet is repaired.
+// Shows that reports of attempts may be repeated, late, reordered, lost or somebody else's, and that what
+// differs between a node and the fleet is repaired.
 import { DEFAULT_FLEET_OPTIONS } from '@clawbernetes/fleet';
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { ApiClient } from '../support/api-client.ts';

@@ -1,8 +1,9 @@
-// Shows that a gateway on PostgreSQL, killed while clients submit, has all that it acknowledged when the next takes over its lease.
+// Shows that a gateway on PostgreSQL, killed while clients submit, has all that it acknowledged when the next
+// takes over its lease.
 import { startTestPostgres } from '@clawbernetes/storage/testing';
 import { afterAll, expect, test } from 'vitest';
 import { GatewayProcess } from '../support/gateway-process.ts';
-import { killAndLookBack, SEED } from '../support/kill-and-look-back.ts';
+import { expectAllKept, SEED } from '../support/expect-all-kept.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
 const postgres = await startTestPostgres();
@@ -16,7 +17,7 @@ test.skipIf(reason !== '')(
   async () => {
     if ('skipped' in postgres) return;
     const env = { CLAWBERNETES_DATABASE_URL: await postgres.createDatabase() };
-    await killAndLookBack({ home: await tempFolder(), env }, 1);
+    await expectAllKept({ home: await tempFolder(), env }, 1);
   },
   60_000,
 );

@@ -5,7 +5,7 @@ import type { ApiClient } from '../support/api-client.ts';
 import { FakeNode, status } from '../support/fake-node.ts';
 import { GatewayProcess } from '../support/gateway-process.ts';
 import { joinFleet, offered } from '../support/join-fleet.ts';
-import { killAndLookBack, SEED } from '../support/kill-and-look-back.ts';
+import { expectAllKept, SEED } from '../support/expect-all-kept.ts';
 import { logOf } from '../support/log-bytes.ts';
 import { nodeInventory } from '../support/node-inventory.ts';
 import { tempFolder } from '../support/temp-folder.ts';
@@ -13,7 +13,7 @@ import { tempFolder } from '../support/temp-folder.ts';
 const nodeUrlOf = (api: ApiClient): string => `${api.url.replace('http', 'ws')}/node`;
 
 test(`SQLite: killed while clients submit (seed ${SEED})`, async () => {
-  await killAndLookBack({ home: await tempFolder() }, 4);
+  await expectAllKept({ home: await tempFolder() }, 4);
 });
 
 describe('with a node', () => {

@@ -1,8 +1,9 @@
-// Shows that a full disk stops the gateway from acknowledging and nothing else: it says so, loses nothing, and goes on by itself when there is space.
+// Shows that a full disk stops the gateway from acknowledging and nothing else: it says so, loses nothing,
+// and goes on by itself when there is space.
 import { readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import type { ApiClient, ApiFailure } from '../support/api-client.ts';
+import type { ApiClient, ApiFailure, ApiReply } from '../support/api-client.ts';
 import { FakeNode, status } from '../support/fake-node.ts';
 import { GatewayProcess } from '../support/gateway-process.ts';
 import { joinFleet, offered } from '../support/join-fleet.ts';
@@ -21,12 +22,12 @@ const reason = smallDiskMissing && ` [skipped: ${smallDiskMissing}]`;
 /** Creates entries until one is refused. */
 async function fill(
   api: ApiClient,
-): Promise<{ acknowledged: string[]; refused: string; status: number; body: ApiFailure }> {
+): Promise<{ acknowledged: string[]; refused: string; reply: ApiReply<ApiFailure> }> {
   const acknowledged: string[] = [];
   for (let count = 0; ; count += 1) {
     const key = `fill-${count}`;
-    const { status, body } = await api.post('config.create', JSON.stringify({ key, value: VALUE }));
-    if (status !== 200) return { acknowledged, refused: key, status, body };
+    const reply = await api.post('config.create', JSON.stringify({ key, value: VALUE }));
+    if (reply.status !== 200) return { acknowledged, refused: key, reply };
     acknowledged.push(key);
   }
 }
@@ -43,13 +44,13 @@ describe.skipIf(reason !== '')(`a disk that is full${reason}`, () => {
     const { node, grant } = await joinFleet({ api, nodeUrl });
     const { workload, offer } = await offered(api, node);
 
-    const { acknowledged, refused, status: code, body } = await fill(api);
-    expect([code, body.code]).toEqual([507, 'storage-full']);
-    expect(body.message).toContain(join(home, 'gateway', 'fleet.db'));
+    const { acknowledged, refused, reply } = await fill(api);
+    expect([reply.status, reply.body.code]).toEqual([507, 'storage-full']);
+    expect(reply.body.message).toContain(join(home, 'gateway', 'fleet.db'));
     expect((await fetch(`${api.url}/healthz`)).status).toBe(200);
     const down = await waitUntil('it says that it is not ready', async () => {
-      const reply = await fetch(`${api.url}/readyz`);
-      return reply.status !== 200 && reply;
+      const ready = await fetch(`${api.url}/readyz`);
+      return ready.status !== 200 && ready;
     });
     expect([503, 507]).toContain(down.status);
     await node.closed;

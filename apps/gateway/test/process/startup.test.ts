@@ -1,14 +1,17 @@
-// Shows that a gateway which cannot start says why in one sentence with what to do next, ends with the right code, and leaves every file as it was.
+// Shows that a gateway which cannot start says why in one sentence with what to do next, ends with the right
+// code, and leaves every file as it was.
 import { silentLogger, systemClock } from '@clawbernetes/kernel';
 import { fleetSchema } from '@clawbernetes/fleet';
 import { openSqliteStore } from '@clawbernetes/storage';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { chmod, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { GatewayProcess } from '../support/gateway-process.ts';
+import { openForFile } from '../support/local-gateway.ts';
 import { mountDisk, smallDiskMissing } from '../support/small-disk.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
@@ -28,7 +31,7 @@ async function picture(folder: string): Promise<Record<string, string>> {
 async function refusal(home: string, args: readonly string[] = ['--port', '0'], code = 1): Promise<string> {
   const before = await picture(home).catch(() => undefined);
   const gateway = new GatewayProcess({ home, args });
-  expect(await gateway.exited, gateway.stderr).toBe(code);
+  expect({ code: await gateway.exited }).toEqual({ code });
   const [message = '', ...more] = gateway.stderr.trimEnd().split('\n');
   expect(more).toEqual([]);
   expect(message).toMatch(/^claw-gateway: /);
@@ -36,23 +39,25 @@ async function refusal(home: string, args: readonly string[] = ['--port', '0'], 
   return message;
 }
 
+let used: string;
+beforeAll(async () => {
+  used = await mkdtemp(join(tmpdir(), 'claw-used-'));
+  const { gateway, close } = await openForFile({}, used);
+  await gateway.api.call('config.create', { key: 'kept', value: 'safe' });
+  await close();
+});
+afterAll(() => rm(used, { recursive: true }));
+
 /** A home that a gateway has used and left. */
 async function usedHome(): Promise<{ home: string; database: string }> {
   const home = await tempFolder();
-  const gateway = new GatewayProcess({ home });
-  await (await gateway.ready()).call('config.create', { key: 'kept', value: 'safe' });
-  await gateway.stop();
+  await cp(used, home, { recursive: true });
   return { home, database: join(home, 'gateway', 'fleet.db') };
 }
 
-describe('arguments', () => {
-  test.each([
-    [['--prot', '80'], /Unknown option --prot\. Did you mean --port\?/],
-    [['--port', 'http'], /--port http is not a port/],
-    [['--host', '0.0.0.0'], /--insecure/],
-  ])('%j end with 5', async (args, message) => {
-    expect(await refusal(await tempFolder(), args, 5)).toMatch(message);
-  });
+test('arguments that are wrong end with 5', async () => {
+  const message = await refusal(await tempFolder(), ['--prot', '80'], 5);
+  expect(message).toBe('claw-gateway: Unknown option --prot. Did you mean --port?');
 });
 
 describe('the home', () => {
@@ -68,9 +73,7 @@ describe('the home', () => {
     const home = await tempFolder();
     if (process.getuid?.() === 0) {
       const disk = mountDisk(home, 8);
-      const gateway = new GatewayProcess({ home });
-      await gateway.ready();
-      await gateway.stop();
+      await cp(used, home, { recursive: true });
       disk.remountReadOnly();
     } else {
       await mkdir(join(home, 'gateway'));

@@ -76,19 +76,32 @@ export class ApiClient {
   }
 }
 
+export interface ServerSentEvent {
+  readonly id?: string;
+  readonly event?: string;
+  readonly data: string;
+}
+
 /** Parses a stream of server-sent events; comments are left out. */
-export async function* serverSentEvents(
-  reply: Response,
-): AsyncGenerator<{ id?: string; event?: string; data: string }, void, undefined> {
+export async function* serverSentEvents(reply: Response): AsyncGenerator<ServerSentEvent, void, undefined> {
   let text = '';
   const decoder = new TextDecoder();
   for await (const chunk of reply.body ?? []) {
-    text += decoder.decode(chunk as Uint8Array, { stream: true });
+    text += decoder.decode(chunk as Uint8Array, { stream: true }); // bytes, by the Fetch standard
     const blocks = text.split('\n\n');
     text = blocks.pop() ?? '';
     for (const block of blocks) {
-      const fields = Object.fromEntries(block.split('\n').map((line) => line.split(/: (.*)/s).slice(0, 2)));
-      if (fields['data'] !== undefined) yield fields as { id?: string; event?: string; data: string };
+      const event = parseBlock(block);
+      if (event) yield event;
     }
   }
+}
+
+function parseBlock(block: string): ServerSentEvent | undefined {
+  const fields = new Map(
+    block.split('\n').map((line) => [line.split(': ', 1)[0], line.replace(/^\w*: /, '')]),
+  );
+  const [id, event, data] = [fields.get('id'), fields.get('event'), fields.get('data')];
+  if (data === undefined) return undefined;
+  return { data, ...(id === undefined ? {} : { id }), ...(event === undefined ? {} : { event }) };
 }

@@ -126,13 +126,13 @@ export class FakeNode {
   }
 
   report(...statuses: readonly AttemptStatus[]): void {
-    this.send({ case: 'statusReport', value: { statuses: statuses.map((status) => toWireStatus(status)) } });
+    this.send({ case: 'statusReport', value: { statuses: statuses.map((one) => toWireStatus(one)) } });
   }
 
   list(...statuses: readonly AttemptStatus[]): void {
     this.send({
       case: 'inventoryReport',
-      value: { attempts: statuses.map((status) => toWireStatus(status)) },
+      value: { attempts: statuses.map((one) => toWireStatus(one)) },
     });
   }
 

@@ -1,6 +1,8 @@
 import { systemClock, type Clock, type Timer } from '@clawbernetes/kernel';
 
-/** The machine's clock, whose timers a test can hold back: a disk that runs on it does not answer meanwhile. */
+/**
+ * The machine's clock, whose timers a test can hold back: a disk that runs on it does not answer meanwhile.
+ */
 export class GatedClock implements Clock {
   #held: { fire: () => void; cancelled: boolean }[] | undefined;
 

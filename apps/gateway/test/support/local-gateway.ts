@@ -36,15 +36,16 @@ export async function startGateway(
   };
 }
 
-/** One for all tests of a file. */
+/** One for all tests of a file; a given home outlives it. */
 export async function openForFile(
   options: ServeOptions = {},
+  given?: string,
 ): Promise<{ gateway: LocalGateway; close: () => Promise<void> }> {
-  const home = await mkdtemp(join(tmpdir(), 'claw-gateway-'));
+  const home = given ?? (await mkdtemp(join(tmpdir(), 'claw-gateway-')));
   const gateway = await serve(home, options, silentLogger);
   const close = async (): Promise<void> => {
     await gateway.stop();
-    await rm(home, { recursive: true });
+    if (given === undefined) await rm(home, { recursive: true });
   };
   return { gateway, close };
 }

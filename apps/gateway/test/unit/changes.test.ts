@@ -1,4 +1,5 @@
-// Shows that a wait ends at a change of any of its keys, at its deadline or when its caller leaves, and leaves nothing behind.
+// Shows that a wait ends at a change of any of its keys, at its deadline or when its caller leaves, and
+// leaves nothing behind.
 import { VirtualClock } from '@clawbernetes/kernel/testing';
 import { expect, test } from 'vitest';
 import { Changes } from '../../src/changes.ts';

@@ -1,4 +1,5 @@
-// Shows that arguments and environment become one configuration, or one message that says what to change and gives no secret away.
+// Shows that arguments and environment become one configuration, or one message that says what to change and
+// gives no secret away.
 import { errorCode, errorMessage } from '@clawbernetes/kernel';
 import { homedir } from 'node:os';
 import { describe, expect, test } from 'vitest';

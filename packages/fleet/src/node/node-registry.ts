@@ -30,7 +30,10 @@ export class NodeRegistry {
     this.#onOutOfReach = onOutOfReach;
   }
 
-  /** @throws CodedError `name-taken`, `overloaded`: what speaks against a node before anything is stored of it. */
+  /**
+   * @throws CodedError `name-taken`, `overloaded`: what speaks against a node before anything is stored of
+   * it.
+   */
   checkAdmission(id: string, name: string): void {
     this.#refuseTakenName(id, name);
     if (!this.#core.nodes.node(id)) this.#refuseWhenFull();
@@ -104,8 +107,8 @@ export class NodeRegistry {
   }
 
   /**
-   * Moves nodes on whose silence has grown too long; answers whether there is more to do than fits into one turn's batch
-   * of rows.
+   * Moves nodes on whose silence has grown too long; answers whether there is more to do than fits into one
+   * turn's batch of rows.
    */
   tick(): boolean {
     const { nodes, clock, options, workloads } = this.#core;

@@ -70,9 +70,10 @@ function explainNever(nodes: readonly SnapshotNode[], shape: Shape): Waiting {
 
 function explainUnschedulable(able: readonly SnapshotNode[], shape: Shape): Waiting {
   const why = able.slice(0, 3).map((node) => `${node.name} is ${node.unschedulableReason ?? 'not ready'}`);
+  const count = `${able.length} ${able.length === 1 ? 'node' : 'nodes'}`;
   return {
     reason: 'no-nodes',
-    message: `It needs ${describe(shape)}; ${able.length} ${able.length === 1 ? 'node' : 'nodes'} could run it, but ${why.join(', ')}.`,
+    message: `It needs ${describe(shape)}; ${count} could run it, but ${why.join(', ')}.`,
   };
 }
 

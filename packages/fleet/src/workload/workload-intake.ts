@@ -105,7 +105,9 @@ export class WorkloadIntake {
    * who said so.
    */
   #override(attempt: AttemptRecord, workload: WorkloadRecord): void {
-    const message = `${workload.name} was given up by force while its node was out of reach; it is stopped there if the node returns.`;
+    const message =
+      `${workload.name} was given up by force while its node was out of reach; ` +
+      'it is stopped there if the node returns.';
     const { unknownSinceMs: _, ...known } = attempt;
     const lost: AttemptRecord = { ...known, state: 'lost', message, finishedAtMs: this.#core.clock.nowMs() };
     commitAttempt(this.#core, lost, 'user', message);

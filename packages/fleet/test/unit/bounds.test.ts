@@ -1,4 +1,5 @@
-// Shows that load, loss and bad luck stay bounded: history, batches, failing stores and actions, clocks that jump, and what a node lists too early.
+// Shows that load, loss and bad luck stay bounded: history, batches, failing stores and actions, clocks that
+// jump, and what a node lists too early.
 import { silentLogger } from '@clawbernetes/kernel';
 import { VirtualClock } from '@clawbernetes/kernel/testing';
 import type { RowChange } from '@clawbernetes/storage';
@@ -113,15 +114,17 @@ describe('a store that is slow, full of work or gone', () => {
         memoryMib: 1e6,
       }),
     );
-    for (let count = 0; count < 6_000; count += 1) fixture.submit();
-    for (let turn = 0; turn < 40; turn += 1) await fixture.settle(10);
-    expect(nodes.reduce((sum, id) => sum + fixture.fleet.liveAttempts(id).length, 0)).toBe(6_000);
+    for (let batch = 0; batch < 12; batch += 1) {
+      for (let count = 0; count < 1_000; count += 1) fixture.submit();
+      for (let turn = 0; turn < 5; turn += 1) await fixture.settle(10);
+    }
+    expect(nodes.reduce((sum, id) => sum + fixture.fleet.liveAttempts(id).length, 0)).toBe(12_000);
     const before = fixture.fleet.eventSequence;
     await fixture.settle(31_000);
     await fixture.fleet.durable();
     const unknown = nodes.flatMap((id) => fixture.fleet.liveAttempts(id)).filter((one) => one.unknownSinceMs);
-    expect(unknown).toHaveLength(6_000);
-    expect(fixture.fleet.eventSequence - before).toBe(6_000 + 2 * nodes.length);
+    expect(unknown).toHaveLength(12_000);
+    expect(fixture.fleet.eventSequence - before).toBe(12_000 + 2 * nodes.length);
   });
 });
 

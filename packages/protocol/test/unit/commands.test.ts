@@ -1,4 +1,5 @@
-// Shows that the catalogue has the commands it should, that their declarations are complete, and that OpenAPI describes each.
+// Shows that the catalogue has the commands it should, that their declarations are complete, and that OpenAPI
+// describes each.
 import { describe, expect, test } from 'vitest';
 import {
   API_ERROR_CODES,

@@ -1,4 +1,5 @@
-// Shows that whatever the two ends say arrives as it was said, and that bytes which are no frame are refused, not believed.
+// Shows that whatever the two ends say arrives as it was said, and that bytes which are no frame are refused,
+// not believed.
 import { errorCode } from '@clawbernetes/kernel';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';

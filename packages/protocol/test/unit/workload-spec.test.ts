@@ -1,4 +1,5 @@
-// Shows which workloads are accepted, what is filled in for them, and that each bad input is named by its path.
+// Shows which workloads are accepted, what is filled in for them, and that each bad input is named by its
+// path.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { DEFAULT_STOP_GRACE_MS, nameSchema, workloadSpecSchema } from '../../src/index.ts';

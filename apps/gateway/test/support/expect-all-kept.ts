@@ -44,7 +44,7 @@ async function allWorkloads(api: ApiClient): Promise<Map<string, string>> {
 }
 
 /** Several lives of one gateway, each ended by a kill while clients submit. */
-export async function killAndLookBack(options: ProcessOptions, lives: number): Promise<void> {
+export async function expectAllKept(options: ProcessOptions, lives: number): Promise<void> {
   const random = seededRandom(SEED);
   const acknowledged = new Map<string, string>();
   let term = 0;
