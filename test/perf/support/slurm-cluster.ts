@@ -2,7 +2,7 @@ import { type ChildProcess, type SpawnOptions, execFile, spawn } from 'node:chil
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { closeSync, existsSync, openSync } from 'node:fs';
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { hostname, tmpdir, userInfo } from 'node:os';
 import path from 'node:path';
@@ -12,7 +12,6 @@ import { SLURM_NODES, SLURM_PORTS, slurmConf } from './slurm-conf.ts';
 
 const run = promisify(execFile);
 
-/** setpriv is part of every Debian. */
 const NEEDED = ['/usr/sbin/slurmctld', '/usr/sbin/slurmd', '/usr/bin/sbatch', '/usr/sbin/munged'] as const;
 const PACKAGES = 'slurmctld slurmd slurm-client munge';
 /** Below the ports that Linux hands out by itself, which begin at 32768. */
@@ -21,7 +20,26 @@ const PORTS = { from: 20_000, to: 32_000 } as const;
 const MUNGE_THREADS = 10;
 const START_MS = 120_000;
 const COMMAND_MS = 60_000;
-const STOP_MS = 30_000;
+const PROBE_MS = 2000;
+
+/**
+ * Waits until its input ends, which it also does when the benchmark is killed, then ends all that has the
+ * cluster's configuration in its environment (daemons, what supervises their jobs, the jobs) and removes the
+ * folder. There is nothing to save, so none is asked first; a slurmd that cannot reach its controller would
+ * not listen anyway.
+ */
+const REAPER = `
+cat
+pids() { grep -lszxF "SLURM_CONF=$1/slurm.conf" /proc/[0-9]*/environ | cut -d / -f 3; }
+looks=0
+while [ -n "$(pids "$1")" ]; do
+  looks=$((looks + 1))
+  [ "$looks" -le 300 ] || exit 1
+  kill -KILL $(pids "$1")
+  sleep 0.1
+done
+rm -rf "$1"
+`;
 
 /** Why no Slurm can be started here and what would help; undefined if one can. */
 export function slurmMissing(): string | undefined {
@@ -36,6 +54,7 @@ export function slurmMissing(): string | undefined {
 export class SlurmCluster implements AsyncDisposable {
   readonly #folder: string;
   readonly #environment: NodeJS.ProcessEnv;
+  readonly #reaper: ChildProcess;
   readonly #daemons: ChildProcess[] = [];
 
   private constructor(folder: string) {
@@ -45,6 +64,9 @@ export class SlurmCluster implements AsyncDisposable {
       PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
       SLURM_CONF: path.join(folder, 'slurm.conf'),
     };
+    // In a session of its own, where Ctrl-C does not reach it.
+    const options: SpawnOptions = { stdio: ['pipe', 'ignore', 'ignore'], detached: true };
+    this.#reaper = spawn('sh', ['-c', REAPER, 'reaper', folder], options);
   }
 
   static async open(): Promise<SlurmCluster> {
@@ -87,8 +109,10 @@ export class SlurmCluster implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#killAll();
-    await rm(this.#folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+    const exit = once(this.#reaper, 'exit');
+    this.#reaper.stdin?.end();
+    const [code] = await exit;
+    if (code !== 0) throw new Error(`processes of Slurm do not end; they name ${this.#folder}`);
   }
 
   async #configure(): Promise<void> {
@@ -124,21 +148,19 @@ export class SlurmCluster implements AsyncDisposable {
   #start(program: string, args: readonly string[]): void {
     const log = openSync(path.join(this.#folder, `${program}.out`), 'a');
     const options: SpawnOptions = { env: this.#environment, cwd: this.#folder, stdio: ['ignore', log, log] };
-    // So that no daemon outlives the benchmark, even one that is killed.
-    this.#daemons.push(spawn('/usr/bin/setpriv', ['--pdeathsig', 'KILL', program, ...args], options));
+    this.#daemons.push(spawn(program, args, options));
     closeSync(log);
   }
 
   async #allIdle(): Promise<boolean> {
-    // Fails until slurmctld listens.
-    const idle = await this.#command('sinfo', ['--noheader', '--states=idle', '--format=%D']).catch(
-      () => '0',
-    );
+    // Until slurmctld listens it fails, or tries again for as long as it may.
+    const args = ['--noheader', '--states=idle', '--format=%D'];
+    const idle = await this.#command('sinfo', args, PROBE_MS).catch(() => '0');
     return Number(idle) === SLURM_NODES;
   }
 
-  async #command(program: string, args: readonly string[]): Promise<string> {
-    const options = { env: this.#environment, cwd: this.#folder, timeout: COMMAND_MS };
+  async #command(program: string, args: readonly string[], timeout = COMMAND_MS): Promise<string> {
+    const options = { env: this.#environment, cwd: this.#folder, timeout };
     return (await run(program, args, options)).stdout;
   }
 
@@ -148,55 +170,13 @@ export class SlurmCluster implements AsyncDisposable {
     while (!(await condition())) {
       const ended = this.#daemons.find((daemon) => daemon.exitCode !== null || daemon.signalCode !== null);
       if (ended !== undefined) {
-        const command = ended.spawnargs.slice(3).join(' ');
-        throw new Error(`"${command}" ended before ${what}:\n${await this.#output()}`);
+        const program = ended.spawnargs[0] ?? '';
+        const output = await readFile(path.join(this.#folder, `${program}.out`), 'utf8');
+        throw new Error(`${program} ended before ${what}:\n${output.slice(-2000)}`);
       }
       if (performance.now() > deadlineMs) throw new Error(`waited ${START_MS} ms in vain until ${what}`);
       await pause(100);
     }
-  }
-
-  /** What the daemons said last. */
-  async #output(): Promise<string> {
-    const files = (await readdir(this.#folder)).filter((name) => /\.(?:out|log)$/.test(name));
-    const texts = await Promise.all(files.map((name) => readFile(path.join(this.#folder, name), 'utf8')));
-    return texts
-      .map((text) => text.slice(-500))
-      .join('')
-      .slice(-4000);
-  }
-
-  /**
-   * Daemons, what supervises their jobs and the jobs: all have the cluster's configuration in their
-   * environment. There is nothing to save, so none is asked first; a slurmd that cannot reach its controller
-   * would not listen anyway.
-   */
-  async #killAll(): Promise<void> {
-    const deadlineMs = performance.now() + STOP_MS;
-    for (let pids = await this.#pids(); pids.length > 0; pids = await this.#pids()) {
-      if (performance.now() > deadlineMs) throw new Error(`Slurm's processes do not end: ${pids.join(', ')}`);
-      for (const pid of pids) kill(pid);
-      await pause(50);
-    }
-  }
-
-  async #pids(): Promise<readonly number[]> {
-    const mark = `SLURM_CONF=${this.#environment['SLURM_CONF']}\0`;
-    const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
-    const ours: number[] = [];
-    for (const pid of pids) {
-      const environment = await readFile(`/proc/${pid}/environ`, 'utf8').catch(() => '');
-      if (environment.includes(mark)) ours.push(pid);
-    }
-    return ours;
-  }
-}
-
-function kill(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    // It ended meanwhile.
   }
 }
 
