@@ -6,8 +6,8 @@ import { until } from './support/until.ts';
 
 vi.setConfig({ testTimeout: 180_000 });
 const SUBMITTERS = 3;
-const JOBS_EACH = 40;
-const ROUNDS = 8;
+const JOBS_EACH = 25;
+const ROUNDS = 6;
 const JOBS_PER_ROUND = 6;
 
 let fleet: RealFleet;
@@ -92,7 +92,7 @@ it('with kills of the supervisor too: what ended with it says so, and still noth
         (await starts(file)).some((each) => each.startsWith(`${round}.`)),
       );
     await fleet.node.killSupervisor();
-    if (round % 4 === 3) await fleet.node.restart();
+    if (round % 3 === 2) await fleet.node.restart();
     jobs.push(...(await Promise.all(submitted)));
     await until('another supervisor serves', () => fleet.node.supervisorPid !== undefined);
   }

@@ -186,7 +186,7 @@ export class RealFleet implements AsyncDisposable {
   }
 
   async #stop(attemptIds: readonly string[] = []): Promise<string[]> {
-    for (const node of this.nodes) node.agent?.signal('SIGCONT');
+    for (const program of [this.gateway, ...this.nodes.map(({ agent }) => agent)]) program?.signal('SIGCONT');
     const stops = await Promise.allSettled(this.nodes.map(async (node) => node.stop()));
     await this.gateway.kill('SIGTERM');
     // A dying process needs a moment, a control group after it too.
