@@ -16,7 +16,7 @@ import type {
 import { AttemptFolders, type AttemptFolder, type Owner } from './process/attempt-folder.ts';
 import { execCommand } from './process/exec-command.ts';
 import { bareExecPlan, sandboxExecPlan } from './process/exec-plan.ts';
-import { FifoPool, type Fifo } from './process/fifo-pool.ts';
+import { FifoPool, writeAll, type Fifo, type InputFifo } from './process/fifo-pool.ts';
 import { FirstBytes } from './process/first-bytes.ts';
 import { HostSandbox } from './process/host-sandbox.ts';
 import { OutputReader } from './process/output-reader.ts';
@@ -59,6 +59,7 @@ interface Resources {
   readonly folder: AttemptFolder;
   readonly cgroups: AttemptCgroups | undefined;
   readonly fifos: readonly Fifo[];
+  readonly input: InputFifo | undefined;
 }
 
 interface Started extends Resources {
@@ -159,29 +160,35 @@ export class ProcessExecutor implements Executor, AsyncDisposable {
     const limits = this.#limits(launch);
     const cgroups = this.#cgroups.plan(launch.attemptId, limits);
     let fifos: readonly Fifo[] = [];
+    let input: InputFifo | undefined;
     try {
       const host = { ...this.#host, sandbox: this.#sandbox.present };
       const placement = placeLaunch(host, launch, folder);
       fifos = await this.#fifos.take(placement.sandboxed ? 3 : 2);
+      if (placement.input) input = await this.#fifos.takeInput();
       cgroups?.create(limits);
       const child = await startChild({
         ...placement.command,
         fifos,
+        ...(input && { input }),
         ...(this.#owner && { owner: this.#owner }),
         ...(cgroups && { cgroups }),
       });
-      return { placement, folder, cgroups, fifos, child };
+      if (input && placement.input) writeAll(input.writeEnd, placement.input);
+      return { placement, folder, cgroups, fifos, input, child };
     } catch (error) {
       for (const { readEnd } of fifos) closeSync(readEnd);
-      await this.#release({ folder, cgroups, fifos }, false);
+      if (input) closeSync(input.writeEnd);
+      await this.#release({ folder, cgroups, fifos, input }, false);
       throw error;
     } finally {
       for (const { writeEnd } of fifos) closeSync(writeEnd);
+      if (input) closeSync(input.readEnd);
     }
   }
 
-  async #release({ folder, cgroups, fifos }: Resources, clean: boolean): Promise<void> {
-    for (const fifo of fifos) {
+  async #release({ folder, cgroups, fifos, input }: Resources, clean: boolean): Promise<void> {
+    for (const fifo of input ? [...fifos, input] : fifos) {
       if (clean) this.#fifos.giveBack(fifo);
       else this.#fifos.discard(fifo);
     }

@@ -24,6 +24,9 @@ exec 4>&2 2>&3
 exec "$@" 2>&4 3>&- 4>&-)
 echo $? >&3`;
 
+/** Bubblewrap reads the environment here: its command line is for every user of the host to see. */
+const ENVIRONMENT_DESCRIPTOR = '4';
+
 /** Shown read-only at the same place, if the host has them. */
 const SYSTEM_FOLDERS = ['/usr', '/etc', '/opt', '/nix', '/sys'];
 const SYSTEM_LINKS = ['/bin', '/sbin', '/lib', '/lib32', '/lib64', '/libx32'];
@@ -44,7 +47,6 @@ export interface BubblewrapOptions {
 export interface SandboxRequest {
   readonly spec: WorkloadSpec;
   readonly folder: AttemptFolder;
-  readonly env: Readonly<Record<string, string>>;
   readonly devicePaths: readonly string[];
   /** Program and arguments. */
   readonly command: readonly string[];
@@ -54,6 +56,12 @@ interface Bind {
   readonly option: '--bind' | '--ro-bind';
   readonly source: string;
   readonly target: string;
+}
+
+/** What the sandbox is to read on descriptor 4. */
+export function environmentArguments(env: Readonly<Record<string, string>>): Buffer {
+  const list = Object.entries(env).flatMap(([name, value]) => ['--setenv', name, value]);
+  return Buffer.from(list.map((text) => `${text}\0`).join(''));
 }
 
 /** Builds command lines for bubblewrap (bwrap(1)). */
@@ -91,7 +99,7 @@ export class Bubblewrap {
     return new Bubblewrap(fixed, hiddenHere, [...folders, ...links]);
   }
 
-  arguments({ spec, folder, env, devicePaths, command }: SandboxRequest): string[] {
+  arguments({ spec, folder, devicePaths, command }: SandboxRequest): string[] {
     const list = [...this.#fixed, '--bind', folder.tmp, '/tmp', '--bind', folder.work, SANDBOX_HOME];
     if (spec.network === 'none') list.push('--unshare-net');
     for (const path of devicePaths) list.push('--dev-bind-try', path, path);
@@ -105,8 +113,7 @@ export class Bubblewrap {
       }
     }
     list.push('--remount-ro', '/', '--chdir', spec.workingDirectory ?? SANDBOX_HOME);
-    for (const name in env) list.push('--setenv', name, env[name] ?? '');
-    list.push('--', '/bin/sh', '-c', REPORTER, 'sh', ...command);
+    list.push('--args', ENVIRONMENT_DESCRIPTOR, '--', '/bin/sh', '-c', REPORTER, 'sh', ...command);
     return list;
   }
 

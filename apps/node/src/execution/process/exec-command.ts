@@ -8,7 +8,8 @@ import { startTicks, treeOf } from './process-table.ts';
 export interface ExecPlan {
   readonly program: string;
   readonly args: readonly string[];
-  readonly env: Readonly<Record<string, string>>;
+  /** What it reads on its standard input. */
+  readonly input: string;
   readonly directory?: string;
   readonly cgroups?: AttemptCgroups;
 }
@@ -41,13 +42,17 @@ export async function execCommand(clock: Clock, plan: ExecPlan, request: ExecReq
   }
 }
 
-function fork({ program, args, env, directory }: ExecPlan): ChildProcess {
-  return spawn(program, args, {
-    env,
+function fork({ program, args, input, directory }: ExecPlan): ChildProcess {
+  const child = spawn(program, args, {
+    env: {},
     detached: true,
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['pipe', 'pipe', 'pipe'],
     ...(directory !== undefined && { cwd: directory }),
   });
+  // A command that ends without reading it is no failure of ours.
+  child.stdin.on('error', () => child.stdin.destroy());
+  child.stdin.end(input);
+  return child;
 }
 
 function joining(plan: ExecPlan): ExecPlan {

@@ -11,7 +11,12 @@ export interface ExecSurroundings {
   readonly owner?: Owner;
 }
 
-const ENV = '/usr/bin/env';
+/**
+ * Reads its environment where nobody else can: arguments are for every user of the host to see. The shell is
+ * in the workload's place and has its rights already.
+ */
+const SHELL = ['/bin/sh', '-c', 'eval "$(cat)"; exec "$@" </dev/null', 'sh'];
+const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]*$/;
 const SETPRIV = '/usr/bin/setpriv';
 const NSENTER = '/usr/bin/nsenter';
 
@@ -22,8 +27,8 @@ export function bareExecPlan(
 ): ExecPlan {
   const { cgroups } = tree.facts;
   const become = owner === undefined ? [] : [SETPRIV, ...identity(owner)];
-  const [program = ENV, ...args] = [...become, ENV, '-i', ...pairs(env), ...command];
-  return { program, args, env: {}, directory, ...(cgroups && { cgroups }) };
+  const [program = '', ...args] = [...become, ...SHELL, ...command];
+  return { program, args, input: exportsOf(env), directory, ...(cgroups && { cgroups }) };
 }
 
 /**
@@ -41,9 +46,10 @@ export function sandboxExecPlan(tree: ProcessTree, surroundings: ExecSurrounding
     ...[`--target=${target}`, '--mount', '--pid', '--ipc', '--uts', '--wd'],
     ...(ownNetwork ? ['--net'] : []),
     ...leavingPrivileges(surroundings),
-    ...[ENV, '-i', ...pairs(env), ...command],
+    ...SHELL,
+    ...command,
   ];
-  return { program: NSENTER, args, env: {}, ...(cgroups && { cgroups }) };
+  return { program: NSENTER, args, input: exportsOf(env), ...(cgroups && { cgroups }) };
 }
 
 function leavingPrivileges({ owner }: ExecSurroundings): readonly string[] {
@@ -53,8 +59,13 @@ function leavingPrivileges({ owner }: ExecSurroundings): readonly string[] {
   return ['--', SETPRIV, '--no-new-privs', '--bounding-set=-all', '--inh-caps=-all', ...become];
 }
 
-function pairs(env: Readonly<Record<string, string>>): readonly string[] {
-  return Object.entries(env).map(([name, value]) => `${name}=${value}`);
+/** @throws CodedError `invalid-input` for a name that no shell takes. */
+function exportsOf(env: Readonly<Record<string, string>>): string {
+  const lines = Object.entries(env).map(([name, value]) => {
+    if (VARIABLE.test(name)) return `export ${name}='${value.replaceAll("'", String.raw`'\''`)}'\n`;
+    throw new CodedError(`"${name}" is not a name for an environment variable.`, { code: 'invalid-input' });
+  });
+  return lines.join('');
 }
 
 function identity({ uid, gid }: Owner): readonly string[] {

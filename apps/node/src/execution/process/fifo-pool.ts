@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
-import { constants, openSync } from 'node:fs';
+import { closeSync, constants, openSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
+import { Socket } from 'node:net';
 import { promisify } from 'node:util';
 
 export interface Fifo {
@@ -8,6 +9,15 @@ export interface Fifo {
   /** Not blocking; ours. */
   readonly readEnd: number;
   /** Blocking; for the child. */
+  readonly writeEnd: number;
+}
+
+/** The other way round: what the child reads. */
+export interface InputFifo {
+  readonly path: string;
+  /** Blocking; for the child. */
+  readonly readEnd: number;
+  /** Not blocking; ours. */
   readonly writeEnd: number;
 }
 
@@ -42,20 +52,29 @@ export class FifoPool {
   }
 
   async take(count: number): Promise<Fifo[]> {
+    return (await this.#paths(count)).map(openFifo);
+  }
+
+  async takeInput(): Promise<InputFifo> {
+    const [path = ''] = await this.#paths(1);
+    return openInput(path);
+  }
+
+  async #paths(count: number): Promise<string[]> {
     while (this.#ready.length < count) await this.#fill();
-    const fifos = this.#ready.splice(-count).map((path) => openFifo(path));
+    const paths = this.#ready.splice(-count);
     if (this.#ready.length < REFILL_BELOW) void this.#fill().catch(() => undefined);
-    return fifos;
+    return paths;
   }
 
   /** Takes back a FIFO of a workload that is gone; its end was read, so nobody can write to it any more. */
-  giveBack(fifo: Fifo): void {
+  giveBack(fifo: { readonly path: string }): void {
     if (this.#ready.length < MAX_SPARE) this.#ready.push(fifo.path);
     else this.discard(fifo);
   }
 
   /** Forgets a FIFO that a process which escaped might still hold. */
-  discard({ path }: Fifo): void {
+  discard({ path }: { readonly path: string }): void {
     void rm(path, { force: true }).catch(() => undefined);
   }
 
@@ -83,4 +102,22 @@ function openFifo(path: string): Fifo {
   const readEnd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   const writeEnd = openSync(path, constants.O_WRONLY);
   return { path, readEnd, writeEnd };
+}
+
+function openInput(path: string): InputFifo {
+  // A writer waits for a reader, unless there is one.
+  const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    const writeEnd = openSync(path, constants.O_WRONLY | constants.O_NONBLOCK);
+    return { path, writeEnd, readEnd: openSync(path, constants.O_RDONLY) };
+  } finally {
+    closeSync(reader);
+  }
+}
+
+/** Writes everything and closes the descriptor; a reader that goes away before ends it, too. */
+export function writeAll(descriptor: number, bytes: Uint8Array): void {
+  const socket = new Socket({ fd: descriptor, readable: false, writable: true });
+  socket.on('error', () => socket.destroy());
+  socket.end(bytes);
 }

@@ -2,7 +2,7 @@ import { statSync } from 'node:fs';
 import { CodedError, present } from '@clawbernetes/kernel';
 import type { Launch } from '../executor.ts';
 import type { AttemptFolder } from './attempt-folder.ts';
-import { SANDBOX_HOME, type Bubblewrap } from './bubblewrap.ts';
+import { environmentArguments, SANDBOX_HOME, type Bubblewrap } from './bubblewrap.ts';
 import { findProgram } from './find-program.ts';
 import { gpuAccess } from './gpu-access.ts';
 import type { ChildRequest } from './workload-child.ts';
@@ -25,6 +25,8 @@ export interface Placement {
   /** The workload's own environment and directory, as it sees them. */
   readonly env: Readonly<Record<string, string>>;
   readonly directory: string;
+  /** What the command reads on the descriptor after its outputs. */
+  readonly input?: Buffer;
   /** The command line to start on the host. */
   readonly command: Pick<ChildRequest, 'program' | 'name' | 'args' | 'env' | 'directory'>;
 }
@@ -90,12 +92,13 @@ function placeInside(
     workingDirectory: directory,
     isShared,
   });
-  const request = { spec, folder, env, devicePaths: gpus.paths, command: [program ?? name, ...args] };
+  const request = { spec, folder, devicePaths: gpus.paths, command: [program ?? name, ...args] };
   return {
     sandboxed: true,
     limitations: [],
     env,
     directory,
+    input: environmentArguments(env),
     // Variables of the workload, such as LD_PRELOAD, must not reach what runs outside the sandbox.
     command: {
       program: sandbox.program,

@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { CodedError, errorCode } from '@clawbernetes/kernel';
 import type { AttemptCgroups } from '../cgroup/attempt-cgroups.ts';
 import type { Owner } from './attempt-folder.ts';
-import type { Fifo } from './fifo-pool.ts';
+import type { Fifo, InputFifo } from './fifo-pool.ts';
 
 export interface ChildRequest {
   readonly program: string;
@@ -14,6 +14,8 @@ export interface ChildRequest {
   readonly cgroups?: AttemptCgroups;
   /** Output, error output and, from a sandbox, its report. They stay the caller's. */
   readonly fifos: readonly Fifo[];
+  /** What it reads on the next descriptor; the caller's, too. */
+  readonly input?: InputFifo;
 }
 
 export interface ChildEnd {
@@ -41,14 +43,14 @@ export async function startChild(request: ChildRequest): Promise<WorkloadChild> 
   return { pid: child.pid, ended };
 }
 
-function fork({ program, name, args, env, directory, owner, fifos }: ChildRequest): ChildProcess {
+function fork({ program, name, args, env, directory, owner, fifos, input }: ChildRequest): ChildProcess {
   return spawn(program, args, {
     argv0: name,
     cwd: directory,
     env,
     // A session of its own: signals to our terminal are not for it.
     detached: true,
-    stdio: ['ignore', ...fifos.map(({ writeEnd }) => writeEnd)],
+    stdio: ['ignore', ...fifos.map(({ writeEnd }) => writeEnd), ...(input ? [input.readEnd] : [])],
     ...owner,
   });
 }
