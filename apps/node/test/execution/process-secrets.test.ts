@@ -73,12 +73,13 @@ describe.each(['required', 'off'] as const)('the environment of a workload', (sa
         maxOutputBytes: 1000,
       });
       let seen: string[] = [];
-      const looking = until('it has ended', async () => {
+      let ended = false;
+      const result = running.finally(() => (ended = true));
+      await until('it has ended', () => {
         seen = [...seen, ...commandLinesWith(secret)];
-        return (await Promise.race([running, undefined])) !== undefined;
+        return ended;
       });
-      const { stdout } = await running;
-      await looking;
+      const { stdout } = await result;
       expect(Buffer.from(stdout).toString()).toBe(`${secret} ${secret}-more\n/dev/null\n`);
       expect(seen).toEqual([]);
       execution.stop(0, 'stopped');
