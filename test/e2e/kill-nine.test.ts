@@ -98,16 +98,17 @@ it('of the supervisor: plain work ends with it and says so, what waits runs unde
   const before = await fleet.node.killSupervisor();
   for (const { id, name } of [running, holder, ending]) {
     const view = await fleet.end(id);
-    expect(view, name).toMatchObject({ state: 'failed', endReason: 'supervisor-lost' });
-    expect(view.message, name).toMatch(/supervisor died .* can be run again/);
-    expect(await fleet.text(id), name).toBe('first\n');
+    expect(view).toMatchObject({ name, state: 'failed', endReason: 'supervisor-lost' });
+    expect(view.message).toMatch(/supervisor died .* can be run again/);
+    expect(await fleet.text(id)).toBe('first\n');
   }
   expect(await fleet.end(stopping.id)).toMatchObject({ state: 'cancelled' });
   await queued.letGo();
   await queued.endsWhole();
   for (const work of [running, stopping, holder, ending]) {
-    expect(await work.starts(), work.name).toBe(1);
-    expect(processesOf([`${work.name}.starts`]), work.name).toEqual([]);
+    const { name } = work;
+    const [starts, processes] = [await work.starts(), processesOf([`${name}.starts`])];
+    expect({ name, starts, processes }).toEqual({ name, starts: 1, processes: [] });
   }
   expect(fleet.node.supervisorPid).not.toBe(before);
   await fleet.untilAllFree();

@@ -26,7 +26,7 @@ async function submitJob(number: string, index: number, file: string): Promise<J
   const exitCode = index % 7;
   const script = `echo ${number} >> ${file}; echo ${number}; sleep 0.${index % 4}; echo end >&2; exit ${exitCode}`;
   const resources = { gpus: index % 3 === 0 ? 1 : 0, cpuMilli: 50 };
-  const { id } = await fleet.sh(script, { resources });
+  const { id } = await fleet.sh(script, { name: `job-${number}`, resources });
   return { id, exitCode, number };
 }
 
@@ -65,7 +65,8 @@ it('no job is lost, none runs twice, every end and every byte is there', async (
   }
   const jobs = (await submissions).flat();
   for (const { id, exitCode, number } of jobs) {
-    expect(await fleet.end(id), number).toMatchObject({
+    expect(await fleet.end(id)).toMatchObject({
+      name: `job-${number}`,
       exitCode,
       attempts: [{ number: 1, state: 'exited' }],
     });
@@ -101,12 +102,13 @@ it('with kills of the supervisor too: what ended with it says so, and still noth
   expect(begun.size).toBe((await starts(file)).length);
   for (const { id, exitCode, number } of jobs) {
     const view = await fleet.end(id);
-    expect(view.attempts, number).toHaveLength(1);
+    expect(view.attempts).toHaveLength(1);
     if (view.endReason === undefined) {
-      expect(view, number).toMatchObject({ exitCode });
+      expect(view).toMatchObject({ name: `job-${number}`, exitCode });
       expect(await fleet.text(id)).toBe(`${number}\n`);
       expect(begun.has(number)).toBe(true);
-    } else expect(view, number).toMatchObject({ state: 'failed', endReason: 'supervisor-lost' });
+    } else
+      expect(view).toMatchObject({ name: `job-${number}`, state: 'failed', endReason: 'supervisor-lost' });
   }
   await fleet.untilAllFree();
 });

@@ -155,7 +155,8 @@ describe.each([
       const source = path.join(fleet.folder, 'data');
       const target = sandbox === 'off' ? source : '/data';
       const view = await runToEnd(
-        `pwd; echo "$GIVEN $CLAWBERNETES_WORKLOAD_ID"; cat ${target}/input; (echo x > ${target}/output) 2>/dev/null || echo read-only`,
+        `pwd; echo "$GIVEN $CLAWBERNETES_WORKLOAD_ID"; cat ${target}/input
+        (echo x > ${target}/output) 2>/dev/null || echo read-only`,
         { sandbox, env: { GIVEN: 'a b' }, mounts: [{ source, target }] },
       );
       const lines = [fleet.work, `a b ${view.id}`, 'given'];
@@ -192,6 +193,8 @@ it.skipIf(rootMissing !== '')(`a CPU limit is held and can be seen${rootMissing}
     return throttledMs > 100;
   });
   await fleet.stop(id, { force: true });
+  const { startedAtMs = 0, finishedAtMs = 0 } = await fleet.end(id);
+  expect(finishedAtMs - startedAtMs).toBeGreaterThan(100);
 });
 
 it(

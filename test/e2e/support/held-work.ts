@@ -55,10 +55,16 @@ export class HeldWork {
   /** Waits for its end and expects that it ran once, to its own end, with every byte of its output. */
   async endsWhole(): Promise<Inspection> {
     const view = await this.#fleet.end(this.id);
-    expect(view, this.name).toMatchObject({ exitCode: this.#exitCode, attempts: [{ number: 1 }] });
-    expect(await this.#fleet.text(this.id), this.name).toBe('first\nlast\n');
-    expect(await this.#fleet.text(this.id, 'stderr'), this.name).toBe('problem\n');
-    expect(await this.starts(), this.name).toBe(1);
+    expect(view).toMatchObject({ name: this.name, exitCode: this.#exitCode, attempts: [{ number: 1 }] });
+    const { name, id } = this;
+    const [output, errors] = [await this.#fleet.text(id), await this.#fleet.text(id, 'stderr')];
+    const starts = await this.starts();
+    expect({ name, output, errors, starts }).toEqual({
+      name,
+      output: 'first\nlast\n',
+      errors: 'problem\n',
+      starts: 1,
+    });
     return view;
   }
 }
