@@ -93,6 +93,25 @@ it('of gateway and agent at once', async () => {
   await expectNothingLost(work);
 });
 
+it('of the gateway, before agent and supervisor are stopped with an end that nobody has heard of', async () => {
+  const work = await HeldWork.submit(fleet, 'unheard', { exitCode: 6 });
+  await work.hasBegun();
+  await fleet.gateway.kill();
+  await work.letGo();
+  await until('its processes have ended', () => processesOf(['unheard.starts']).length === 0);
+  await until('its supervisor has noticed', async () => {
+    await fleet.node.agent?.kill('SIGTERM');
+    if (fleet.node.supervisorPid === undefined) return true;
+    fleet.node.start();
+    return false;
+  });
+  fleet.node.start();
+  await fleet.restartGateway();
+  await fleet.node.untilConnected();
+  expect(await work.endsWhole()).toMatchObject({ state: 'failed' });
+  await fleet.untilAllFree();
+});
+
 it('of the supervisor: plain work ends with it and says so, what waits runs under the next one', async () => {
   const { running, stopping, holder, queued, ending } = await submitAll('supervisor');
   const before = await fleet.node.killSupervisor();
