@@ -9,7 +9,14 @@ import { EventFeed } from './events/event-feed.ts';
 import { asCoded } from './errors.ts';
 import type { GatewayOptions } from './gateway-options.ts';
 import type { GatewayHost } from './host.ts';
-import { followLog, logStart, workloadKey, type LogPiece, type LogRequest } from './logs/follow-log.ts';
+import {
+  followLog,
+  logStart,
+  workloadKey,
+  type LogPiece,
+  type LogRequest,
+  type LogStart,
+} from './logs/follow-log.ts';
 import { WorkloadLogs } from './logs/workload-logs.ts';
 import { NodeMetrics } from './sessions/node-metrics.ts';
 import { NodeSessions } from './sessions/node-sessions.ts';
@@ -28,7 +35,7 @@ export interface Gateway extends AsyncDisposable {
     reference: string,
     request: LogRequest,
     context: Pick<CommandContext, 'namespace' | 'signal'>,
-  ): { readonly start: number; readonly pieces: AsyncGenerator<LogPiece, void, undefined> };
+  ): { readonly start: LogStart; readonly pieces: AsyncGenerator<LogPiece, void, undefined> };
   /**
    * The store can no longer be written: memory is ahead of it, so this gateway must be closed and opened
    * anew.
@@ -87,7 +94,9 @@ export async function openGateway(host: GatewayHost, options: GatewayOptions): P
     followLog: (reference, request, { namespace, signal }) => {
       const workload = fleet.workload(namespace, reference);
       const start = logStart({ fleet, logs }, workload, request);
-      return { start, pieces: followLog({ fleet, logs, changes }, workload, request, { signal }) };
+      const position = request.tail === undefined ? request.position : start.position;
+      const from = { position, follow: request.follow };
+      return { start, pieces: followLog({ fleet, logs, changes }, workload, from, { signal }) };
     },
     onFailed: (listener) => {
       store.onFailed(listener);

@@ -82,7 +82,13 @@ async function* readOnce(
   const begin = Number(response.headers.get('x-log-position') ?? position);
   if (tail === undefined && begin > position) yield rotatedAway(begin, position, clock.nowMs());
   const reader = new RecordReader(begin);
-  for await (const chunk of transport.chunks(response, signal)) yield* reader.push(chunk);
+  let skipBytes = Number(response.headers.get('x-log-skip-bytes') ?? 0);
+  for await (const chunk of transport.chunks(response, signal)) {
+    for (const entry of reader.push(chunk)) {
+      yield skipBytes === 0 ? entry : { ...entry, bytes: entry.bytes.subarray(skipBytes) };
+      skipBytes = 0;
+    }
+  }
 }
 
 /**

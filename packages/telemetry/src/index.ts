@@ -19,6 +19,7 @@ export {
   DEFAULT_SEGMENT_BYTES,
   SegmentLog,
   type LogSlice,
+  type LogTail,
   type SegmentLogOptions,
 } from './segment-log.ts';
 export type { OpenSegments, Segment, Segments } from './segments.ts';

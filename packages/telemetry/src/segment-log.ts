@@ -29,6 +29,14 @@ export interface LogSlice {
   readonly end: number;
 }
 
+/** A place within a record, since records hold several lines. */
+export interface LogTail {
+  /** Of the record, to read from. */
+  readonly position: number;
+  /** Of its content, which come before. */
+  readonly skipBytes: number;
+}
+
 /**
  * An append-only log of one workload: bounded, rotated, binary-safe. A position counts the bytes ever
  * appended, headers included, and keeps its meaning over rotation, restarts and copies. Appended bytes are in
@@ -123,21 +131,20 @@ export class SegmentLog implements Disposable {
     return { position: end, records: new Uint8Array(), end };
   }
 
-  /**
-   * Position from which at least the last `lines` lines can be read whole. Records hold several lines, so a
-   * few more may come before them. Costs reading one segment, more only if it has too few lines.
-   */
-  tail(lines: number): number {
-    if (lines <= 0) return this.end;
+  /** Where the last `lines` lines begin. Costs reading one segment, more only if it has too few lines. */
+  tail(lines: number): LogTail {
+    if (lines <= 0) return { position: this.end, skipBytes: 0 };
     let missing: number | undefined;
     for (const segment of this.#kept.toReversed()) {
       for (const { position, record } of [...walkSegment(this.#segments, segment)].reverse()) {
         missing ??= record.bytes.at(-1) === NEWLINE ? lines + 1 : lines;
-        missing -= countNewlines(record.bytes);
-        if (missing <= 0) return position;
+        const found = countNewlines(record.bytes);
+        if (found >= missing)
+          return within(position, record.bytes, afterNewline(record.bytes, found - missing + 1));
+        missing -= found;
       }
     }
-    return this.start;
+    return { position: this.start, skipBytes: 0 };
   }
 
   /** Gives back the file descriptor; a later append takes it again. */
@@ -219,4 +226,17 @@ function withoutOverlap(segments: readonly Segment[]): Segment[] {
 
 function damaged(how: string): CodedError {
   return telemetryError(`Copied log records are damaged: ${how}.`, { code: 'log-damaged' });
+}
+
+/** Where the content after the `nth` newline, counted from 1, begins. */
+function afterNewline(bytes: Uint8Array, nth: number): number {
+  let offset = 0;
+  for (let passed = 0; passed < nth; passed += 1) offset = bytes.indexOf(NEWLINE, offset) + 1;
+  return offset;
+}
+
+/** All of a record before the place is the beginning of the next one. */
+function within(position: number, { length }: Uint8Array, skipBytes: number): LogTail {
+  if (skipBytes < length) return { position, skipBytes };
+  return { position: position + RECORD_HEADER_BYTES + length, skipBytes: 0 };
 }

@@ -1,6 +1,6 @@
 import { apiError, type CommandOutput, type CommandRequest, type WorkloadView } from '@clawbernetes/protocol';
 import { decodeRecords } from '@clawbernetes/telemetry';
-import { isComplete } from '../logs/follow-log.ts';
+import { isComplete, logStart } from '../logs/follow-log.ts';
 import type { CommandContext, HandlerDeps, Handlers } from './handler-context.ts';
 import { encodeText } from './encode-text.ts';
 import { waitForWorkload } from './wait-for-workload.ts';
@@ -76,12 +76,13 @@ function logs(
   const attempt = deps.fleet.latestAttempt(workload.id);
   const complete = isComplete(deps, workload.id);
   if (!attempt) return { entries: [], position, droppedBytes: 0, complete };
-  const from = tail === undefined ? position : deps.logs.tail(attempt.id, tail);
+  const start = logStart(deps, workload, { position, ...(tail === undefined ? {} : { tail }) });
+  const from = tail === undefined ? position : start.position;
   const slice = deps.logs.read(attempt.id, from, maxBytes);
-  const entries = Array.from(decodeRecords(slice.records), (record) => ({
-    timeMs: record.timeMs,
-    stream: record.stream,
-    ...encodeText(record.bytes),
+  const entries = Array.from(decodeRecords(slice.records), ({ timeMs, stream, bytes }, index) => ({
+    timeMs,
+    stream,
+    ...encodeText(index === 0 ? bytes.subarray(start.skipBytes) : bytes),
   }));
   const end = slice.position + slice.records.length;
   return {

@@ -18,8 +18,9 @@ const querySchema = z.object({
 });
 
 /**
- * `GET /api/workloads/<workload>/logs`: raw log records (with the position of the first in `x-log-position`),
- * or as server-sent events whose ids are positions to resume from.
+ * `GET /api/workloads/<workload>/logs`: raw log records, or server-sent events whose ids are positions to
+ * resume from. `x-log-position` is where the first record begins; `x-log-skip-bytes` of its content come
+ * before the last lines that were asked for.
  */
 export function logStream(
   deps: { readonly gateway: () => Gateway },
@@ -37,10 +38,11 @@ export function logStream(
     : { position, follow, ...(tail === undefined ? {} : { tail }) };
   const { start, pieces } = deps.gateway().followLog(request.params.reference, from, context);
   if (request.headers.accept?.includes('text/event-stream')) {
-    return streamReply(reply, { 'content-type': 'text/event-stream' }, encodeEvents(pieces));
+    return streamReply(reply, { 'content-type': 'text/event-stream' }, encodeEvents(pieces, start.skipBytes));
   }
-  const headers = { 'content-type': LOG_RECORDS_TYPE, 'x-log-position': String(start) };
-  return streamReply(reply, headers, recordsFrom(start, pieces));
+  const headers = { 'content-type': LOG_RECORDS_TYPE, 'x-log-position': String(start.position) };
+  const skip = start.skipBytes > 0 ? { 'x-log-skip-bytes': String(start.skipBytes) } : {};
+  return streamReply(reply, { ...headers, ...skip }, recordsFrom(start.position, pieces));
 }
 
 /**
@@ -59,12 +61,17 @@ async function* recordsFrom(
   }
 }
 
-async function* encodeEvents(pieces: AsyncIterable<LogPiece>): AsyncGenerator<string, void, undefined> {
+async function* encodeEvents(
+  pieces: AsyncIterable<LogPiece>,
+  skipBytes: number,
+): AsyncGenerator<string, void, undefined> {
   yield ': connected\n\n';
+  let skip = skipBytes;
   for await (const { position, records, droppedBytes } of pieces) {
     let text = droppedBytes > 0 ? `event: dropped\ndata: ${JSON.stringify({ bytes: droppedBytes })}\n\n` : '';
     for (const { timeMs, stream, bytes, end } of decodeRecords(records)) {
-      text += `id: ${position + end}\ndata: ${JSON.stringify({ timeMs, stream, ...encodeText(bytes) })}\n\n`;
+      text += `id: ${position + end}\ndata: ${JSON.stringify({ timeMs, stream, ...encodeText(bytes.subarray(skip)) })}\n\n`;
+      skip = 0;
     }
     yield text;
   }

@@ -21,6 +21,14 @@ export interface LogRequest {
   readonly follow: boolean;
 }
 
+/** Where a stream of log records begins. */
+export interface LogStart {
+  /** Of the first record. Most likely: rotation may pass it before the first record is read. */
+  readonly position: number;
+  /** Of the first record's content, which come before the lines that were asked for. */
+  readonly skipBytes: number;
+}
+
 interface LogDeps {
   readonly fleet: Fleet;
   readonly logs: WorkloadLogs;
@@ -32,20 +40,19 @@ export function workloadKey(workloadId: string): string {
 }
 
 /**
- * The log of a workload's latest attempt from a position on. With `follow` it goes on until the workload has
+ * The log of a workload's latest attempt from `position` on. With `follow` it goes on until the workload has
  * ended and all of its log is here, or cannot come because its node is gone.
  */
 export async function* followLog(
   deps: LogDeps,
   workload: WorkloadRecord,
-  request: LogRequest,
+  from: { readonly position: number; readonly follow: boolean },
   { signal }: { signal: AbortSignal },
 ): AsyncGenerator<LogPiece, void, undefined> {
-  let position: number | undefined;
+  let { position } = from;
   while (!signal.aborted) {
     const attempt = deps.fleet.latestAttempt(workload.id);
     if (attempt) {
-      position ??= request.tail === undefined ? request.position : deps.logs.tail(attempt.id, request.tail);
       const slice = deps.logs.read(attempt.id, position, READ_BYTES);
       if (slice.records.length > 0) {
         yield {
@@ -58,25 +65,22 @@ export async function* followLog(
         continue;
       }
     }
-    if (!request.follow || isComplete(deps, workload.id)) return;
+    if (!from.follow || isComplete(deps, workload.id)) return;
     const keys = [workloadKey(workload.id), ...(attempt ? [logKey(attempt.id)] : [])];
     await deps.changes.next(keys, WAIT_MS, { signal });
   }
 }
 
-/**
- * Where a stream of that request will most likely begin: where the log does, if rotation has passed the
- * position.
- */
+/** Where what was asked for begins: a position, or the last lines. */
 export function logStart(
   { fleet, logs }: Omit<LogDeps, 'changes'>,
   workload: WorkloadRecord,
-  { position, tail }: LogRequest,
-): number {
+  { position, tail }: Pick<LogRequest, 'position' | 'tail'>,
+): LogStart {
   const attempt = fleet.latestAttempt(workload.id);
-  if (!attempt) return tail === undefined ? position : 0;
-  const from = tail === undefined ? position : logs.tail(attempt.id, tail);
-  return Math.max(from, logs.read(attempt.id, from, 1).position);
+  if (tail !== undefined) return attempt ? logs.tail(attempt.id, tail) : { position: 0, skipBytes: 0 };
+  if (!attempt) return { position, skipBytes: 0 };
+  return { position: Math.max(position, logs.read(attempt.id, position, 1).position), skipBytes: 0 };
 }
 
 /** The workload has ended, and nothing more of its log will come. */

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { rm } from 'node:fs/promises';
 import { errorMessage, type Logger } from '@clawbernetes/kernel';
-import { SegmentLog, type LogSlice, type OpenSegments } from '@clawbernetes/telemetry';
+import { SegmentLog, type LogSlice, type LogTail, type OpenSegments } from '@clawbernetes/telemetry';
 import type { Changes } from '../changes.ts';
 
 /** Logs held open at once; others are opened again when asked for. */
@@ -46,7 +46,7 @@ export class WorkloadLogs {
   }
 
   /** Where the last `lines` lines begin. */
-  tail(attemptId: string, lines: number): number {
+  tail(attemptId: string, lines: number): LogTail {
     return this.#log(attemptId).tail(lines);
   }
 
