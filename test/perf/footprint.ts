@@ -1,4 +1,5 @@
-// Idle memory of what `clawbernetes up` leaves running: the node's agent with its supervisor, and the gateway.
+// Idle memory of what `clawbernetes up` leaves running: the node's agent with its supervisor, and the
+// gateway.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';

@@ -1,4 +1,5 @@
-// Jobs per second, end to end: submitted over the API by one client, placed, run as a process each, reported and stored.
+// Jobs per second, end to end: submitted over the API by one client, placed, run as a process each, reported
+// and stored.
 import type { WorkloadSpecInput } from '@clawbernetes/protocol';
 import type { BenchmarkOptions, BenchmarkReport } from '../../tools/bench/benchmark.ts';
 import { BenchFleet } from './support/bench-fleet.ts';
@@ -31,7 +32,7 @@ export default async function jobs({ small, log }: BenchmarkOptions): Promise<Be
   const bubblewrapPerSecond = hasBubblewrap()
     ? await processesPerSecond(BARE_BUBBLEWRAP, count, PARALLEL_SPAWNS)
     : null;
-  const slurmPerSecond = await slurmJobsPerSecond(count);
+  const slurmPerSecond = await slurmJobsPerSecond(count, log);
   const jobsPerSecond = median(plain);
   const sandboxedJobsPerSecond = sandboxed.length > 0 ? median(sandboxed) : null;
   return {

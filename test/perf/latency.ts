@@ -1,4 +1,5 @@
-// One job at a time on an idle fleet: what submission, placement, start, report and storage add to the bare process.
+// One job at a time on an idle fleet: what submission, placement, start, report and storage add to the bare
+// process.
 import { spawn } from 'node:child_process';
 import path from 'node:path';
 import type { WorkloadSpecInput } from '@clawbernetes/protocol';

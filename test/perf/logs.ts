@@ -1,4 +1,5 @@
-// Following a log live: bytes per second from the workload's pipe to the client, and what was dropped on the way.
+// Following a log live: bytes per second from the workload's pipe to the client, and what was dropped on the
+// way.
 import type { BenchmarkOptions, BenchmarkReport } from '../../tools/bench/benchmark.ts';
 import { BenchFleet } from './support/bench-fleet.ts';
 import { processMs } from './support/peers.ts';

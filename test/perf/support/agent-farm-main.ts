@@ -1,4 +1,5 @@
-// The process in which a benchmark's agents live: options as JSON on standard input, "ready" when all are taken in.
+// The process in which a benchmark's agents live: options as JSON on standard input, "ready" when all are
+// taken in.
 import { openAgentFarm, type AgentFarmOptions } from '@clawbernetes/node/testing';
 
 let input = '';

@@ -15,7 +15,10 @@ export interface BenchFleetOptions {
   readonly cores: number;
 }
 
-/** A gateway process, a process with its agents, and a client: a fleet on one machine, from the built packages. */
+/**
+ * A gateway process, a process with its agents, and a client: a fleet on one machine, from the built
+ * packages.
+ */
 export class BenchFleet implements AsyncDisposable {
   readonly client: Client;
   readonly gatewayPid: number;

@@ -31,8 +31,8 @@ export interface AgentFarm extends AsyncDisposable {
 const POLL_MS = 20;
 
 /**
- * Many agents in one process, each with its own key, connection and reports: for measuring a gateway on one machine. Their
- * hardware is virtual; their work is real where they share a real supervisor.
+ * Many agents in one process, each with its own key, connection and reports: for measuring a gateway on one
+ * machine. Their hardware is virtual; their work is real where they share a real supervisor.
  */
 export async function openAgentFarm(options: AgentFarmOptions): Promise<AgentFarm> {
   await using stack = new AsyncDisposableStack();

@@ -2,7 +2,9 @@ import { CodedError } from '@clawbernetes/kernel';
 
 const POLL_MS = 5;
 
-/** Waits until `condition` holds, looking every few ms; throws after `deadlineMs` with what was waited for. */
+/**
+ * Waits until `condition` holds, looking every few ms; throws after `deadlineMs` with what was waited for.
+ */
 export async function until(
   what: string,
   condition: () => boolean | Promise<boolean>,
