@@ -1,6 +1,7 @@
 import { errorMessage, systemClock } from '@clawbernetes/kernel';
 import { parseConfig } from './config.ts';
 import { exitCodeOf } from './errors.ts';
+import { collectWhenIdle, PROCESS_MEMORY } from './platform/idle-collection.ts';
 import { openLineLogger } from './platform/line-logger.ts';
 import { runNode } from './run-node.ts';
 import { VERSION } from './version.ts';
@@ -12,6 +13,7 @@ async function main(): Promise<number> {
     process.stdout.write(parsed.kind === 'help' ? parsed.text : `${VERSION}\n`);
     return 0;
   }
+  collectWhenIdle({ clock: systemClock, ...PROCESS_MEMORY });
   const stop = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort());
   const logger = openLineLogger(

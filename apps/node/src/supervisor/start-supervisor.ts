@@ -26,8 +26,17 @@ const NODE_FLAGS = [
   '--no-maglev',
   '--max-semi-space-size=2',
   '--max-old-space-size=512',
+  // For collectWhenIdle.
+  '--expose-gc',
   '--no-warnings',
 ];
+
+/** As in bin/clawnode.js: what a flood of output took is given back to the system. */
+const MALLOC = {
+  MALLOC_ARENA_MAX: '1',
+  MALLOC_MMAP_THRESHOLD_: '65536',
+  MALLOC_TRIM_THRESHOLD_: '131072',
+} as const;
 
 /**
  * What the environment may hold of use to a supervisor; the rest, secrets of the agent above all, stays
@@ -98,7 +107,10 @@ function spawnSupervisor(settings: StartSettings, environment: Environment): Sta
     const child = spawn(process.execPath, [...flags, main, JSON.stringify(settings)], {
       cwd: '/',
       detached: true,
-      env: Object.fromEntries(Object.entries(environment).filter(([name]) => ENVIRONMENT.test(name))),
+      env: {
+        ...Object.fromEntries(Object.entries(environment).filter(([name]) => ENVIRONMENT.test(name))),
+        ...MALLOC,
+      },
       stdio: ['ignore', log, log],
     });
     const starting: Starting = { pid: child.pid, exitCode: null, kill: () => void child.kill() };

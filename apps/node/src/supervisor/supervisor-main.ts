@@ -1,4 +1,5 @@
 import { errorMessage, systemClock, systemRandom } from '@clawbernetes/kernel';
+import { collectWhenIdle, PROCESS_MEMORY } from '../platform/idle-collection.ts';
 import { FileLogger } from './file-logger.ts';
 import { supervisorPaths } from './supervisor-paths.ts';
 import { openSupervisorProcess } from './supervisor-process.ts';
@@ -34,6 +35,7 @@ const supervisor = await openSupervisorProcess(host, settings).catch((error: unk
 // Another one serves the folder already.
 if (!supervisor) process.exit(0);
 process.once('SIGTERM', () => void supervisor.core.shutdown({ graceMs: SYSTEM_STOP_GRACE_MS }).then(exit));
+collectWhenIdle({ clock: systemClock, ...PROCESS_MEMORY });
 logger.info('Supervisor started', { version: settings.version, attempts: supervisor.core.liveAttempts });
 
 function exit(): void {
