@@ -80,8 +80,8 @@ export interface FleetCore {
   readonly pending: PendingQueue;
   readonly listeners: FleetListeners;
   readonly nextEpoch: () => Epoch;
-  /** Something may fit now that did not before. */
-  readonly capacityChanged: () => void;
+  /** Something may fit on this node now that did not before. */
+  readonly capacityChanged: (nodeId: string) => void;
 }
 
 /** Stores an attempt's new state with its event. */

@@ -15,7 +15,15 @@ import { NodeRegistry } from './node/node-registry.ts';
 import { NodeTable } from './node/node-table.ts';
 import type { AttemptRecord, NodeRecord, WorkloadRecord } from './records.ts';
 import { readEvent } from './rows.ts';
-import { attemptView, gpuViews, nodeView, workloadView } from './views.ts';
+import {
+  attemptView,
+  gpuViews,
+  nodeSummary,
+  nodeView,
+  workloadView,
+  type NodeFacts,
+  type NodeSummary,
+} from './views.ts';
 import { AttemptReports } from './workload/attempt-reports.ts';
 import { PendingQueue } from './workload/pending-queue.ts';
 import { Placer } from './workload/placer.ts';
@@ -32,6 +40,8 @@ export interface FleetDeps {
 }
 
 const TICK_MS = 1000;
+/** Characters of an id that stand for it, at least. */
+const MIN_PREFIX = 6;
 
 /**
  * The fleet: nodes, workloads and their placement, held in memory by one writer and durable in the store.
@@ -43,6 +53,7 @@ export class Fleet implements AsyncDisposable {
   readonly registry: NodeRegistry;
   readonly config: ConfigEntries;
   readonly #core: FleetCore;
+  readonly #placer: Placer;
   readonly #store: Store;
   readonly #tokens: Map<string, JoinTokenRecord>;
   readonly #timer: Timer;
@@ -65,9 +76,9 @@ export class Fleet implements AsyncDisposable {
       pending: new PendingQueue(),
       listeners: { ...deps.listeners, ended: (id) => this.#ended(id) },
       nextEpoch: () => ({ term: store.term, counter: (counter += 1) }),
-      capacityChanged: () => placer.capacityChanged(),
+      capacityChanged: (nodeId) => this.#placer.capacityChanged(nodeId),
     };
-    const placer = new Placer(this.#core);
+    this.#placer = new Placer(this.#core);
     const retention = new Retention(this.#core, rows.firstSequence);
     this.intake = new WorkloadIntake(this.#core);
     this.reports = new AttemptReports(this.#core);
@@ -76,7 +87,7 @@ export class Fleet implements AsyncDisposable {
     this.#tokens = new Map(rows.tokens.map((token) => [token.id, token]));
     rows.fill(this.#core);
     writer.beforeSubmit(() => {
-      const more = placer.run();
+      const more = this.#placer.run();
       retention.run();
       if (more) clock.after(0, () => void writer.durable().catch(() => undefined));
     });
@@ -84,6 +95,8 @@ export class Fleet implements AsyncDisposable {
       if (this.registry.tick()) clock.after(0, tick);
     };
     this.#timer = every(clock, TICK_MS, tick);
+    // What was read back is tried at once, so that each workload that waits has its reason.
+    if (this.#core.pending.hasOpen) void writer.durable().catch(() => undefined);
   }
 
   static async open(deps: FleetDeps, options: Partial<FleetOptions> = {}): Promise<Fleet> {
@@ -134,10 +147,16 @@ export class Fleet implements AsyncDisposable {
     const { workloads } = this.#core;
     const exact = workloads.workload(reference) ?? workloads.named(namespace, reference);
     if (exact && exact.namespace === namespace) return exact;
-    const matches =
-      reference.length < 6 ? [] : this.workloads(namespace).filter(({ id }) => id.startsWith(reference));
-    if (matches.length === 1 && matches[0]) return matches[0];
+    const [match, ...others] =
+      reference.length < MIN_PREFIX ? [] : this.#core.workloads.beginningWith(reference, 2);
+    if (match?.namespace === namespace && others.length === 0) return match;
     throw apiError('not-found', `There is no workload "${reference}"; workload list shows those that exist.`);
+  }
+
+  /** In descending order of ids, which sort by time; those below `before`. */
+  *newestWorkloads(namespace: string, before?: string): Generator<WorkloadRecord, void, undefined> {
+    for (const workload of this.#core.workloads.descending(before))
+      if (workload.namespace === namespace) yield workload;
   }
 
   /** Oldest first. */
@@ -153,7 +172,7 @@ export class Fleet implements AsyncDisposable {
       workload: current,
       attempt,
       node,
-      waiting: this.#core.pending.waiting(current.id),
+      waiting: this.#placer.waiting(current.id),
     });
   }
 
@@ -196,10 +215,11 @@ export class Fleet implements AsyncDisposable {
   }
 
   nodeView(node: NodeRecord): NodeView {
-    const current = this.#core.nodes.node(node.id) ?? node;
-    const live = this.#core.workloads.liveOn(current.id);
-    const snapshot = this.#core.nodes.view(current);
-    return nodeView({ node: current, presence: this.#core.nodes.presence(current.id), snapshot, live });
+    return nodeView(this.#nodeFacts(node));
+  }
+
+  nodeSummary(node: NodeRecord): NodeSummary {
+    return nodeSummary(this.#nodeFacts(node));
   }
 
   gpuViews(node: NodeRecord): NodeView['gpus'] {
@@ -218,6 +238,13 @@ export class Fleet implements AsyncDisposable {
     this.#tokens.delete(id);
     this.#core.writer.write({ table: 'join_token', delete: { id } });
     return token.expiresAtMs < this.#core.clock.nowMs() ? undefined : { approve: token.approve };
+  }
+
+  #nodeFacts(node: NodeRecord): NodeFacts {
+    const { nodes, workloads } = this.#core;
+    const current = nodes.node(node.id) ?? node;
+    const presence = nodes.presence(current.id);
+    return { node: current, presence, snapshot: nodes.view(current), live: workloads.liveOn(current.id) };
   }
 
   #ended(workloadId: string): void {

@@ -8,4 +8,5 @@ export type { AttemptRecord, NodeRecord, WorkloadRecord } from './records.ts';
 export { planPlacements, type PendingShape, type Placement, type Plan } from './scheduler/plan.ts';
 export { shapeKey, shapeOf, type Shape } from './scheduler/resources.ts';
 export type { Snapshot, SnapshotGpu, SnapshotNode } from './scheduler/snapshot.ts';
+export type { NodeSummary } from './views.ts';
 export type { Submission } from './workload/workload-intake.ts';

@@ -58,7 +58,14 @@ export interface NodeFacts {
   readonly live: readonly AttemptRecord[];
 }
 
-export function nodeView({ node, presence, snapshot, live }: NodeFacts): NodeView {
+export type NodeSummary = Omit<NodeView, 'gpus'>;
+
+export function nodeView(facts: NodeFacts): NodeView {
+  return { ...nodeSummary(facts), gpus: gpuViews(facts.node, facts.live) };
+}
+
+/** A node without its list of GPUs, which is most of the work for a large fleet. */
+export function nodeSummary({ node, presence, snapshot, live }: NodeFacts): NodeSummary {
   const { inventory } = node;
   const usable = snapshot.gpus.filter((gpu) => gpu.usable);
   const { health, reason } = nodeHealth(node);
@@ -77,7 +84,6 @@ export function nodeView({ node, presence, snapshot, live }: NodeFacts): NodeVie
     cpuModel: inventory.cpu.model,
     capacity: { ...snapshot.capacity, gpus: usable.length },
     free: { ...snapshot.free, gpus: usable.filter((gpu) => gpu.free).length },
-    gpus: gpuViews(node, live),
     executors: inventory.executors,
     simulated: inventory.gpus.some((gpu) => gpu.simulated),
     attempts: live.length,

@@ -1,8 +1,10 @@
-import type { NodeRecord } from '@clawbernetes/fleet';
+import type { NodeRecord, NodeSummary } from '@clawbernetes/fleet';
 import { createJoinToken, gatewayIdOf } from '@clawbernetes/identity';
 import type { CommandOutput, CommandRequest, NodeView } from '@clawbernetes/protocol';
 import { VERSION } from '../version.ts';
 import type { CommandContext, HandlerDeps, Handlers } from './handler-context.ts';
+
+const MAX_WARNINGS = 20;
 
 type FleetCommand =
   | 'fleet.status'
@@ -84,9 +86,10 @@ function makeToken(
 
 function status(deps: HandlerDeps, { namespace }: CommandContext): CommandOutput<'fleet.status'> {
   const { fleet } = deps;
-  const nodes = fleet.nodes().map((node) => fleet.nodeView(node));
+  const records = fleet.nodes();
+  const nodes = records.map((node) => fleet.nodeSummary(node));
   const approved = nodes.filter((node) => node.approved);
-  const gpus = approved.flatMap((node) => node.gpus);
+  const made = records.filter((node) => node.approved).flatMap((node) => node.inventory.gpus);
   const counts: Record<string, number> = {};
   for (const { state } of fleet.workloads(namespace)) counts[state] = (counts[state] ?? 0) + 1;
   return {
@@ -103,20 +106,33 @@ function status(deps: HandlerDeps, { namespace }: CommandContext): CommandOutput
       pending: nodes.length - approved.length,
     },
     gpus: {
-      total: gpus.length,
-      free: gpus.filter((gpu) => gpu.state === 'free').length,
-      simulated: gpus.filter((gpu) => gpu.simulated).length,
+      total: sum(approved.map((node) => node.capacity.gpus)),
+      free: sum(approved.map((node) => node.free.gpus)),
+      simulated: made.filter((gpu) => gpu.simulated).length,
     },
     workloads: counts,
-    warnings: nodes.flatMap(warningsOf),
+    warnings: briefly(nodes.flatMap(warningsOf)),
   };
 }
 
-function isSchedulable(node: NodeView): boolean {
+/** A fleet that is out of reach as a whole says so once, not once per node. */
+function briefly(warnings: readonly string[]): string[] {
+  const more = warnings.length - MAX_WARNINGS;
+  return [
+    ...warnings.slice(0, MAX_WARNINGS),
+    ...(more > 0 ? [`${more} more like these; see clawbernetes node list.`] : []),
+  ];
+}
+
+function sum(amounts: readonly number[]): number {
+  return amounts.reduce((total, amount) => total + amount, 0);
+}
+
+function isSchedulable(node: NodeSummary): boolean {
   return node.connectivity === 'connected' && node.eligibility === 'schedulable';
 }
 
-function warningsOf(node: NodeView): readonly string[] {
+function warningsOf(node: NodeSummary): readonly string[] {
   const warnings = [];
   if (!node.approved)
     warnings.push(

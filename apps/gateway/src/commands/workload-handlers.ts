@@ -32,23 +32,20 @@ export function workloadHandlers(deps: HandlerDeps): Handlers<WorkloadCommand> {
   };
 }
 
-/** In descending order of ids, which sort by time, so a page begins below the cursor's id: newest first. */
+/** In descending order of ids, which sort by time, so that a page begins below the cursor's id. */
 function list(
   { fleet }: HandlerDeps,
   { states, limit, cursor }: CommandRequest<'workload.list'>,
   { namespace }: CommandContext,
 ): CommandOutput<'workload.list'> {
   const wanted = states && new Set<WorkloadView['state']>(states);
-  // Those of one millisecond were not submitted in the order of their ids.
-  const all = fleet.workloads(namespace).toSorted((left, right) => (left.id < right.id ? -1 : 1));
-  const page = [];
-  for (let index = all.length - 1; index >= 0 && page.length <= limit; index -= 1) {
-    const workload = all[index];
-    if (!workload || (cursor !== undefined && workload.id >= cursor)) continue;
-    if (!wanted || wanted.has(workload.state)) page.push(workload);
-  }
-  const shown = page.slice(0, limit);
-  const last = page.length > limit ? shown.at(-1) : undefined;
+  const found = fleet
+    .newestWorkloads(namespace, cursor)
+    .filter(({ state }) => wanted === undefined || wanted.has(state))
+    .take(limit + 1)
+    .toArray();
+  const shown = found.slice(0, limit);
+  const last = found.length > limit ? shown.at(-1) : undefined;
   return {
     workloads: shown.map((workload) => fleet.workloadView(workload)),
     ...(last ? { next: last.id } : {}),

@@ -17,6 +17,8 @@ export interface NodeConnectionDeps extends NodeSessionDeps {
   readonly logger: Logger;
   readonly fleet: Fleet;
   readonly writerTerm: number;
+  /** It says who it is; what follows refuses it, or admits it. */
+  readonly onRegister: (connection: NodeConnection) => void;
   /** The node is approved and this is its connection now. */
   readonly onSession: (connection: NodeConnection, session: NodeSession) => void;
   /** The node is known and waits for a person. */
@@ -54,10 +56,6 @@ export class NodeConnection {
     return this.#session;
   }
 
-  get proven(): boolean {
-    return this.#register !== undefined;
-  }
-
   close(code: number, reason: string): void {
     this.#closing = true;
     this.#channel.close(code, reason);
@@ -85,6 +83,7 @@ export class NodeConnection {
   async #onRegister(register: Register): Promise<void> {
     this.#register = register;
     const { fleet } = this.#deps;
+    this.#deps.onRegister(this);
     this.#handshake.version(register);
     const node = fleet.registry.register(this.#handshake.admit(register, fleet));
     await fleet.durable();

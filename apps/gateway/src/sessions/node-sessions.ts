@@ -28,6 +28,8 @@ export class NodeSessions {
   readonly #deps: NodeSessionsDeps;
   readonly #options: GatewayOptions;
   readonly #connections = new Set<NodeConnection>();
+  /** Those of them that have not registered. */
+  readonly #unproven = new Set<NodeConnection>();
   readonly #byNode = new Map<
     string,
     { readonly connection: NodeConnection; readonly session: NodeSession }
@@ -42,8 +44,7 @@ export class NodeSessions {
 
   /** Takes over a new connection, or closes it when too many have not proven who they are. */
   accept(channel: FrameChannel, fleet: Fleet, writerTerm: number): void {
-    const unproven = [...this.#connections].filter((connection) => !connection.proven).length;
-    if (unproven >= this.#options.maxUnprovenConnections) {
+    if (this.#unproven.size >= this.#options.maxUnprovenConnections) {
       channel.onClose(() => undefined);
       channel.close(1013, 'too many connections; try again later');
       return;
@@ -54,11 +55,14 @@ export class NodeSessions {
       fleet,
       writerTerm,
       onCommandResult: this.commands.settle,
+      onRegister: (connection: NodeConnection) => void this.#unproven.delete(connection),
       onSession: (connection: NodeConnection, session: NodeSession) => this.#begin(connection, session),
       onPending: (connection: NodeConnection, nodeId: string) => this.#wait(connection, nodeId),
       onClosed: (connection: NodeConnection) => this.#end(connection, fleet),
     };
-    this.#connections.add(new NodeConnection(deps, channel, handshake, this.#options));
+    const connection = new NodeConnection(deps, channel, handshake, this.#options);
+    this.#connections.add(connection);
+    this.#unproven.add(connection);
   }
 
   /** Lets a waiting node in. */
@@ -94,6 +98,7 @@ export class NodeSessions {
 
   #end(connection: NodeConnection, fleet: Fleet): void {
     this.#connections.delete(connection);
+    this.#unproven.delete(connection);
     for (const [nodeId, waiting] of this.#pending) if (waiting === connection) this.#pending.delete(nodeId);
     const nodeId = connection.session?.nodeId;
     if (nodeId === undefined || this.#byNode.get(nodeId)?.connection !== connection) return;

@@ -86,10 +86,15 @@ test('a node that does not read loses its connection when its backlog is full, b
   node.socket.pause();
   const env = { BALLAST: 'x'.repeat(100_000) };
   const ids: string[] = [];
-  await waitUntil('the gateway cuts it off', async () => {
-    ids.push((await gateway.api.call('workload.run', { spec: { command: ['x'], env } })).id);
-    return (await gateway.api.call('node.info', { node: 'node-a' })).connectivity !== 'connected';
-  });
+  // Sockets hold megabytes before a backlog begins.
+  await waitUntil(
+    'the gateway cuts it off',
+    async () => {
+      ids.push((await gateway.api.call('workload.run', { spec: { command: ['x'], env } })).id);
+      return (await gateway.api.call('node.info', { node: 'node-a' })).connectivity !== 'connected';
+    },
+    60_000,
+  );
   const again = await FakeNode.connect(gateway.nodeUrl, node.key);
   await again.join({ grant });
   for (const workload of ids) {

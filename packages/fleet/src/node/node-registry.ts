@@ -53,7 +53,7 @@ export class NodeRegistry {
     };
     if (JSON.stringify(before) !== JSON.stringify(node)) {
       this.#store(node);
-      this.#core.capacityChanged();
+      this.#core.capacityChanged(node.id);
     }
     if (!before) this.#record(node, 'joined', `${node.name} joined (${node.fingerprint}).`);
     if (!approved)
@@ -70,7 +70,7 @@ export class NodeRegistry {
     const approved = { ...node, approved: true, eligibility: admitted(node.eligibility, true) };
     this.#store(approved);
     this.#record(approved, 'approved', `${node.name} was approved.`);
-    this.#core.capacityChanged();
+    this.#core.capacityChanged(node.id);
     return approved;
   }
 
@@ -80,7 +80,7 @@ export class NodeRegistry {
     if (before === 'connected') return;
     const node = this.#core.nodes.node(nodeId);
     if (node) this.#record(node, 'connected', `${node.name} is connected.`);
-    this.#core.capacityChanged();
+    this.#core.capacityChanged(nodeId);
   }
 
   /** Its hardware, or the health of it, is not what it was. */
@@ -93,7 +93,7 @@ export class NodeRegistry {
       (gpu) => `GPU ${gpu.index} is ${gpu.health.state}: ${gpu.health.reason ?? 'unknown'}`,
     );
     this.#record(node, 'inventory', [`The hardware of ${node.name} changed.`, ...faults].join(' '));
-    this.#core.capacityChanged();
+    this.#core.capacityChanged(nodeId);
   }
 
   /** A heartbeat or any other sign of life. */
@@ -149,7 +149,7 @@ export class NodeRegistry {
     const next = { ...node, eligibility };
     this.#store(next);
     this.#record(next, eligibility, `${node.name} is ${eligibility}.`);
-    this.#core.capacityChanged();
+    this.#core.capacityChanged(node.id);
     return next;
   }
 

@@ -12,6 +12,7 @@ export class NodeTable {
   readonly #presence = new Map<string, NodePresence>();
   readonly #views = new Map<string, SnapshotNode>();
   readonly #byName = new Map<string, string>();
+  #version = 0;
 
   constructor(workloads: WorkloadTable) {
     this.#workloads = workloads;
@@ -19,6 +20,11 @@ export class NodeTable {
 
   get size(): number {
     return this.#nodes.size;
+  }
+
+  /** Rises with every change that the scheduler could see. */
+  get version(): number {
+    return this.#version;
   }
 
   nodes(): MapIterator<NodeRecord> {
@@ -43,16 +49,17 @@ export class NodeTable {
     if (before && before.name !== node.name) this.#byName.delete(before.name);
     this.#nodes.set(node.id, node);
     this.#byName.set(node.name, node.id);
-    this.#views.delete(node.id);
+    this.touch(node.id);
   }
 
   setPresence(id: string, presence: NodePresence): void {
-    if (this.#presence.get(id)?.connectivity !== presence.connectivity) this.#views.delete(id);
+    if (this.#presence.get(id)?.connectivity !== presence.connectivity) this.touch(id);
     this.#presence.set(id, presence);
   }
 
   /** The node's free resources changed. */
   touch(id: string): void {
+    this.#version += 1;
     this.#views.delete(id);
   }
 
@@ -64,10 +71,18 @@ export class NodeTable {
     return view;
   }
 
-  /** Approved nodes as the scheduler sees them. */
-  snapshot(): readonly SnapshotNode[] {
+  /** Approved nodes as the scheduler sees them: all of them, or those of `ids`. */
+  snapshot(ids: Iterable<string> = this.#nodes.keys()): readonly SnapshotNode[] {
     const views: SnapshotNode[] = [];
-    for (const node of this.#nodes.values()) if (node.approved) views.push(this.view(node));
+    for (const id of ids) {
+      const node = this.#nodes.get(id);
+      if (node?.approved) views.push(this.view(node));
+    }
     return views;
+  }
+
+  /** Names of nodes that wait for approval. */
+  unapproved(): readonly string[] {
+    return [...this.#nodes.values()].filter((node) => !node.approved).map((node) => node.name);
   }
 }

@@ -1,8 +1,5 @@
 import type { AttemptRecord, NodePresence, NodeRecord } from '../records.ts';
-import type { SnapshotGpu, SnapshotNode } from '../scheduler/snapshot.ts';
-
-/** Every node carries its own name under this label, so that a selector can ask for it. */
-const NODE_NAME_LABEL = 'node';
+import { NODE_NAME_LABEL, type SnapshotGpu, type SnapshotNode } from '../scheduler/snapshot.ts';
 
 /** The scheduler's view of a node: what it has, less what its live attempts hold. */
 export function snapshotNode(

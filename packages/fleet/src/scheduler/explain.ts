@@ -2,7 +2,7 @@ import { formatBytes } from '@clawbernetes/kernel';
 import type { WaitReason } from '@clawbernetes/protocol';
 import { neverFits, suits, type Misfit } from './fit.ts';
 import type { Shape } from './resources.ts';
-import type { Snapshot, SnapshotNode } from './snapshot.ts';
+import { NODE_NAME_LABEL, type Snapshot, type SnapshotNode } from './snapshot.ts';
 
 export interface Waiting {
   readonly reason: WaitReason;
@@ -11,14 +11,8 @@ export interface Waiting {
 }
 
 /** Why a shape that no node can take now has to wait, most fundamental reason first. */
-export function explainWait(snapshot: Snapshot, shape: Shape): Waiting {
-  const { nodes } = snapshot;
-  if (nodes.length === 0) {
-    return {
-      reason: 'no-nodes',
-      message: 'The fleet has no nodes yet; start clawnode on a machine to add one.',
-    };
-  }
+export function explainWait({ nodes, unapproved = [] }: Snapshot, shape: Shape): Waiting {
+  if (nodes.length === 0) return explainEmpty(unapproved);
   const able = nodes.filter((node) => neverFits(node, shape) === undefined);
   if (able.length === 0) return explainNever(nodes, shape);
   const ready = able.filter((node) => node.schedulable);
@@ -26,22 +20,54 @@ export function explainWait(snapshot: Snapshot, shape: Shape): Waiting {
   return explainCapacity(ready, shape);
 }
 
-const MISFITS: Record<Misfit, (shape: Shape) => string> = {
-  selector: (shape) =>
-    shape.nodeId === undefined
-      ? `no node has the labels ${labelsOf(shape)}`
-      : 'the node that it is bound to is not in the fleet',
+function explainEmpty([waiting, ...others]: readonly string[]): Waiting {
+  const message =
+    waiting === undefined
+      ? 'The fleet has no nodes yet; start clawnode on a machine to add one.'
+      : `No node is in the fleet yet: ${waiting}${others.length > 0 ? ` and ${others.length} more` : ''} ` +
+        'must be approved first; see clawbernetes node pending.';
+  return { reason: 'no-nodes', message };
+}
+
+/** What no node offers, and what would help. */
+const MISFITS: Record<Misfit, (shape: Shape, nodes: readonly SnapshotNode[]) => string> = {
+  selector: selectorUnknown,
   executor: (shape) =>
     shape.executor === 'container'
-      ? 'no node with a container engine (start Docker or Podman there and restart clawnode)'
-      : 'no node runs plain processes',
-  sandbox: () => 'no node can sandbox processes (install bubblewrap there), and this workload requires it',
-  cpu: (shape) => `no node has ${shape.cpuMilli / 1000} CPUs`,
-  memory: (shape) => `no node has ${formatBytes(shape.memoryMib * 2 ** 20)} of memory`,
-  'gpu-count': (shape) => `no node has ${shape.gpus} GPUs`,
-  'gpu-model': (shape) => `no node has ${describeGpus(shape)}`,
-  capacity: () => 'no node is large enough',
+      ? 'no node has a container engine. Start Docker or Podman on one.'
+      : 'no node runs plain processes.',
+  sandbox: () =>
+    'no node can sandbox processes, which it requires. Install bubblewrap on one, or ask for no sandbox.',
+  cpu: (shape, nodes) => {
+    const most = largest(nodes, (node) => node.capacity.cpuMilli);
+    return `no node has ${cpus(shape.cpuMilli)}; the largest has ${most.count / 1000} (${most.name}). ${ASK_FOR_LESS}`;
+  },
+  memory: (shape, nodes) => {
+    const most = largest(nodes, (node) => node.capacity.memoryMib);
+    return `no node has ${mebibytes(shape.memoryMib)}; the largest has ${mebibytes(most.count)} (${most.name}). ${ASK_FOR_LESS}`;
+  },
+  'gpu-count': gpusMissing,
+  'gpu-model': gpusMissing,
 };
+
+function selectorUnknown({ nodeId, nodeSelector }: Shape): string {
+  if (nodeId !== undefined) return 'the node that it is bound to is not in the fleet.';
+  const { [NODE_NAME_LABEL]: name, ...labels } = nodeSelector;
+  if (name !== undefined && Object.keys(labels).length === 0)
+    return `no node is called ${name}; clawbernetes node list shows those that there are.`;
+  return `no node has the labels ${labelsOf(nodeSelector)}. Ask for other labels, or add such a node.`;
+}
+
+const ASK_FOR_LESS = 'Ask for less, or add such a node.';
+
+function gpusMissing(shape: Shape, nodes: readonly SnapshotNode[]): string {
+  const most = largest(nodes, (node) => node.gpus.filter((gpu) => suits(gpu, shape)).length);
+  const unfit = nodes.reduce((sum, node) => sum + node.gpus.filter((gpu) => !gpu.usable).length, 0);
+  const have = most.count > 0 ? `; the most in working order are ${most.count} (${most.name})` : '';
+  const broken =
+    unfit > 0 ? `; ${unfit} of the fleet's GPUs cannot be given out (see clawbernetes status)` : '';
+  return `no node has ${describeGpus(shape)}${have}${broken}. ${ASK_FOR_LESS}`;
+}
 
 /** The nearest miss: the check that fails last is the one whose remedy is smallest. */
 const MISFIT_ORDER: readonly Misfit[] = [
@@ -52,29 +78,31 @@ const MISFIT_ORDER: readonly Misfit[] = [
   'memory',
   'gpu-count',
   'gpu-model',
-  'capacity',
 ];
 
 function explainNever(nodes: readonly SnapshotNode[], shape: Shape): Waiting {
-  const misfits = nodes.map((node) => neverFits(node, shape) ?? 'capacity');
-  const nearest = misfits.reduce((best, misfit) =>
-    MISFIT_ORDER.indexOf(misfit) > MISFIT_ORDER.indexOf(best) ? misfit : best,
-  );
-  const most = largest(nodes, (node) => node.gpus.filter((gpu) => suits(gpu, shape)).length);
-  const hint = shape.gpus > 0 && most.count > 0 ? ` The largest has ${most.count} (${most.name}).` : '';
+  const misfits = new Map(nodes.map((node) => [node, neverFits(node, shape) ?? 'selector']));
+  const nearest = MISFIT_ORDER.findLast((misfit) => misfits.values().some((one) => one === misfit));
+  const closest = nodes.filter((node) => misfits.get(node) === nearest);
   return {
     reason: 'never-fits',
-    message: `It needs ${describe(shape)}, and ${MISFITS[nearest](shape)}.${hint} Ask for less, or add such a node.`,
+    message: `It needs ${describe(shape)}, and ${MISFITS[nearest ?? 'selector'](shape, closest)}`,
   };
 }
 
+/** Nodes named in a reason; the rest is counted. */
+const NAMED = 3;
+
 function explainUnschedulable(able: readonly SnapshotNode[], shape: Shape): Waiting {
-  const why = able.slice(0, 3).map((node) => `${node.name} is ${node.unschedulableReason ?? 'not ready'}`);
-  const count = `${able.length} ${able.length === 1 ? 'node' : 'nodes'}`;
-  return {
-    reason: 'no-nodes',
-    message: `It needs ${describe(shape)}; ${count} could run it, but ${why.join(', ')}.`,
-  };
+  const named = able.slice(0, NAMED);
+  const why = named.map((node) => `${node.name} is ${node.unschedulableReason ?? 'not ready'}`).join(', ');
+  const rest = able.length > NAMED ? `, and ${able.length - NAMED} more are not ready either` : '';
+  const drained = able.find(({ unschedulableReason: reason }) => reason?.startsWith('drain'));
+  const help = drained
+    ? `It starts after: clawbernetes node undrain ${drained.name}`
+    : 'It starts when one of them is connected again.';
+  const only = able.length === 1 ? help.replace('one of them', 'that node') : help;
+  return { reason: 'no-nodes', message: `It needs ${describe(shape)}, but ${why}${rest}. ${only}` };
 }
 
 function explainCapacity(ready: readonly SnapshotNode[], shape: Shape): Waiting {
@@ -88,27 +116,36 @@ function explainCapacity(ready: readonly SnapshotNode[], shape: Shape): Waiting 
 function freeGpusText(nodes: readonly SnapshotNode[], shape: Shape): string {
   const most = largest(nodes, (node) => node.gpus.filter((gpu) => gpu.free && suits(gpu, shape)).length);
   if (most.count >= shape.gpus) return `${most.name} has the GPUs free but too little CPU or memory`;
-  return `the largest free is ${most.count} on ${most.name}`;
+  return most.count === 0
+    ? 'all suitable GPUs are in use'
+    : `the most free are ${most.count} on ${most.name}`;
 }
 
 function freeCpuText(nodes: readonly SnapshotNode[]): string {
-  const most = largest(nodes, (node) => node.free.cpuMilli);
-  const node = nodes.find((candidate) => candidate.name === most.name);
-  return `the most free is ${most.count / 1000} CPUs and ${formatBytes((node?.free.memoryMib ?? 0) * 2 ** 20)} on ${most.name}`;
+  const { name, node, count } = largest(nodes, ({ free }) => free.cpuMilli);
+  return `the most free is ${cpus(count)} and ${mebibytes(node.free.memoryMib)} on ${name}`;
 }
 
 function largest(
   nodes: readonly SnapshotNode[],
   count: (node: SnapshotNode) => number,
-): { readonly name: string; readonly count: number } {
+): { readonly node: SnapshotNode; readonly name: string; readonly count: number } {
   return nodes
-    .map((node) => ({ name: node.name, count: count(node) }))
+    .map((node) => ({ node, name: node.name, count: count(node) }))
     .reduce((best, next) => (next.count > best.count ? next : best));
 }
 
+function cpus(milli: number): string {
+  return `${milli / 1000} ${milli === 1000 ? 'CPU' : 'CPUs'}`;
+}
+
+function mebibytes(mib: number): string {
+  return `${formatBytes(mib * 2 ** 20)} of memory`;
+}
+
 function describe(shape: Shape): string {
-  const cpu = `${shape.cpuMilli / 1000} CPU`;
-  const memory = formatBytes(shape.memoryMib * 2 ** 20);
+  const cpu = cpus(shape.cpuMilli);
+  const memory = mebibytes(shape.memoryMib);
   return shape.gpus > 0 ? `${describeGpus(shape)}, ${cpu} and ${memory}` : `${cpu} and ${memory}`;
 }
 
@@ -118,8 +155,8 @@ function describeGpus(shape: Shape): string {
   return `${shape.gpus} × ${model}${size}`;
 }
 
-function labelsOf(shape: Shape): string {
-  return Object.entries(shape.nodeSelector)
+function labelsOf(selector: Shape['nodeSelector']): string {
+  return Object.entries(selector)
     .map(([label, value]) => `${label}=${value}`)
     .join(', ');
 }

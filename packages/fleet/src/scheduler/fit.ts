@@ -1,9 +1,8 @@
 import type { Shape } from './resources.ts';
 import type { SnapshotGpu, SnapshotNode } from './snapshot.ts';
 
-/** Why a node cannot host a shape; `capacity` may pass, the others lie in what the node is. */
-export type Misfit =
-  'selector' | 'executor' | 'sandbox' | 'cpu' | 'memory' | 'gpu-model' | 'gpu-count' | 'capacity';
+/** Why a node could not host a shape even if it were empty. */
+export type Misfit = 'selector' | 'executor' | 'sandbox' | 'cpu' | 'memory' | 'gpu-model' | 'gpu-count';
 
 export function suits(gpu: SnapshotGpu, shape: Shape): boolean {
   if (!gpu.usable || gpu.memoryMib < shape.minGpuMemoryMib) return false;

@@ -1,4 +1,4 @@
-import { explainWait, type Waiting } from './explain.ts';
+import { present } from '@clawbernetes/kernel';
 import { fitNow, leftover, neverFits } from './fit.ts';
 import type { Shape } from './resources.ts';
 import type { Snapshot, SnapshotNode } from './snapshot.ts';
@@ -8,6 +8,8 @@ export interface PendingShape {
   readonly key: string;
   readonly shape: Shape;
   readonly workloadIds: readonly string[];
+  /** It was tried, and only these nodes may have become able to take it since; absent = any may. */
+  readonly nodeIds?: ReadonlySet<string>;
 }
 
 export interface Placement {
@@ -21,8 +23,8 @@ export interface Placement {
 
 export interface Plan {
   readonly placements: readonly Placement[];
-  /** By shape key: why the rest waits. */
-  readonly waiting: ReadonlyMap<string, Waiting>;
+  /** Keys of shapes that no node can take any more of. */
+  readonly blocked: readonly string[];
 }
 
 /**
@@ -31,42 +33,70 @@ export interface Plan {
  * made.
  */
 export function planPlacements(snapshot: Snapshot, pending: readonly PendingShape[], limit: number): Plan {
-  const draft = new Map(snapshot.nodes.map((node) => [node.id, node]));
+  const draft = new Map(snapshot.nodes.filter((node) => node.schedulable).map((node) => [node.id, node]));
   const placements: Placement[] = [];
-  const waiting = new Map<string, Waiting>();
-  for (const { key, shape, workloadIds } of pending) {
-    const able = snapshot.nodes.filter((node) => node.schedulable && neverFits(node, shape) === undefined);
-    for (const workloadId of workloadIds) {
-      if (placements.length >= limit) return { placements, waiting };
-      const placement = placeOne(
-        able.map((node) => draft.get(node.id) ?? node),
-        shape,
-        workloadId,
-      );
-      if (placement === undefined) {
-        waiting.set(key, explainWait({ nodes: [...draft.values()] }, shape));
-        break;
+  const blocked: string[] = [];
+  for (const { key, shape, workloadIds, nodeIds } of pending) {
+    if (placements.length >= limit) break;
+    const candidates = new Candidates(draft, shape, nodeIds);
+    for (const workloadId of workloadIds.slice(0, limit - placements.length)) {
+      const placement = candidates.place(workloadId);
+      if (placement) {
+        placements.push(placement);
+        continue;
       }
-      placements.push(placement);
-      const node = draft.get(placement.nodeId);
-      if (node) draft.set(node.id, afterPlacement(node, shape, placement.devices));
+      blocked.push(key);
+      break;
     }
   }
-  return { placements, waiting };
+  return { placements, blocked };
 }
 
-function placeOne(nodes: readonly SnapshotNode[], shape: Shape, workloadId: string): Placement | undefined {
-  let best: Placement | undefined;
-  let candidates = 0;
-  for (const node of nodes) {
-    const devices = fitNow(node, shape);
-    if (devices === undefined) continue;
-    candidates += 1;
-    const rest = leftover(node, shape);
-    if (best && rest >= best.trace.leftover) continue;
-    best = { workloadId, nodeId: node.id, devices, shape, trace: { candidates, leftover: rest } };
+/** The nodes that may take one shape; each is looked at once, and again only after a placement on it. */
+class Candidates {
+  readonly #draft: Map<string, SnapshotNode>;
+  readonly #shape: Shape;
+  readonly #nodes: SnapshotNode[];
+  /** Of the node with the same index: what it would have left, or NaN if the shape does not fit. */
+  readonly #leftovers: Float64Array;
+
+  constructor(draft: Map<string, SnapshotNode>, shape: Shape, nodeIds: ReadonlySet<string> | undefined) {
+    this.#draft = draft;
+    this.#shape = shape;
+    this.#nodes = nodeIds ? [...nodeIds].flatMap((id) => draft.get(id) ?? []) : [...draft.values()];
+    this.#leftovers = Float64Array.from(this.#nodes, (node) => leftoverOn(node, shape));
   }
-  return best && { ...best, trace: { ...best.trace, candidates } };
+
+  /** On the tightest fit, the first of equals; undefined if it fits nowhere. */
+  place(workloadId: string): Placement | undefined {
+    let best = -1;
+    let candidates = 0;
+    let least = Infinity;
+    for (const [index, rest] of this.#leftovers.entries()) {
+      if (Number.isNaN(rest)) continue;
+      candidates += 1;
+      if (rest >= least) continue;
+      best = index;
+      least = rest;
+    }
+    const node = this.#nodes[best];
+    return node && this.#give(workloadId, node, best, { candidates, leftover: least });
+  }
+
+  #give(workloadId: string, node: SnapshotNode, index: number, trace: Placement['trace']): Placement {
+    const shape = this.#shape;
+    const devices = present(fitNow(node, shape), 'the fit of a candidate');
+    const after = afterPlacement(node, shape, devices);
+    this.#draft.set(node.id, after);
+    this.#nodes[index] = after;
+    this.#leftovers[index] = leftoverOn(after, shape);
+    return { workloadId, nodeId: node.id, devices, shape, trace };
+  }
+}
+
+function leftoverOn(node: SnapshotNode, shape: Shape): number {
+  const fits = neverFits(node, shape) === undefined && fitNow(node, shape) !== undefined;
+  return fits ? leftover(node, shape) : NaN;
 }
 
 export function afterPlacement(node: SnapshotNode, shape: Shape, devices: readonly string[]): SnapshotNode {

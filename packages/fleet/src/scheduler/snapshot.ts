@@ -1,5 +1,8 @@
 import type { GpuDevice } from '@clawbernetes/protocol';
 
+/** Every node carries its own name under this label, so that a selector can ask for it. */
+export const NODE_NAME_LABEL = 'node';
+
 /** A GPU as the scheduler sees it. */
 export interface SnapshotGpu extends Pick<GpuDevice, 'id' | 'model' | 'memoryMib' | 'numaNode'> {
   readonly free: boolean;
@@ -25,4 +28,6 @@ export interface SnapshotNode {
 /** What the scheduler decides from: never changed while it does. */
 export interface Snapshot {
   readonly nodes: readonly SnapshotNode[];
+  /** Names of nodes that wait for a person's approval. */
+  readonly unapproved?: readonly string[];
 }

@@ -76,7 +76,7 @@ export class AttemptReports {
     if (!next) return;
     const message = isEnded(next.state) ? `Ended: ${describeEnd(next)}.` : `It is ${next.state}.`;
     commitAttempt(this.#core, next, 'node', message);
-    if (isEnded(next.state)) this.#core.capacityChanged();
+    if (isEnded(next.state)) this.#core.capacityChanged(nodeId);
     this.#settle(next);
   }
 
@@ -124,7 +124,7 @@ export class AttemptReports {
       'node-loss',
       `Lost: ${message}.`,
     );
-    this.#core.capacityChanged();
+    this.#core.capacityChanged(attempt.nodeId);
     settleWorkload(this.#core, workload, 'node-loss');
   }
 

@@ -1,6 +1,5 @@
 import { shapeKey, shapeOf, type Shape } from '../scheduler/resources.ts';
 import type { PendingShape } from '../scheduler/plan.ts';
-import type { Waiting } from '../scheduler/explain.ts';
 import type { WorkloadRecord } from '../records.ts';
 
 interface Group {
@@ -8,7 +7,6 @@ interface Group {
   readonly shape: Shape;
   /** In order of submission. */
   readonly workloads: Map<string, WorkloadRecord>;
-  waiting: Waiting | undefined;
 }
 
 /**
@@ -18,46 +16,70 @@ interface Group {
 export class PendingQueue {
   readonly #groups = new Map<string, Group>();
   readonly #groupOf = new Map<string, Group>();
+  /** Not known to fit nowhere: a group leaves when it is blocked. */
+  readonly #open = new Set<Group>();
 
   get size(): number {
     return this.#groupOf.size;
   }
 
+  /** Whether there are shapes that may fit somewhere, for all that is known. */
+  get hasOpen(): boolean {
+    return this.#open.size > 0;
+  }
+
   add(workload: WorkloadRecord): void {
     const shape = shapeOf(workload.spec, workload.nodeId);
-    const key = shapeKey(shape);
-    const group = this.#groups.get(key) ?? { key, shape, workloads: new Map(), waiting: undefined };
-    this.#groups.set(key, group);
+    const group = this.#group(shapeKey(shape), shape);
     group.workloads.set(workload.id, workload);
     this.#groupOf.set(workload.id, group);
   }
 
   remove(workloadId: string): void {
     const group = this.#groupOf.get(workloadId);
-    group?.workloads.delete(workloadId);
     this.#groupOf.delete(workloadId);
-    if (group?.workloads.size === 0) this.#groups.delete(group.key);
+    if (!group) return;
+    group.workloads.delete(workloadId);
+    if (group.workloads.size > 0) return;
+    this.#groups.delete(group.key);
+    this.#open.delete(group);
   }
 
-  /** The shapes, the one that has waited longest first, with at most `limit` workloads of each. */
-  pending(limit: number): readonly PendingShape[] {
-    return Array.from(this.#groups.values(), ({ key, shape, workloads }) => ({
-      key,
-      shape,
-      workloadIds: [...workloads.keys().take(limit)],
-      sinceMs: workloads.values().next().value?.submittedAtMs ?? 0,
+  /**
+   * The shapes worth trying, the one that has waited longest first, with at most `limit` workloads of each:
+   * open ones anywhere, blocked ones only on nodes that have `changed`.
+   */
+  pending(limit: number, changed: ReadonlySet<string>): readonly PendingShape[] {
+    const groups = changed.size > 0 ? this.#groups.values() : this.#open.values();
+    return Array.from(groups, (group) => ({
+      key: group.key,
+      shape: group.shape,
+      workloadIds: [...group.workloads.keys().take(limit)],
+      ...(this.#open.has(group) ? {} : { nodeIds: changed }),
+      sinceMs: group.workloads.values().next().value?.submittedAtMs ?? 0,
     })).toSorted((left, right) => left.sinceMs - right.sinceMs);
   }
 
-  /** Takes over why shapes wait. */
-  explain(waiting: ReadonlyMap<string, Waiting>): void {
-    for (const [key, reason] of waiting) {
+  /** These shapes fit nowhere at present. */
+  block(keys: readonly string[]): void {
+    for (const key of keys) {
       const group = this.#groups.get(key);
-      if (group) group.waiting = reason;
+      if (group) this.#open.delete(group);
     }
   }
 
-  waiting(workloadId: string): Waiting | undefined {
-    return this.#groupOf.get(workloadId)?.waiting;
+  /** The shape of a workload that waits because it fits nowhere at present. */
+  blocked(workloadId: string): { readonly key: string; readonly shape: Shape } | undefined {
+    const group = this.#groupOf.get(workloadId);
+    return group && !this.#open.has(group) ? group : undefined;
+  }
+
+  #group(key: string, shape: Shape): Group {
+    const known = this.#groups.get(key);
+    if (known) return known;
+    const group = { key, shape, workloads: new Map() };
+    this.#groups.set(key, group);
+    this.#open.add(group);
+    return group;
   }
 }

@@ -1,6 +1,7 @@
 import { assert, newId, present } from '@clawbernetes/kernel';
 import { commitAttempt, orderNode, type FleetCore } from '../fleet-core.ts';
 import type { AttemptRecord } from '../records.ts';
+import { explainWait, type Waiting } from '../scheduler/explain.ts';
 import { fitNow, neverFits } from '../scheduler/fit.ts';
 import { planPlacements, type Placement } from '../scheduler/plan.ts';
 import { settleWorkload } from './settle-workload.ts';
@@ -8,28 +9,46 @@ import { settleWorkload } from './settle-workload.ts';
 /** Applies plans: the one serial place where work gets its node, after everything was checked again. */
 export class Placer {
   readonly #core: FleetCore;
-  /** Shapes that found no place since capacity last changed: trying them again cannot help. */
-  readonly #blocked = new Set<string>();
+  /** Nodes that may take more than when the blocked shapes were tried; on others trying again cannot help. */
+  readonly #changed = new Set<string>();
+  /** By shape, as of `#explainedVersion` of the nodes. */
+  readonly #explained = new Map<string, Waiting>();
+  #explainedVersion = -1;
 
   constructor(core: FleetCore) {
     this.#core = core;
   }
 
-  capacityChanged(): void {
-    this.#blocked.clear();
+  capacityChanged(nodeId: string): void {
+    this.#changed.add(nodeId);
   }
 
   /** Plans and applies once; answers whether the turn's limit was reached and more may fit. */
   run(): boolean {
     const { pending, nodes, options } = this.#core;
     const limit = options.placementsPerTurn;
-    const shapes = pending.pending(limit).filter(({ key }) => !this.#blocked.has(key));
-    if (shapes.length === 0) return false;
-    const plan = planPlacements({ nodes: nodes.snapshot() }, shapes, limit);
-    for (const key of plan.waiting.keys()) this.#blocked.add(key);
-    pending.explain(plan.waiting);
+    if (!pending.hasOpen && this.#changed.size === 0) return false;
+    const snapshot = pending.hasOpen ? nodes.snapshot() : nodes.snapshot(this.#changed);
+    const plan = planPlacements({ nodes: snapshot }, pending.pending(limit, this.#changed), limit);
+    pending.block(plan.blocked);
     for (const placement of plan.placements) this.#apply(placement);
-    return plan.placements.length >= limit;
+    const more = plan.placements.length >= limit;
+    if (!more) this.#changed.clear();
+    return more;
+  }
+
+  /** Why a workload waits, as the nodes are now; undefined if it does not, or was not tried yet. */
+  waiting(workloadId: string): Waiting | undefined {
+    const { pending, nodes } = this.#core;
+    const group = pending.blocked(workloadId);
+    if (!group) return undefined;
+    if (this.#explainedVersion !== nodes.version) this.#explained.clear();
+    this.#explainedVersion = nodes.version;
+    const known = this.#explained.get(group.key);
+    if (known) return known;
+    const waiting = explainWait({ nodes: nodes.snapshot(), unapproved: nodes.unapproved() }, group.shape);
+    this.#explained.set(group.key, waiting);
+    return waiting;
   }
 
   #apply({ workloadId, nodeId, devices, shape, trace }: Placement): void {

@@ -65,9 +65,9 @@ export class WorkloadIntake {
 
   #create({ namespace, spec, idempotencyKey, nodeId }: Submission): WorkloadRecord {
     const id = newId('wl', this.#core.clock, this.#core.random);
-    const name = spec.name ?? `${baseName(spec)}-${id.slice(-6)}`;
-    const namesake = this.#core.workloads.named(namespace, name);
-    if (namesake && !hasEnded(namesake.state)) {
+    const name = spec.name ?? this.#freeName(namespace, baseName(spec), id);
+    const namesake = this.#liveNamesake(namespace, name);
+    if (namesake) {
       throw apiError(
         'name-taken',
         `A workload named "${name}" is ${namesake.state} (${namesake.id}); stop it first or choose another name.`,
@@ -85,6 +85,17 @@ export class WorkloadIntake {
       stopRequested: false,
       attempts: 0,
     };
+  }
+
+  #liveNamesake(namespace: string, name: string): WorkloadRecord | undefined {
+    const namesake = this.#core.workloads.named(namespace, name);
+    return namesake && !hasEnded(namesake.state) ? namesake : undefined;
+  }
+
+  /** With the end of the id; with all of its random part where many others live already. */
+  #freeName(namespace: string, base: string, id: string): string {
+    const brief = `${base}-${id.slice(-6)}`;
+    return this.#liveNamesake(namespace, brief) ? `${base}-${id.slice(-10)}` : brief;
   }
 
   #stopAttempt(attempt: AttemptRecord, workload: WorkloadRecord, force: boolean): void {
@@ -111,7 +122,7 @@ export class WorkloadIntake {
     const { unknownSinceMs: _, ...known } = attempt;
     const lost: AttemptRecord = { ...known, state: 'lost', message, finishedAtMs: this.#core.clock.nowMs() };
     commitAttempt(this.#core, lost, 'user', message);
-    this.#core.capacityChanged();
+    this.#core.capacityChanged(attempt.nodeId);
   }
 }
 

@@ -13,6 +13,8 @@ export class WorkloadTable {
   readonly #byName = new Map<string, string>();
   readonly #byKey = new Map<string, string>();
   readonly #ended = new Set<string>();
+  /** Ascending: ids sort by time, so that a new one nearly always comes last. */
+  readonly #ids: string[] = [];
 
   get endedCount(): number {
     return this.#ended.size;
@@ -26,6 +28,22 @@ export class WorkloadTable {
   /** In submission order. */
   workloads(): MapIterator<WorkloadRecord> {
     return this.#workloads.values();
+  }
+
+  /** In descending order of ids, those below `before`. */
+  *descending(before?: string): Generator<WorkloadRecord, void, undefined> {
+    const end = before === undefined ? this.#ids.length : this.#indexOf(before);
+    for (let index = end - 1; index >= 0; index -= 1) {
+      const workload = this.#workloads.get(this.#ids[index] ?? '');
+      if (workload) yield workload;
+    }
+  }
+
+  /** Those whose ids begin so, at most `limit`. */
+  beginningWith(prefix: string, limit: number): readonly WorkloadRecord[] {
+    const start = this.#indexOf(prefix);
+    const ids = this.#ids.slice(start, start + limit).filter((id) => id.startsWith(prefix));
+    return ids.flatMap((id) => this.#workloads.get(id) ?? []);
   }
 
   workload(id: string): WorkloadRecord | undefined {
@@ -67,6 +85,7 @@ export class WorkloadTable {
   }
 
   putWorkload(workload: WorkloadRecord): void {
+    if (!this.#workloads.has(workload.id)) this.#ids.splice(this.#indexOf(workload.id), 0, workload.id);
     this.#workloads.set(workload.id, workload);
     if (hasEnded(workload.state)) this.#ended.add(workload.id);
     this.#byName.set(`${workload.namespace}/${workload.name}`, workload.id);
@@ -95,8 +114,22 @@ export class WorkloadTable {
     this.#attemptsOf.delete(id);
     this.#workloads.delete(id);
     this.#ended.delete(id);
-    if (workload) this.#dropKeys(workload);
+    if (!workload) return attempts;
+    this.#ids.splice(this.#indexOf(id), 1);
+    this.#dropKeys(workload);
     return attempts;
+  }
+
+  /** Where `id` is among the ids, or would be. */
+  #indexOf(id: string): number {
+    let [low, high] = [0, this.#ids.length];
+    if (high === 0 || (this.#ids[high - 1] ?? '') < id) return high;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.#ids[middle] ?? '') < id) low = middle + 1;
+      else high = middle;
+    }
+    return low;
   }
 
   #dropKeys({ id, namespace, name, idempotencyKey }: WorkloadRecord): void {

@@ -59,7 +59,7 @@ export class FleetFixture {
     await this.clock.advance(ms);
   }
 
-  join(name: string, gpus = 0, overrides: Partial<NodeInventory> = {}): string {
+  join(name: string, gpus = 0, overrides: Partial<NodeInventory> = {}, approved = true): string {
     const id = `node-${name}`;
     this.fleet.registry.register({
       id,
@@ -70,7 +70,7 @@ export class FleetFixture {
       agentVersion: '0',
       inventory: { ...inventory(name, gpus), ...overrides },
       commands: [],
-      preApproved: true,
+      preApproved: approved,
     });
     this.fleet.registry.connected(id);
     return id;

@@ -9,6 +9,7 @@ import {
   type Shape,
   type SnapshotNode,
 } from '../../src/index.ts';
+import { explainWait } from '../../src/scheduler/explain.ts';
 import { fitNow, neverFits } from '../../src/scheduler/fit.ts';
 import { afterPlacement } from '../../src/scheduler/plan.ts';
 
@@ -107,7 +108,7 @@ describe('planPlacements', () => {
             (node) => node.schedulable && !neverFits(node, shape) && fitNow(node, shape),
           );
           if (left.length > 0) expect(room).toBe(false);
-          expect(plan.waiting.has(key)).toBe(left.length > 0);
+          expect(plan.blocked.includes(key)).toBe(left.length > 0);
         }
       }),
       { numRuns: 500 },
@@ -118,7 +119,7 @@ describe('planPlacements', () => {
     fc.assert(
       fc.property(nodesArbitrary, shapeArbitrary, (nodes, shape) => {
         const plan = planPlacements({ nodes }, [{ key: 'k', shape, workloadIds: ['w'] }], 10);
-        const waiting = plan.waiting.get('k');
+        const waiting = plan.blocked.length > 0 ? explainWait({ nodes }, shape) : undefined;
         const empty = nodes.map((node) => ({
           ...node,
           free: node.capacity,
