@@ -45,6 +45,8 @@ export interface WorkloadChoice {
   readonly allowUnsandboxed: boolean;
   /** Absent = as the user of this process. */
   readonly runAs?: WorkloadUser;
+  /** Root without `runAs`. */
+  readonly runsAsRoot: boolean;
   /** For the private files of workloads; absent = chosen by the supervisor. */
   readonly scratchFolder?: string;
   /** What one workload may store of its output over time. */
@@ -63,10 +65,14 @@ const LOOPBACK = new Set(['127.0.0.1', '[::1]', 'localhost']);
 const MAX_CONFIG_BYTES = 1024 * 1024;
 
 /**
- * Flags win over the environment, that over the file, that over the defaults.
+ * Flags win over the environment, that over the file, that over the defaults. `uid` is of this process.
  * @throws CodedError `invalid-config` with one message that says what to change.
  */
-export function parseConfig(argv: readonly string[], environment: Environment): ParsedConfig {
+export function parseConfig(
+  argv: readonly string[],
+  environment: Environment,
+  uid = process.getuid?.(),
+): ParsedConfig {
   const flags = parseFlags(argv);
   if (flags.help) return { kind: 'help', text: HELP };
   if (flags.version) return { kind: 'version' };
@@ -82,7 +88,7 @@ export function parseConfig(argv: readonly string[], environment: Environment): 
       gpu: gpuChoice(flags, content),
       tls: tlsFiles(content, path.dirname(file)),
       logging: loggingOf(flags, content),
-      workloads: workloadChoice(flags, content),
+      workloads: workloadChoice(flags, content, uid),
       stopWorkloadsOnExit: flags['stop-workloads-on-exit'] ?? false,
       ...(dockerSocket === undefined ? {} : { dockerSocket }),
     }),
@@ -162,13 +168,18 @@ function checkSimulation(spec: string): void {
   }
 }
 
-function workloadChoice(flags: Flags, { workloads = {} }: ConfigFile): WorkloadChoice {
+function workloadChoice(
+  flags: Flags,
+  { workloads = {} }: ConfigFile,
+  uid: number | undefined,
+): WorkloadChoice {
   const { run_as: configured, scratch_folder: scratchFolder, log_mib_per_second: logMib } = workloads;
   const user = flags['run-as'] ?? configured;
   const runAs = user === undefined ? undefined : parseWorkloadUser(user);
-  if (runAs) requireMayBecome(runAs, process.getuid?.());
+  if (runAs) requireMayBecome(runAs, uid);
   return {
     allowUnsandboxed: flags['allow-unsandboxed'] ?? false,
+    runsAsRoot: uid === 0 && runAs === undefined,
     ...(runAs && { runAs }),
     ...(scratchFolder !== undefined && { scratchFolder }),
     ...(logMib !== undefined && { logBytesPerSecond: Math.round(logMib * 1024 * 1024) }),

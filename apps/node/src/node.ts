@@ -92,7 +92,7 @@ export class NodeAgent implements AsyncDisposable {
     this.#deps = {
       ...host,
       ...{ book, inventory },
-      launcher: new Launcher({ ...host, book }),
+      launcher: new Launcher({ ...host, book, gpus: () => inventory.present.gpus }),
       metrics: new HeartbeatMetrics(host, { intervalMs: metricsIntervalMs, detailedGpuMetrics }),
       commands: new CommandRunner(context, host),
     };

@@ -24,6 +24,9 @@ export async function runNode(
       gateway: config.node.gatewayUrl,
     });
   }
+  if (config.workloads.runsAsRoot) {
+    logger.warn('Workloads run as root; name another user with --run-as or run_as in [workloads]');
+  }
   await using machine = await openMachine(config, logger);
   await using agent = await openNode(machine.host, { ...config.node, agentVersion: VERSION });
   logger.info('The node runs', {

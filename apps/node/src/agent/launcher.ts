@@ -6,10 +6,11 @@ import {
   workloadSpecSchema,
   type AttemptStatus,
   type Epoch,
+  type GpuDevice,
 } from '@clawbernetes/protocol';
 import { z } from 'zod';
 import { isAttemptId } from '../execution/attempt-id.ts';
-import type { Launch } from '../execution/executor.ts';
+import type { Launch, LaunchGpu } from '../execution/executor.ts';
 import type { Supervisor } from '../supervisor/supervisor.ts';
 import type { AttemptBook } from './attempt-book.ts';
 import type { GatewayMessage } from './handshake.ts';
@@ -31,6 +32,8 @@ export interface LauncherDeps {
   readonly logger: Logger;
   readonly supervisor: Pick<Supervisor, 'launch' | 'stop'>;
   readonly book: AttemptBook;
+  /** The node's GPUs as last detected. */
+  readonly gpus: () => readonly GpuDevice[];
 }
 
 /**
@@ -93,6 +96,11 @@ export class Launcher {
     }
   }
 
+  #gpusOf({ devices }: GatewayMessage<'startWorkload'>): readonly LaunchGpu[] {
+    const granted = this.#deps.gpus().filter(({ id }) => devices.includes(id));
+    return granted.map(({ id, index, vendor, simulated }) => ({ id, index, vendor, simulated }));
+  }
+
   #hasRoom(attemptId: string): boolean {
     const held = this.#deps.book.size + this.#starting.size;
     if (held < MAX_ATTEMPTS) return true;
@@ -104,7 +112,7 @@ export class Launcher {
     const { book, supervisor, logger } = this.#deps;
     const { attemptId } = order;
     try {
-      book.observe(await supervisor.launch(launchOf(order, epoch)));
+      book.observe(await supervisor.launch({ ...launchOf(order, epoch), gpus: this.#gpusOf(order) }));
     } catch (error) {
       const message = errorMessage(error);
       logger.warn('A workload could not be started', { attemptId, code: errorCode(error), error: message });

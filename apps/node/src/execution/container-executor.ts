@@ -38,7 +38,7 @@ export interface ContainerExecutorOptions
   extends
     EngineSocketOptions,
     Pick<ContainerPolicy, 'owner' | 'user'>,
-    Partial<Pick<ContainerPolicy, 'gpus' | 'maxProcesses'>> {
+    Partial<Pick<ContainerPolicy, 'maxProcesses'>> {
   /** A folder of our own, for small files that outlive the supervisor. */
   readonly stateFolder: string;
   /**
@@ -118,7 +118,6 @@ export class ContainerExecutor implements Executor, AsyncDisposable {
     this.#policy = {
       owner: options.owner,
       maxProcesses: options.maxProcesses ?? DEFAULTS.maxProcesses,
-      gpus: options.gpus ?? [],
       ...(options.user === undefined ? {} : { user: options.user }),
     };
   }

@@ -1,4 +1,4 @@
-import type { AttemptStatus, EndReason, Epoch, WorkloadSpec } from '@clawbernetes/protocol';
+import type { AttemptStatus, EndReason, Epoch, GpuDevice, WorkloadSpec } from '@clawbernetes/protocol';
 
 /** One attempt to run, as the gateway placed it. */
 export interface Launch {
@@ -9,7 +9,11 @@ export interface Launch {
   readonly spec: WorkloadSpec;
   /** Ids of the GPUs that the attempt owns. */
   readonly devices: readonly string[];
+  /** What the node knows of them; a container engine needs more than their ids to pass them on. */
+  readonly gpus?: readonly LaunchGpu[];
 }
+
+export type LaunchGpu = Pick<GpuDevice, 'id' | 'index' | 'vendor' | 'simulated'>;
 
 export type OutputStream = 'stdout' | 'stderr';
 

@@ -1,4 +1,5 @@
 import { closeSync } from 'node:fs';
+import { rmdir } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { CodedError, present, type Clock, type Logger } from '@clawbernetes/kernel';
 import type { AttemptCgroups } from './cgroup/attempt-cgroups.ts';
@@ -82,6 +83,7 @@ export class ProcessExecutor implements Executor, AsyncDisposable {
   readonly #folders: AttemptFolders;
   readonly #owner: Owner | undefined;
   readonly #maxProcesses: number;
+  readonly #scratch: string;
 
   private constructor(
     deps: Deps,
@@ -93,6 +95,7 @@ export class ProcessExecutor implements Executor, AsyncDisposable {
       readonly folders: AttemptFolders;
       readonly owner: Owner | undefined;
       readonly maxProcesses: number;
+      readonly scratch: string;
     },
   ) {
     this.#deps = deps;
@@ -103,6 +106,7 @@ export class ProcessExecutor implements Executor, AsyncDisposable {
     this.#folders = parts.folders;
     this.#owner = parts.owner;
     this.#maxProcesses = parts.maxProcesses;
+    this.#scratch = parts.scratch;
   }
 
   get limitations(): readonly string[] {
@@ -132,12 +136,23 @@ export class ProcessExecutor implements Executor, AsyncDisposable {
     const home = owner === undefined ? userInfo().homedir : '/';
     const host = { path, home, allowUnsandboxed: policy.allowUnsandboxed };
     const maxProcesses = options.maxProcesses ?? DEFAULT_MAX_PROCESSES;
-    return new ProcessExecutor(deps, { host, sandbox, cgroups, fifos, folders, owner, maxProcesses });
+    return new ProcessExecutor(deps, {
+      host,
+      sandbox,
+      cgroups,
+      fifos,
+      folders,
+      owner,
+      maxProcesses,
+      scratch,
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#fifos.close();
     await this.#folders.close();
+    // Only if nobody else has put anything there.
+    await rmdir(this.#scratch).catch(() => undefined);
     this.#cgroups.close();
   }
 

@@ -8,8 +8,8 @@ const WORTH_BYTES = 2 * 1024 * 1024;
 
 export interface IdleCollectionDeps {
   readonly clock: Clock;
-  /** Absent without `--expose-gc`. */
-  readonly collect: (() => void) | undefined;
+  /** Does nothing without `--expose-gc`. */
+  readonly collect: () => void;
   /** CPU time of this process so far, ms. */
   readonly cpuMs: () => number;
   readonly bufferBytes: () => number;
@@ -25,13 +25,13 @@ export function collectWhenIdle({ clock, collect, cpuMs, bufferBytes }: IdleColl
     const nowMs = cpuMs();
     const isIdle = nowMs - beforeMs < IDLE_MS;
     beforeMs = nowMs;
-    if (isIdle && bufferBytes() > WORTH_BYTES) collect?.();
+    if (isIdle && bufferBytes() > WORTH_BYTES) collect();
   });
 }
 
 /** Of this process. */
 export const PROCESS_MEMORY: Omit<IdleCollectionDeps, 'clock'> = {
-  collect: globalThis.gc && (() => void globalThis.gc?.()),
+  collect: () => globalThis.gc?.(),
   cpuMs: () => {
     const { user, system } = process.cpuUsage();
     return (user + system) / 1000;

@@ -2,6 +2,7 @@ import {
   closeSync,
   existsSync,
   fstatSync,
+  fsyncSync,
   ftruncateSync,
   openSync,
   readFileSync,
@@ -83,6 +84,8 @@ export class Journal implements Disposable {
       const descriptor = openSync(temporary, 'w', 0o600);
       try {
         writeWhole(descriptor, toLines(records));
+        // Seldom, and without it a power cut could leave an empty file in the place of the whole journal.
+        fsyncSync(descriptor);
         renameSync(temporary, this.#path);
       } finally {
         closeSync(descriptor);

@@ -17,8 +17,13 @@ beforeEach(async () => {
 });
 afterEach(() => rm(home, { recursive: true, force: true }));
 
-function parsed(argv: readonly string[], environment: Record<string, string> = {}): NodeConfig {
-  const result = parseConfig(['--home', home, ...argv], environment);
+/** @param uid of the process that would read it. */
+function parsed(
+  argv: readonly string[],
+  environment: Record<string, string> = {},
+  uid = process.getuid?.(),
+): NodeConfig {
+  const result = parseConfig(['--home', home, ...argv], environment, uid);
   if (result.kind !== 'run') throw new Error(`parsed as ${result.kind}`);
   return result.config;
 }
@@ -78,6 +83,10 @@ memory_alert_threshold = 80
 interval_secs = 15
 detailed_gpu_metrics = false
 [network]
+[workloads]
+run_as = "4242:4343"
+scratch_folder = "/srv/scratch"
+log_mib_per_second = 0.5
 [tls]
 ca_cert = "ca.pem"
 client_cert = "/etc/c.pem"
@@ -86,7 +95,13 @@ client_key = "k.pem"
 level = "warn"
 format = "text"
 `);
-    expect(parsed([])).toMatchObject({
+    expect(parsed([], {}, 0)).toMatchObject({
+      workloads: {
+        allowUnsandboxed: false,
+        runAs: { uid: 4242, gid: 4343 },
+        scratchFolder: '/srv/scratch',
+        logBytesPerSecond: 512 * 1024,
+      },
       node: {
         name: 'n1',
         gatewayUrl: 'ws://head:9000/node',
@@ -106,6 +121,13 @@ format = "text"
       },
       logging: { level: 'warn', format: 'text' },
     });
+  });
+
+  test('a flag names the user of workloads, for root only', async () => {
+    await file('[workloads]\nrun_as = "1:2"\n');
+    expect(parsed(['--run-as', '3:4'], {}, 0).workloads.runAs).toEqual({ uid: 3, gid: 4 });
+    expect(() => parsed(['--run-as', '3:4'], {}, 1000)).toThrow('only root can run workloads as another');
+    expect(() => parsed(['--run-as', 'no-such-user'], {}, 0)).toThrow('no user "no-such-user"');
   });
 
   test('the file may be elsewhere, and one that was named must be there', async () => {

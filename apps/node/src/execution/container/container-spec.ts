@@ -1,4 +1,3 @@
-import type { GpuDevice } from '@clawbernetes/protocol';
 import type { Launch } from '../executor.ts';
 import type { EngineFacts } from './engine.ts';
 import { gpuRequests } from './gpu-requests.ts';
@@ -26,8 +25,6 @@ export interface ContainerPolicy {
   readonly user?: string;
   /** Processes and threads of one container. */
   readonly maxProcesses: number;
-  /** The node's GPUs, to tell real ones from simulated ones. */
-  readonly gpus: readonly Pick<GpuDevice, 'id' | 'index' | 'vendor' | 'simulated'>[];
 }
 
 /**
@@ -49,7 +46,7 @@ export function containerName(attemptId: string): string {
  */
 export function containerSpec(launch: Launch, facts: EngineFacts, policy: ContainerPolicy): unknown {
   const { spec } = launch;
-  const gpus = gpuRequests(launch.devices, facts, policy.gpus);
+  const gpus = gpuRequests(launch.devices, facts, launch.gpus ?? []);
   return {
     Image: spec.image,
     ...(spec.command.length > 0 ? { Cmd: spec.command } : {}),

@@ -1,8 +1,6 @@
 import { CodedError } from '@clawbernetes/kernel';
-import type { GpuDevice } from '@clawbernetes/protocol';
+import type { LaunchGpu } from '../executor.ts';
 import type { EngineFacts } from './engine.ts';
-
-type Gpu = Pick<GpuDevice, 'id' | 'index' | 'vendor' | 'simulated'>;
 
 export interface DeviceRequest {
   readonly Driver: string;
@@ -18,7 +16,7 @@ export interface DeviceRequest {
 export function gpuRequests(
   ids: readonly string[],
   facts: EngineFacts,
-  gpus: readonly Gpu[],
+  gpus: readonly LaunchGpu[],
 ): readonly DeviceRequest[] {
   const granted = ids.map((id) => knownGpu(id, gpus)).filter((gpu) => !gpu.simulated);
   if (granted.length === 0) return [];
@@ -33,9 +31,10 @@ export function gpuRequests(
     return [{ Driver: 'nvidia', DeviceIDs: granted.map(({ id }) => id), Capabilities: [['gpu']] }];
   }
   if (!facts.cdi) {
+    const toolkit = granted.some(({ vendor }) => vendor === 'amd') ? 'AMD' : 'NVIDIA';
     throw refuse(
       `${facts.name} has neither NVIDIA's runtime nor the Container Device Interface.`,
-      'Install the NVIDIA Container Toolkit and restart the engine.',
+      `Install the ${toolkit} Container Toolkit and restart the engine.`,
     );
   }
   return [{ Driver: 'cdi', DeviceIDs: granted.map((gpu) => cdiName(gpu, facts)) }];
@@ -46,7 +45,7 @@ export function gpuRequests(
  */
 const NVIDIA_ID = /^(GPU|MIG)-[0-9a-f]{8}-/;
 
-function knownGpu(id: string, gpus: readonly Gpu[]): Gpu {
+function knownGpu(id: string, gpus: readonly LaunchGpu[]): LaunchGpu {
   const gpu = gpus.find((candidate) => candidate.id === id);
   if (gpu !== undefined) return gpu;
   if (id.startsWith('sim-gpu-')) return { id, index: -1, vendor: 'other', simulated: true };
@@ -55,7 +54,7 @@ function knownGpu(id: string, gpus: readonly Gpu[]): Gpu {
 }
 
 /** Generated specifications name devices by index, by id, or both. */
-function cdiName({ id, index, vendor }: Gpu, { name, cdiDevices }: EngineFacts): string {
+function cdiName({ id, index, vendor }: LaunchGpu, { name, cdiDevices }: EngineFacts): string {
   const candidates = [`${vendor}.com/gpu=${id}`, `${vendor}.com/gpu=${index}`];
   const found = candidates.find((candidate) => cdiDevices.includes(candidate));
   if (found !== undefined) return found;
@@ -63,7 +62,7 @@ function cdiName({ id, index, vendor }: Gpu, { name, cdiDevices }: EngineFacts):
   if (cdiDevices.length > 0 || index < 0 || id.startsWith('MIG-')) {
     throw refuse(
       `${name} knows no device ${candidates.join(' or ')}.`,
-      'Run `nvidia-ctk cdi generate` on the node.',
+      `Generate its specification on the node, as with \`${vendor === 'amd' ? 'amd' : 'nvidia'}-ctk cdi generate\`.`,
     );
   }
   return `${vendor}.com/gpu=${index}`;

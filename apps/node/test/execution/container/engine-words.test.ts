@@ -123,8 +123,18 @@ describe('GPUs', () => {
     expect(() => gpuRequests(['MIG-8f2c2d3e-1'], facts({ cdi: true }), [])).toThrow(/knows no device/);
   });
 
+  it('are known from the launch, as are the user and the limits from the policy', () => {
+    const order = { ...launch({}, [amd.id]), gpus: [nvidia, amd] };
+    const policy = { owner: 'o', maxProcesses: 10, user: '65534:65533' };
+    const spec = new EngineReply(containerSpec(order, facts({ cdi: true }), policy));
+    const requests = spec.at('HostConfig', 'DeviceRequests').items();
+    expect(requests[0]?.at('DeviceIDs').items()[0]?.text()).toBe('amd.com/gpu=0');
+    expect(spec.at('User').text()).toBe('65534:65533');
+    expect(() => containerSpec(order, facts(), policy)).toThrow(/AMD Container Toolkit/);
+  });
+
   it('that are simulated are not asked for, and nothing is visible that was not granted', () => {
-    const policy = { owner: 'o', maxProcesses: 10, gpus: [] };
+    const policy = { owner: 'o', maxProcesses: 10 };
     const spec = new EngineReply(
       containerSpec(launch({ env: { NVIDIA_VISIBLE_DEVICES: 'all' } }, ['sim-gpu-0']), facts(), policy),
     );
