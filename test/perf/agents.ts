@@ -32,8 +32,10 @@ async function measure(count: number, seconds: number, log: (line: string) => vo
       timed(() => fleet.client.command('node.capabilities', { node: 'farm-0' })),
     ),
   );
+  const { connected } = (await fleet.client.command('fleet.status', {})).nodes;
+  if (connected !== count) throw new Error(`${connected} of ${count} agents are still connected`);
   return {
-    agents: count,
+    agents: connected,
     gatewayCpuCores: round((cpuSeconds(fleet.gatewayPid) - cpuBefore) / elapsedSeconds, 3),
     gatewayRssMiB: round(residentMib(fleet.gatewayPid)),
     commandMs: { p50: round(percentile(latencies, 0.5)), p99: round(percentile(latencies, 0.99)) },
