@@ -1,5 +1,4 @@
 import { closeSync } from 'node:fs';
-import { rmdir } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { CodedError, present, type Clock, type Logger } from '@clawbernetes/kernel';
 import type { AttemptCgroups } from './cgroup/attempt-cgroups.ts';
@@ -83,7 +82,6 @@ export class ProcessExecutor implements Executor, AsyncDisposable {
   readonly #folders: AttemptFolders;
   readonly #owner: Owner | undefined;
   readonly #maxProcesses: number;
-  readonly #scratch: string;
 
   private constructor(
     deps: Deps,
@@ -95,7 +93,6 @@ export class ProcessExecutor implements Executor, AsyncDisposable {
       readonly folders: AttemptFolders;
       readonly owner: Owner | undefined;
       readonly maxProcesses: number;
-      readonly scratch: string;
     },
   ) {
     this.#deps = deps;
@@ -106,7 +103,6 @@ export class ProcessExecutor implements Executor, AsyncDisposable {
     this.#folders = parts.folders;
     this.#owner = parts.owner;
     this.#maxProcesses = parts.maxProcesses;
-    this.#scratch = parts.scratch;
   }
 
   get limitations(): readonly string[] {
@@ -144,15 +140,12 @@ export class ProcessExecutor implements Executor, AsyncDisposable {
       folders,
       owner,
       maxProcesses,
-      scratch,
     });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#fifos.close();
     await this.#folders.close();
-    // Only if nobody else has put anything there.
-    await rmdir(this.#scratch).catch(() => undefined);
     this.#cgroups.close();
   }
 
