@@ -5,6 +5,9 @@ export const FAULTS = [
   'agent-crash',
   'connection-cut',
   'half-open',
+  'lossy-link',
+  'late-frames',
+  'supervisor-crash',
   'slow-disk',
   'disk-full',
   'clock-jump',
@@ -21,14 +24,20 @@ export class Faults {
     'agent-crash': 0,
     'connection-cut': 0,
     'half-open': 0,
+    'lossy-link': 0,
+    'late-frames': 0,
+    'supervisor-crash': 0,
     'slow-disk': 0,
     'disk-full': 0,
     'clock-jump': 0,
   };
   readonly #simulation: Simulation;
 
-  constructor(simulation: Simulation) {
+  readonly #onSupervisorCrash: (machine: string) => void;
+
+  constructor(simulation: Simulation, onSupervisorCrash: (machine: string) => void) {
     this.#simulation = simulation;
+    this.#onSupervisorCrash = onSupervisorCrash;
   }
 
   /** One fault, chosen by chance. */
@@ -48,13 +57,22 @@ export class Faults {
       case 'agent-crash':
         return this.#crashAgent();
       case 'connection-cut':
-        return this.#anyLink()?.end(1006, 'cut');
+        return this.#anyLink()?.cut();
       case 'half-open': {
         const link = this.#anyLink();
         link?.blackhole();
         // Somebody notices in the end: a keep-alive, or an operator.
-        return void clock.after(60_000, () => link && network.links.has(link) && link.end(1006, 'timed out'));
+        return void clock.after(60_000, () => link && network.links.has(link) && link.cut());
       }
+      case 'lossy-link': {
+        const link = this.#anyLink();
+        link?.lose(true);
+        return void clock.after(60_000, () => link?.lose(false));
+      }
+      case 'late-frames':
+        return this.#delayFrames();
+      case 'supervisor-crash':
+        return this.#crashSupervisor();
       case 'slow-disk':
         disk.setLatency({ minMs: 50, maxMs: 500 });
         return void clock.after(20_000, () => disk.setLatency({ minMs: 0.2, maxMs: 2 }));
@@ -101,6 +119,30 @@ export class Faults {
       simulation.disk.setFull(false);
       this.#crashGateway();
     });
+  }
+
+  /** What a node said arrives when it has long been connected anew. */
+  #delayFrames(): void {
+    const link = this.#anyLink();
+    link?.lag(8_000);
+    const machine = this.#simulation.machines.find(({ name }) => name === link?.name);
+    if (!link || !machine) return;
+    this.#simulation.clock.after(4_000, () => {
+      if (machine.agent?.link === link) this.#simulation.note(`${machine.name} connects anew`);
+      link.nodeEnd.closeListener(1006, 'the network changed');
+      link.nodeEnd.frameListener = () => undefined;
+      link.nodeEnd.closeListener = () => undefined;
+      link.end(1006, 'the network changed');
+    });
+  }
+
+  #crashSupervisor(): void {
+    const { machines, random } = this.#simulation;
+    const machine = machines[Math.floor(random.fraction() * machines.length)];
+    if (!machine) return;
+    this.#simulation.note(`crash the supervisor of ${machine.name}`);
+    this.#onSupervisorCrash(machine.name);
+    machine.supervisor.crash();
   }
 
   #downMs(): number {

@@ -1,5 +1,5 @@
 import { CodedError, type Clock, type Random } from '@clawbernetes/kernel';
-import type { FrameChannel } from '@clawbernetes/protocol';
+import { decodeNodeFrame, type FrameChannel } from '@clawbernetes/protocol';
 
 export interface NetworkOptions {
   readonly minDelayMs: number;
@@ -39,15 +39,24 @@ class VirtualEnd implements FrameChannel {
   }
 }
 
+/** Of a lossy link: how many frames do not arrive, and how many arrive twice. */
+const LOST = 0.1;
+const REPEATED = 0.1;
+
 /** A connection between a node and the gateway. */
 export class VirtualLink {
   readonly nodeEnd: VirtualEnd;
   readonly gatewayEnd: VirtualEnd;
   readonly name: string;
   readonly #network: VirtualNetwork;
+  /** When the newest frame to each end arrives. */
   readonly #arrivals = new Map<VirtualEnd, number>();
-  #open = true;
-  #blackhole = false;
+  #lagMs = 0;
+  #lossy = false;
+  /** Takes no more frames; those under way still arrive. */
+  #closed = false;
+  /** Nothing arrives any more. */
+  #cut = false;
 
   constructor(network: VirtualNetwork, name: string) {
     this.#network = network;
@@ -57,30 +66,44 @@ export class VirtualLink {
   }
 
   carry(from: VirtualEnd, frame: Uint8Array): void {
-    if (!this.#open || this.#blackhole) return;
+    if (this.#closed || this.#cut) return;
     const to = from === this.nodeEnd ? this.gatewayEnd : this.nodeEnd;
-    const at = Math.max(this.#network.arrivalMs(), this.#arrivals.get(to) ?? 0);
-    this.#arrivals.set(to, at);
-    this.#network.after(at, () => {
-      if (!this.#open || this.#blackhole) return;
-      this.#network.observe(from === this.nodeEnd ? this.name : 'gateway', to.remote, frame);
-      to.frameListener(frame);
-    });
+    // Logs are not hints: they rely on the order of a connection.
+    const isLog = from === this.nodeEnd && decodeNodeFrame(frame).body.case === 'logChunk';
+    const copies = this.#lossy && !isLog ? this.#network.copies() : 1;
+    for (let copy = 0; copy < copies; copy += 1) {
+      this.#network.after(this.#arrivalAt(to), () => this.#deliver(from, to, frame));
+    }
   }
 
-  /** Both ends learn of it, one a little later than the other. */
+  /** Both ends learn of it after what is under way to them has arrived. */
   end(code: number, reason: string): void {
-    if (!this.#open) return;
-    this.#open = false;
+    if (this.#closed) return;
+    this.#closed = true;
     this.#network.forget(this);
-    for (const end of [this.nodeEnd, this.gatewayEnd]) {
-      this.#network.after(this.#network.arrivalMs(), () => end.closeListener(code, reason));
-    }
+    for (const end of [this.nodeEnd, this.gatewayEnd])
+      this.#network.after(this.#arrivalAt(end), () => end.closeListener(code, reason));
+  }
+
+  /** It breaks: what was under way is lost. */
+  cut(): void {
+    this.#cut = true;
+    this.end(1006, 'cut');
   }
 
   /** Half-open: nothing arrives any more and nobody is told. */
   blackhole(): void {
-    this.#blackhole = true;
+    this.#cut = true;
+  }
+
+  /** Frames to the gateway take this much longer, and with them the news of the end of the link. */
+  lag(ms: number): void {
+    this.#lagMs = ms;
+  }
+
+  /** Frames get lost or arrive twice, as on no real connection; yet the protocol promises to bear it. */
+  lose(lossy: boolean): void {
+    this.#lossy = lossy;
   }
 
   /** A process died: the other end learns of it, the dead one does not. */
@@ -88,6 +111,20 @@ export class VirtualLink {
     dead.frameListener = () => undefined;
     dead.closeListener = () => undefined;
     this.end(1006, 'the peer died');
+  }
+
+  #deliver(from: VirtualEnd, to: VirtualEnd, frame: Uint8Array): void {
+    if (this.#cut) return;
+    this.#network.observe(from === this.nodeEnd ? this.name : 'gateway', to.remote, frame);
+    to.frameListener(frame);
+  }
+
+  /** In order: never before what was sent earlier. */
+  #arrivalAt(to: VirtualEnd): number {
+    const lagMs = to === this.gatewayEnd ? this.#lagMs : 0;
+    const at = Math.max(this.#network.arrivalMs() + lagMs, this.#arrivals.get(to) ?? 0);
+    this.#arrivals.set(to, at);
+    return at;
   }
 }
 
@@ -129,6 +166,13 @@ export class VirtualNetwork {
   arrivalMs(): number {
     const { minDelayMs, maxDelayMs } = this.#options;
     return this.#clock.monotonicMs() + minDelayMs + (maxDelayMs - minDelayMs) * this.#random.fraction();
+  }
+
+  /** How often a frame arrives over a lossy link. */
+  copies(): number {
+    const chance = this.#random.fraction();
+    if (chance < LOST) return 0;
+    return chance < LOST + REPEATED ? 2 : 1;
   }
 
   after(atMs: number, callback: () => void): void {

@@ -229,14 +229,16 @@ export class VirtualSupervisor {
 
 /**
  * The default script: `sleep 5` sleeps, `false` fails, everything else succeeds at once; VIRTUAL_MS,
- * VIRTUAL_EXIT and VIRTUAL_OUTPUT in the environment say otherwise.
+ * VIRTUAL_EXIT and VIRTUAL_OUTPUT in the environment say otherwise. Parts of the output that form feeds
+ * separate are printed one after the other, evenly over the run.
  */
 export function scriptOf({ spec }: Launch): VirtualRun {
   const [program = '', argument = '0'] = spec.command;
   const { VIRTUAL_MS, VIRTUAL_EXIT, VIRTUAL_OUTPUT } = spec.env;
   const durationMs = Number(VIRTUAL_MS ?? (program === 'sleep' ? 1000 * Number(argument) : 1));
   const exitCode = Number(VIRTUAL_EXIT ?? (program === 'false' ? 1 : 0));
-  const output = VIRTUAL_OUTPUT === undefined ? [] : [{ atMs: 0, text: VIRTUAL_OUTPUT }];
+  const parts = VIRTUAL_OUTPUT?.split('\f') ?? [];
+  const output = parts.map((text, index) => ({ atMs: (durationMs * index) / parts.length, text }));
   return { durationMs, exitCode, output };
 }
 
