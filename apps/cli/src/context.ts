@@ -22,6 +22,8 @@ export interface Context {
   readonly client: () => Promise<Client>;
   /** One document on stdout: the value as JSON, or what `table` makes of it. */
   print(value: unknown, table: () => string | Promise<string>): Promise<void>;
+  /** Width of stdout where it is a terminal. */
+  readonly columns: number | undefined;
   /** A remark for people, on stderr. */
   remark(text: string): void;
 }
@@ -41,6 +43,7 @@ export function openContext(deps: ContextDeps, config: CliConfig, globals: Globa
     clock,
     random,
     format,
+    columns: terminal.stdout.isTTY ? terminal.stdout.columns : undefined,
     async client() {
       const { openClient } = await import('@clawbernetes/sdk');
       return openClient({ clock, random }, await findGateway(config, globals.gateway));

@@ -5,7 +5,7 @@ import { exitCodeOf } from './errors.ts';
 import { tokenFile } from './find-gateway.ts';
 import type { Terminal } from './terminal.ts';
 
-interface Issue {
+export interface Issue {
   readonly path: string;
   readonly message: string;
 }
@@ -34,7 +34,10 @@ export function reportError(
   const { red, bold } = where.terminal.errorColours;
   const lines = [
     `${bold(red('error:'))} ${message}`,
-    ...issues.map((issue) => `  ${issue.path}: ${issue.message}`),
+    // A message that says it all needs no list.
+    ...issues
+      .filter((issue) => !message.includes(issue.message))
+      .map((issue) => `  ${issue.path}: ${issue.message}`),
   ];
   if (hint) lines.push(hint);
   where.terminal.stderr.write(`${lines.join('\n')}\n`);
@@ -48,7 +51,8 @@ function hintFor(code: string, config: CliConfig): string | undefined {
     : 'The token of CLAWBERNETES_TOKEN was refused; unset it to use the token file of this machine’s own gateway.';
 }
 
-function issuesOf(error: unknown): readonly Issue[] {
+/** What is wrong where, if the gateway said so. */
+export function issuesOf(error: unknown): readonly Issue[] {
   if (!(error instanceof CodedError)) return [];
   const facts: unknown = error.facts;
   if (typeof facts !== 'object' || facts === null || !('issues' in facts)) return [];

@@ -26,16 +26,19 @@ export function usageError(error: CommanderError, argv: readonly string[]): Code
     .replace(/\n\(Did you mean (.*)\?\)$/, '; did you mean $1?');
   const excess = error.code === 'commander.excessArguments';
   const hint =
-    excess && argv.includes('-f') && argv.includes('json') ? FORMAT_HINT : `See "${helpFor(argv)}".`;
+    excess && argv.includes('-f') && argv.includes('json')
+      ? FORMAT_HINT
+      : `See "${helpFor(argv, error.code)}".`;
   return invalidArguments(`${message}${/[.?!]$/.test(message) ? '' : '.'}\n${hint}`);
 }
 
 const FORMAT_HINT = '-f means --follow here; write --format json.';
 
 /** Help of the command that the words name, as far as they name one. */
-function helpFor(argv: readonly string[]): string {
+function helpFor(argv: readonly string[], code: string): string {
   const words = argv.filter((word) => /^[a-z]+$/.test(word));
-  const depth = GROUPS.has(words[0] ?? '') ? 2 : 1;
+  const unknown = code === 'commander.unknownCommand';
+  const depth = (GROUPS.has(words[0] ?? '') ? 2 : 1) - (unknown ? 1 : 0);
   return ['clawbernetes', ...words.slice(0, depth), '--help'].join(' ');
 }
 

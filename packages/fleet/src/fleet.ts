@@ -127,16 +127,19 @@ export class Fleet implements AsyncDisposable {
     return this.#core.writer.sequence;
   }
 
-  /** Stored events from sequence `from` on, oldest first. */
+  /** Stored events from sequence `from` on, in order: the first `limit` of them, or the `newest`. */
   async events(query: {
     readonly from: number;
     readonly limit: number;
     readonly subject?: string;
+    readonly newest?: boolean;
   }): Promise<EventView[]> {
     let select = this.#store.rows.selectFrom('event').selectAll().where('sequence', '>=', query.from);
     if (query.subject !== undefined) select = select.where('subject', '=', query.subject);
-    const rows = await select.orderBy('sequence').limit(query.limit).execute();
-    return rows.map((row: Row) => readEvent(row));
+    const order = query.newest ? 'desc' : 'asc';
+    const rows: Row[] = await select.orderBy('sequence', order).limit(query.limit).execute();
+    const events = rows.map((row) => readEvent(row));
+    return query.newest ? events.reverse() : events;
   }
 
   /**

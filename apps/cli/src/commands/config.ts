@@ -64,6 +64,7 @@ export async function listEntries({ context, operands: [prefix = ''] }: Call): P
         age(entry.updatedAtMs, nowMs),
         oneLine(JSON.stringify(entry.value)),
       ]),
+      { columns: context.columns },
     );
   });
 }
@@ -71,6 +72,10 @@ export async function listEntries({ context, operands: [prefix = ''] }: Call): P
 /** Changes from now on. The events say which entry changed; its value is then read. */
 export async function watchEntries({ context, operands: [prefix = ''] }: Call): Promise<void> {
   const client = await context.client();
+  if (context.format === 'table') {
+    const what = prefix === '' ? 'all entries' : `entries below "${prefix}"`;
+    context.remark(`Watching ${what}; Ctrl-C ends.`);
+  }
   for await (const event of client.events({ from: 'now' })) {
     if (!event.type.startsWith('config.') || !event.subject.startsWith(prefix)) continue;
     const { sequence, timeMs, type, subject: key, facts } = event;

@@ -1,6 +1,7 @@
 import type { EventView } from '@clawbernetes/protocol';
 import type { Client } from '@clawbernetes/sdk';
 import type { Call } from '../declare/declaration.ts';
+import { invalidArguments } from '../errors.ts';
 import { eventLine } from '../output/event-line.ts';
 
 interface EventOptions {
@@ -14,11 +15,11 @@ const PAGE = 1000;
 const DEFAULT_TAIL = 50;
 
 export async function showEvents({ context, options }: Call): Promise<void> {
-  const { follow = false, from = 0, tail, subject } = options as EventOptions;
+  const { follow = false, from, tail, subject } = options as EventOptions;
   const client = await context.client();
-  const { events: all, next } = await readEvents(client, from, subject);
-  const wanted = tail ?? (from > 0 ? all.length : DEFAULT_TAIL);
-  const events = wanted === 0 ? [] : all.slice(-wanted);
+  const { events, next } = await (from === undefined || tail !== undefined
+    ? readLastEvents(client, { from: from ?? 0, subject }, tail ?? DEFAULT_TAIL)
+    : readEvents(client, from, subject));
   const { colours } = context.terminal;
   if (!follow) {
     await context.print({ events, next }, () => events.map((event) => eventLine(colours, event)).join('\n'));
@@ -34,7 +35,25 @@ export async function showEvents({ context, options }: Call): Promise<void> {
   }
 }
 
-/** Pages to the present end. A caller that wants only the last ones still has to pass the others. */
+async function readLastEvents(
+  client: Client,
+  { from, subject }: { readonly from: number; readonly subject: string | undefined },
+  count: number,
+): Promise<{ events: EventView[]; next: number }> {
+  if (count > PAGE) {
+    throw invalidArguments(`--tail shows at most ${PAGE} events; use --from to read on from an older one.`);
+  }
+  const query = {
+    from,
+    limit: Math.max(1, count),
+    newest: true,
+    ...(subject === undefined ? {} : { subject }),
+  };
+  const { events, next } = await client.command('event.list', query);
+  return { events: count === 0 ? [] : events, next };
+}
+
+/** All pages to the present end. */
 async function readEvents(
   client: Client,
   from: number,

@@ -49,6 +49,7 @@ async function listCommands(context: Context): Promise<void> {
     renderTable(
       ['COMMAND', 'TIER', 'ANSWERED BY', 'WHAT IT DOES'],
       list.map(({ name, tier, target, summary }) => [name, tier, target, summary]),
+      { columns: context.columns, wrap: true },
     ),
   );
 }

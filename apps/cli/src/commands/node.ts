@@ -34,7 +34,7 @@ async function allNodes(client: Client): Promise<readonly NodeView[]> {
 }
 
 async function nodeTable(
-  { terminal: { colours }, clock }: Context,
+  { terminal: { colours }, clock, columns }: Context,
   nodes: readonly NodeView[],
 ): Promise<string> {
   const { renderTable } = await import('../output/table.ts');
@@ -51,6 +51,7 @@ async function nodeTable(
       String(node.attempts),
       age(node.lastSeenAtMs, nowMs),
     ]),
+    { columns, elastic: 'GPUS', dispensable: ['MEMORY FREE', 'SEEN', 'CPU FREE'] },
   );
 }
 
@@ -135,6 +136,7 @@ export async function listPendingNodes({ context }: Call): Promise<void> {
         oneLine(gpuSummary(node)),
         age(node.joinedAtMs, nowMs),
       ]),
+      { columns: context.columns, elastic: 'GPUS', dispensable: ['HOST', 'ID'] },
     );
   });
 }

@@ -1,4 +1,5 @@
 import { formatDuration } from '@clawbernetes/kernel';
+import { WORKLOAD_STATES } from '@clawbernetes/protocol/workload-state';
 import type { CommandOutput } from '@clawbernetes/protocol';
 import type { Context } from '../context.ts';
 import type { Call } from '../declare/declaration.ts';
@@ -20,9 +21,13 @@ function statusText({ terminal: { colours }, clock }: Context, status: FleetStat
   const waiting =
     nodes.pending > 0 ? `, ${nodes.pending} waiting for approval ("clawbernetes node pending")` : '';
   const simulated = gpus.simulated > 0 ? colours.yellow(` (${gpus.simulated} simulated)`) : '';
-  const workloads = Object.entries(status.workloads).filter(([, amount]) => amount > 0);
+  const workloads = WORKLOAD_STATES.map((state) => [state, status.workloads[state] ?? 0] as const).filter(
+    ([, amount]) => amount > 0,
+  );
+  const waits = (status.workloads['queued'] ?? 0) > 0;
   const facts = renderFacts([
-    ['Gateway', `${url}  version ${status.version}, up ${uptime}, ${status.storage}, id ${status.gatewayId}`],
+    ['Gateway', `${url}, up ${uptime}\nversion ${status.version}, id ${status.gatewayId}`],
+    ['Storage', status.storage],
     [
       'Nodes',
       `${nodes.connected} of ${count(nodes.total, 'node')} connected, ${nodes.schedulable} schedulable${waiting}`,
@@ -33,6 +38,7 @@ function statusText({ terminal: { colours }, clock }: Context, status: FleetStat
       workloads.map(([state, amount]) => `${amount} ${paintState(colours, state)}`).join(', ') ||
         'none yet; try: clawbernetes run -- echo hello',
     ],
+    ['', waits ? colours.dim('why they wait: clawbernetes workload list --state queued') : undefined],
   ]);
   return [facts, ...status.warnings.map((warning) => `${colours.yellow('!')} ${warning}`)].join('\n');
 }

@@ -39,7 +39,7 @@ export async function listWorkloads({ context, options }: Call): Promise<void> {
 }
 
 function workloadTable(
-  { terminal: { colours }, clock }: Context,
+  { terminal: { colours }, clock, columns }: Context,
   workloads: readonly WorkloadView[],
 ): string {
   const nowMs = clock.nowMs();
@@ -48,15 +48,21 @@ function workloadTable(
     workloads.map((workload) => [
       oneLine(workload.name, 30),
       workload.id,
-      paintState(colours, workload.state),
-      workload.exitCode === undefined ? (workload.signal ?? '–') : String(workload.exitCode),
+      stateCell(colours, workload),
+      String(workload.exitCode ?? workload.signal ?? workload.endReason ?? '–'),
       workload.attempt?.nodeName ?? '–',
       String(workload.spec.resources.gpus) + (workload.simulated ? colours.yellow(' simulated') : ''),
       age(workload.submittedAtMs, nowMs),
       ranFor(workload.startedAtMs, workload.finishedAtMs, nowMs),
       oneLine(commandOf(workload), 40),
     ]),
+    { columns, dispensable: ['ID', 'RAN', 'GPUS', 'NODE', 'EXIT'] },
   );
+}
+
+function stateCell(colours: Colours, { state, waiting }: WorkloadView): string {
+  const why = waiting === undefined ? '' : colours.dim(` (${waiting.reason})`);
+  return paintState(colours, state) + why;
 }
 
 function commandOf({ spec }: WorkloadView): string {

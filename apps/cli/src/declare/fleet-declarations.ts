@@ -16,7 +16,7 @@ export function declareFleetCommands(program: Command, runtime: Runtime): void {
     options: [
       new Option('-f, --follow', 'go on with new events'),
       new Option('--from <sequence>', 'first event wanted').argParser(wholeNumber),
-      new Option('--tail <count>', 'only the last ones (default: 50)').argParser(wholeNumber),
+      new Option('--tail <count>', 'only the last ones (default: 50, at most 1000)').argParser(wholeNumber),
       new Option('--subject <id>', 'only of this workload, node or configuration entry'),
     ],
     followsWithF: true,

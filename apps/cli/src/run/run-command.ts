@@ -5,6 +5,7 @@ import type { Call } from '../declare/declaration.ts';
 import { exitCodeOf } from '../errors.ts';
 import { reportError } from '../report-error.ts';
 import { runForeground } from './foreground.ts';
+import { inOptions } from './in-options.ts';
 import type { RunOptions } from './run-options.ts';
 import { refuseAmbiguousProgram, workloadRequest } from './workload-request.ts';
 
@@ -16,12 +17,13 @@ export async function runCommand({ context, operands, options }: Call<RunOptions
   refuseAmbiguousProgram(operands);
   const client = await context.client();
   const spec = await workloadRequest(context.config, { operands, options, gatewayUrl: client.url });
-  if (options.detach) return runDetached(context, spec);
   try {
+    if (options.detach) return await runDetached(context, spec);
     return await runForeground(context, spec, { quiet: options.quiet ?? false });
   } catch (error) {
+    if (exitCodeOf(error) === INVALID_ARGUMENTS) throw inOptions(error);
+    if (options.detach) throw error;
     if (errorCode(error) === 'aborted') return RUN_FAILED;
-    if (exitCodeOf(error) === INVALID_ARGUMENTS) throw error;
     reportError(error, context);
     return RUN_FAILED;
   }

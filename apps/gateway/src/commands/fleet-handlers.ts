@@ -59,12 +59,13 @@ function listNodes(
 /** `next` never passes an event that is under way to the store: what was stored before the reading counts. */
 async function listEvents(
   { fleet }: HandlerDeps,
-  { from, subject, limit }: CommandRequest<'event.list'>,
+  { from, subject, limit, newest: wantsNewest }: CommandRequest<'event.list'>,
 ): Promise<CommandOutput<'event.list'>> {
   const newest = fleet.eventSequence;
   await fleet.durable();
-  const events = await fleet.events({ from, limit, ...(subject === undefined ? {} : { subject }) });
-  const seen = events.length < limit ? newest : 0;
+  const filter = subject === undefined ? {} : { subject };
+  const events = await fleet.events({ from, limit, newest: wantsNewest, ...filter });
+  const seen = wantsNewest || events.length < limit ? newest : 0;
   return { events, next: Math.max(from, seen + 1, (events.at(-1)?.sequence ?? 0) + 1) };
 }
 

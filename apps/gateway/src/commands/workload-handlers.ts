@@ -5,6 +5,7 @@ import type { CommandContext, HandlerDeps, Handlers } from './handler-context.ts
 import { encodeText } from './encode-text.ts';
 import { waitForWorkload } from './wait-for-workload.ts';
 
+/** Events shown of a workload: its newest. */
 const MAX_EVENTS = 200;
 
 type WorkloadCommand =
@@ -60,7 +61,7 @@ async function inspect(
   const { fleet } = deps;
   const workload = fleet.workload(context.namespace, reference);
   await waitForWorkload(deps, workload.id, waitMs, context);
-  const events = await fleet.events({ from: 0, subject: workload.id, limit: MAX_EVENTS });
+  const events = await fleet.events({ from: 0, subject: workload.id, limit: MAX_EVENTS, newest: true });
   return { ...fleet.workloadView(workload), attempts: fleet.attemptViews(workload), events };
 }
 

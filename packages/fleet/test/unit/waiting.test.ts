@@ -19,6 +19,7 @@ const changeArbitrary = fc.oneof(
     weight: 1,
     arbitrary: fc.record({ kind: fc.constant('hardware'), node: nodeArbitrary, gpus: fc.nat(5) }),
   },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('forget'), node: nodeArbitrary }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('restart') }) },
 );
 type Change = typeof changeArbitrary extends fc.Arbitrary<infer One> ? One : never;
@@ -39,8 +40,11 @@ async function apply(fixture: FleetFixture, change: Change): Promise<void> {
   } else if (change.kind === 'stop') {
     const queued = pick(fleet.workloads('default').filter(({ state }) => state === 'queued'));
     if (queued) fleet.intake.stop(queued, false);
-  } else if (change.kind === 'restart') await fixture.crashAndReopen();
-  else if (node && change.kind === 'silence') fleet.registry.disconnected(node.id);
+  } else if (change.kind === 'restart') await fixture.crashAndReopen(options);
+  else if (node && change.kind === 'forget') {
+    for (const live of fleet.liveAttempts(node.id)) fixture.report(live, { state: 'running', revision: 1 });
+    fleet.reports.repair(node.id, []);
+  } else if (node && change.kind === 'silence') fleet.registry.disconnected(node.id);
   else if (node && change.kind === 'hear') fleet.registry.heard(node.id);
   else if (node && change.kind === 'drain') fleet.registry.drain(node);
   else if (node && change.kind === 'undrain') fleet.registry.undrain(node);
@@ -64,11 +68,14 @@ function expectedReason(workload: WorkloadView, nodes: readonly NodeView[]): str
   return able.some(ready) ? 'waiting-for-capacity' : 'no-nodes';
 }
 
+// So few in a turn that one change takes several.
+const options = { placementsPerTurn: 2 };
+
 describe('whatever happened, a workload that waits', () => {
   test('fits on no node now, and says why', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(changeArbitrary, { minLength: 5, maxLength: 40 }), async (changes) => {
-        const fixture = await FleetFixture.open();
+        const fixture = await FleetFixture.open(options);
         for (const [index, name] of NODES.entries()) fixture.join(name, index * 2);
         await fixture.settle();
         for (const change of changes) {

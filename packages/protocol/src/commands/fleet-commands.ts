@@ -93,13 +93,21 @@ export const fleetCommands = {
   'event.list': command({
     tier: 'fleet',
     target: 'gateway',
-    summary: 'Events from a sequence number on; GET /api/events streams them',
+    summary: 'Events from a sequence number on, or the newest; GET /api/events streams them',
     input: z.strictObject({
-      from: z.int().min(0).default(0),
-      subject: z.string().max(128).optional(),
+      from: z.int().min(0).default(0).describe('Sequence number of the first event wanted.'),
+      subject: z
+        .string()
+        .max(253)
+        .optional()
+        .describe('Only of this workload, node or configuration entry, by id or key.'),
       limit: z.int().min(1).max(1000).default(100),
+      newest: z.boolean().default(false).describe('The newest `limit` of them instead of the oldest.'),
     }),
-    output: z.object({ events: z.array(eventViewSchema), next: z.int() }),
+    output: z.object({
+      events: z.array(eventViewSchema).describe('In the order of their sequence numbers.'),
+      next: z.int().describe('Ask from here on for what comes after.'),
+    }),
     errors: [],
   }),
 } as const;
