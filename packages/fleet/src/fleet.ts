@@ -40,6 +40,7 @@ export interface FleetDeps {
 }
 
 const TICK_MS = 1000;
+const MAX_JOIN_TOKENS = 10_000;
 /** Characters of an id that stand for it, at least. */
 const MIN_PREFIX = 6;
 
@@ -229,7 +230,12 @@ export class Fleet implements AsyncDisposable {
     return gpuViews(node, this.#core.workloads.liveOn(node.id));
   }
 
+  /** @throws CodedError `overloaded` when too many are unused. */
   addJoinToken(token: JoinTokenRecord): void {
+    for (const { id, expiresAtMs } of this.#tokens.values())
+      if (expiresAtMs < this.#core.clock.nowMs()) this.#dropToken(id);
+    if (this.#tokens.size >= MAX_JOIN_TOKENS)
+      throw apiError('overloaded', `${MAX_JOIN_TOKENS} join tokens are unused, the limit; they expire.`);
     this.#tokens.set(token.id, token);
     this.#core.writer.write(joinTokenRow(token));
   }
@@ -238,9 +244,13 @@ export class Fleet implements AsyncDisposable {
   redeemJoinToken(id: string, secretHash: string): { readonly approve: boolean } | undefined {
     const token = this.#tokens.get(id);
     if (!token || token.secretHash !== secretHash) return undefined;
+    this.#dropToken(id);
+    return token.expiresAtMs < this.#core.clock.nowMs() ? undefined : { approve: token.approve };
+  }
+
+  #dropToken(id: string): void {
     this.#tokens.delete(id);
     this.#core.writer.write({ table: 'join_token', delete: { id } });
-    return token.expiresAtMs < this.#core.clock.nowMs() ? undefined : { approve: token.approve };
   }
 
   #nodeFacts(node: NodeRecord): NodeFacts {

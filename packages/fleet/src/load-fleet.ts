@@ -1,16 +1,12 @@
-import type { Clock } from '@clawbernetes/kernel';
+import { errorCode, type Clock } from '@clawbernetes/kernel';
 import { hasEnded } from '@clawbernetes/protocol';
 import type { Row, Store } from '@clawbernetes/storage';
 import type { FleetCore } from './fleet-core.ts';
 import { readJoinToken, type JoinTokenRecord } from './node/join-tokens.ts';
 import { readAttempt, readNode, readWorkload } from './rows.ts';
 
-/**
- * A row has a specification of up to 128 KiB, an entry a value of up to 256 KiB; an answer has at most 32
- * MiB.
- */
+/** Rows asked for at once; fewer where they are so large that the store would not answer that many. */
 const PAGE_ROWS = 200;
-const CONFIG_PAGE_ROWS = 100;
 
 /** What the store holds of a fleet. */
 export interface FleetRows {
@@ -62,23 +58,33 @@ async function readTable(
   store: Store,
   table: 'node' | 'workload' | 'attempt' | 'join_token',
 ): Promise<Row[]> {
-  const rows: Row[] = [];
-  for (let after = ''; ;) {
-    const select = store.rows.selectFrom(table).selectAll().where('id', '>', after);
-    const page: Row[] = await select.orderBy('id').limit(PAGE_ROWS).execute();
-    rows.push(...page);
-    if (page.length < PAGE_ROWS) return rows;
-    after = String(page.at(-1)?.['id']);
-  }
+  const select = store.rows.selectFrom(table).selectAll().orderBy('id');
+  return readPages((limit, rows) =>
+    select
+      .where('id', '>', String(rows.at(-1)?.['id'] ?? ''))
+      .limit(limit)
+      .execute(),
+  );
 }
 
 async function readConfig(store: Store): Promise<Row[]> {
+  const select = store.rows.selectFrom('config_entry').selectAll();
+  const ordered = select.orderBy('namespace').orderBy('key').orderBy('version');
+  return readPages((limit, rows) => ordered.limit(limit).offset(rows.length).execute());
+}
+
+/** All rows of a query that goes on after those read so far. */
+async function readPages(read: (limit: number, rows: readonly Row[]) => Promise<Row[]>): Promise<Row[]> {
   const rows: Row[] = [];
-  for (;;) {
-    const select = store.rows.selectFrom('config_entry').selectAll().orderBy('namespace').orderBy('key');
-    const page: Row[] = await select.orderBy('version').limit(CONFIG_PAGE_ROWS).offset(rows.length).execute();
-    rows.push(...page);
-    if (page.length < CONFIG_PAGE_ROWS) return rows;
+  for (let limit = PAGE_ROWS; ;) {
+    try {
+      const page = await read(limit, rows);
+      rows.push(...page);
+      if (page.length < limit) return rows;
+    } catch (error) {
+      if (errorCode(error) !== 'storage-rejected' || limit === 1) throw error;
+      limit = Math.ceil(limit / 2);
+    }
   }
 }
 

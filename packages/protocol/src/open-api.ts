@@ -1,12 +1,24 @@
 import { z } from 'zod';
 import { COMMON_ERRORS, type CommandDefinition } from './commands/command.ts';
 import { commands } from './commands/registry.ts';
-import { meaningOf, type ApiErrorCode } from './errors.ts';
+import { API_ERROR_CODES, meaningOf, type ApiErrorCode } from './errors.ts';
 
 const errorSchema = {
   type: 'object',
   required: ['code', 'message'],
-  properties: { code: { type: 'string' }, message: { type: 'string' } },
+  properties: {
+    code: { enum: API_ERROR_CODES },
+    message: { type: 'string', description: 'What happened, to which thing, and what to do next.' },
+    issues: {
+      type: 'array',
+      description: 'For invalid-input: what is wrong where.',
+      items: {
+        type: 'object',
+        properties: { path: { type: 'string' }, message: { type: 'string' } },
+      },
+    },
+    retryAfterMs: { type: 'number', description: 'Ask again after this long; also the header Retry-After.' },
+  },
 };
 
 /** OpenAPI 3.1 description of `POST /api/commands/<name>`, derived from the registry. */

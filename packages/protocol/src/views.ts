@@ -50,8 +50,9 @@ export const attemptViewSchema = z.object({
   id: z.string(),
   number: z.int(),
   state: z.enum(ATTEMPT_STATES),
-  /** Since when nothing is known of it, its node being out of reach. */
-  unknownSinceMs: timeMs.optional(),
+  unknownSinceMs: timeMs
+    .optional()
+    .describe('Since when nothing is known of it: its node is out of reach. Its GPUs stay with it.'),
   nodeId: z.string(),
   nodeName: z.string(),
   devices: z.array(z.string()),
@@ -73,18 +74,17 @@ export const workloadViewSchema = z.object({
   name: z.string(),
   namespace: z.string(),
   state: z.enum(WORKLOAD_STATES),
-  /** Set while it waits: a code and a sentence with what would help. */
-  waiting: z.object({ reason: z.enum(WAIT_REASONS), message: z.string() }).optional(),
+  waiting: z
+    .object({ reason: z.enum(WAIT_REASONS), message: z.string() })
+    .optional()
+    .describe('Set while it waits: a code, and a sentence with what would help.'),
   spec: workloadSpecSchema,
-  /** The latest attempt. */
-  attempt: attemptViewSchema.optional(),
-  /** Of the latest attempt once it ended. */
-  exitCode: z.int().optional(),
+  attempt: attemptViewSchema.optional().describe('The latest one.'),
+  exitCode: z.int().optional().describe('Of the latest attempt once it has ended.'),
   signal: z.string().optional(),
   endReason: z.enum(END_REASONS).optional(),
   message: z.string().optional(),
-  /** It runs, or ran, on GPUs that `--simulate-gpus` made up. */
-  simulated: z.boolean(),
+  simulated: z.boolean().describe('It runs, or ran, on GPUs that --simulate-gpus made up.'),
   submittedAtMs: timeMs,
   startedAtMs: timeMs.optional(),
   finishedAtMs: timeMs.optional(),
@@ -119,8 +119,7 @@ export const nodeViewSchema = z.object({
   healthReason: z.string().optional(),
   labels: z.record(z.string(), z.string()),
   agentVersion: z.string(),
-  /** Short hash of the node's public key, to compare before approving. */
-  fingerprint: z.string(),
+  fingerprint: z.string().describe('Short hash of the public key, to compare before approving.'),
   hostname: z.string(),
   cpuModel: z.string(),
   capacity: z.object({ cpuMilli: z.int(), memoryMib: z.int(), gpus: z.int() }),
@@ -146,10 +145,8 @@ export const eventViewSchema = z.object({
   sequence: z.int(),
   timeMs,
   namespace: z.string(),
-  /** Such as `workload.queued`, `attempt.running`, `node.connected`, `config.updated`. */
-  type: z.string(),
-  /** Id of the workload, node or configuration entry that it is about. */
-  subject: z.string(),
+  type: z.string().describe('Such as workload.queued, attempt.running, node.connected, config.updated.'),
+  subject: z.string().describe('Id of the workload or node, or key of the configuration entry.'),
   cause: z.enum(CAUSES),
   message: z.string(),
   facts: z.record(z.string(), z.json()),

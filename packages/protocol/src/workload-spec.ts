@@ -5,7 +5,13 @@ export const DEFAULT_RESERVATION = { cpuMilli: 100, memoryMib: 64 } as const;
 export const DEFAULT_STOP_GRACE_MS = 10_000;
 
 const MAX_COMMAND_BYTES = 128 * 1024;
+const MAX_SPEC_BYTES = 256 * 1024;
+const MAX_LABELS = 64;
 const label = z.string().max(253);
+const labels = z
+  .record(label, label)
+  .refine((all) => Object.keys(all).length <= MAX_LABELS, `must be at most ${MAX_LABELS}`)
+  .default({});
 const absolutePath = z
   .string()
   .max(4096)
@@ -22,35 +28,65 @@ export const nameSchema = z
 
 const resourcesSchema = z
   .strictObject({
-    /** Whole GPUs of one node. */
-    gpus: z.int().min(0).max(64).default(0),
-    /** Any of these models, matched case-insensitively as part of the device's model name; empty = any. */
-    gpuModels: z.array(z.string().min(1).max(64)).max(16).default([]),
-    /** Memory that each GPU must have, MiB. */
-    minGpuMemoryMib: z.int().min(0).max(16_777_216).default(0),
-    /** CPU in thousandths of a core: reserved and enforced; absent = DEFAULT_RESERVATION, not limited. */
-    cpuMilli: z.int().min(10).max(1_024_000).optional(),
-    /** Memory in MiB: reserved and enforced; absent = DEFAULT_RESERVATION, not limited. */
-    memoryMib: z.int().min(4).max(16_777_216).optional(),
+    gpus: z.int().min(0).max(64).default(0).describe('Whole GPUs of one node.'),
+    gpuModels: z
+      .array(z.string().min(1).max(64))
+      .max(16)
+      .default([])
+      .describe(
+        'Any of these models, matched case-insensitively as part of the model of the device; empty = any.',
+      ),
+    minGpuMemoryMib: z
+      .int()
+      .min(0)
+      .max(16_777_216)
+      .default(0)
+      .describe('Memory that each GPU must have, MiB.'),
+    cpuMilli: z
+      .int()
+      .min(10)
+      .max(1_024_000)
+      .optional()
+      .describe(
+        `CPU in thousandths of a core: reserved and enforced; absent = ${DEFAULT_RESERVATION.cpuMilli} reserved, no limit.`,
+      ),
+    memoryMib: z
+      .int()
+      .min(4)
+      .max(16_777_216)
+      .optional()
+      .describe(
+        `Memory in MiB: reserved and enforced; absent = ${DEFAULT_RESERVATION.memoryMib} reserved, no limit.`,
+      ),
   })
   .prefault({});
 
 const mountSchema = z.strictObject({
-  source: absolutePath,
-  target: absolutePath,
+  source: absolutePath.describe('Folder of the node.'),
+  target: absolutePath.describe('Where it is seen by the workload.'),
   readOnly: z.boolean().default(true),
 });
 
-/**
- * What a user asks to run. Defined here once; the node protocol carries its canonical JSON.
- * With an `image` it runs in a container, else as a process on the node.
- */
+/** What a user asks to run. Defined here once; the node protocol carries its canonical JSON. */
 export const workloadSpecSchema = z
   .strictObject({
-    name: nameSchema.optional(),
-    image: z.string().min(1).max(512).optional(),
-    /** Program and arguments; may be empty only for an image with a command of its own. */
-    command: z.array(withoutNul).max(4096).default([]),
+    name: nameSchema
+      .optional()
+      .describe('Free again once a workload of that name has ended; made from the program if absent.'),
+    image: z
+      .string()
+      .min(1)
+      .max(512)
+      .optional()
+      .describe('Runs in a container of this image; absent = as a process on the node.'),
+    command: z
+      .array(withoutNul)
+      .max(4096)
+      .default([])
+      .describe(
+        'Program and arguments; may be empty only for an image with a command of its own. ' +
+          `Together with env at most ${MAX_COMMAND_BYTES} bytes of JSON.`,
+      ),
     env: z
       .record(
         z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'is not a name for an environment variable'),
@@ -59,20 +95,31 @@ export const workloadSpecSchema = z
       .default({}),
     workingDirectory: absolutePath.optional(),
     resources: resourcesSchema,
-    /**
-     * Processes only: `required` never runs bare, `preferred` runs bare where the node's policy allows it and
-     * says so, `off` asks for bare.
-     */
-    sandbox: z.enum(['required', 'preferred', 'off']).default('preferred'),
+    sandbox: z
+      .enum(['required', 'preferred', 'off'])
+      .default('preferred')
+      .describe(
+        'Processes only: required never runs bare, preferred runs bare where the policy of the node allows it ' +
+          'and says so, off asks for bare.',
+      ),
     network: z.enum(['host', 'none']).default('host'),
     mounts: z.array(mountSchema).max(64).default([]),
-    /** Labels that the node must have. */
-    nodeSelector: z.record(label, label).default({}),
-    labels: z.record(label, label).default({}),
-    /** Stops the workload this long after its start; absent = no limit. */
-    timeoutMs: z.int().min(1).max(31_536_000_000).optional(),
-    /** Between the polite signal and the kill. */
-    stopGraceMs: z.int().min(0).max(3_600_000).default(DEFAULT_STOP_GRACE_MS),
+    nodeSelector: labels.describe(
+      `Labels that the node must have, at most ${MAX_LABELS}; "node" is the name of a node.`,
+    ),
+    labels: labels.describe(`Labels of the workload, at most ${MAX_LABELS}.`),
+    timeoutMs: z
+      .int()
+      .min(1)
+      .max(31_536_000_000)
+      .optional()
+      .describe('Stops the workload this long after its start; absent = no limit.'),
+    stopGraceMs: z
+      .int()
+      .min(0)
+      .max(3_600_000)
+      .default(DEFAULT_STOP_GRACE_MS)
+      .describe('Between the polite signal and the kill.'),
   })
   .refine((spec) => spec.image !== undefined || spec.command.length > 0, {
     message: 'a workload without an image needs a command',
@@ -82,10 +129,19 @@ export const workloadSpecSchema = z
     message: 'the program must not be empty',
     path: ['command', 0],
   })
-  .refine((spec) => JSON.stringify([spec.command, spec.env]).length <= MAX_COMMAND_BYTES, {
+  .refine((spec) => jsonBytes([spec.command, spec.env]) <= MAX_COMMAND_BYTES, {
     message: `command and environment together must stay below ${MAX_COMMAND_BYTES} bytes`,
     path: ['command'],
-  });
+  })
+  .refine((spec) => jsonBytes(spec) <= MAX_SPEC_BYTES, {
+    message: `a specification must stay below ${MAX_SPEC_BYTES} bytes`,
+  })
+  .describe(`What to run. At most ${MAX_SPEC_BYTES} bytes of JSON.`);
 
 export type WorkloadSpec = z.output<typeof workloadSpecSchema>;
 export type WorkloadSpecInput = z.input<typeof workloadSpecSchema>;
+
+/** Of the value's JSON in UTF-8. */
+export function jsonBytes(value: unknown): number {
+  return new TextEncoder().encode(JSON.stringify(value)).length;
+}

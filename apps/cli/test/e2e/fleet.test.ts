@@ -109,7 +109,7 @@ describe('run', () => {
   it('refuses what the gateway refuses, with exit code 5 and the place of the mistake', async () => {
     const { code, stderr } = await fleet.run(['run', '--name', 'Not A Name', '--', 'true']);
     expect(code).toBe(5);
-    expect(stderr).toMatch(/spec\.name/);
+    expect(stderr).toContain('--name: must be');
   });
 });
 

@@ -49,6 +49,43 @@ describe('history', () => {
   });
 });
 
+test('rows of any size are read back: a page is as long as the store will answer', async () => {
+  const fixture = await FleetFixture.open();
+  const reason = 'x'.repeat(900_000);
+  for (let index = 0; index < 45; index += 1) {
+    const [gpu] = inventory('n', 1).gpus;
+    const sick = { ...gpu!, health: { state: 'degraded' as const, reason } };
+    fixture.join(`n${index}`, 1, { gpus: [sick] });
+    await fixture.settle();
+  }
+  await fixture.crashAndReopen();
+  expect(fixture.fleet.nodes()).toHaveLength(45);
+});
+
+test('join tokens that were never used go when they have expired', async () => {
+  const fixture = await FleetFixture.open();
+  const add = (id: string, expiresAtMs: number): void =>
+    fixture.fleet.addJoinToken({ id, secretHash: 'h', approve: true, expiresAtMs });
+  add('old', fixture.clock.nowMs() + 1000);
+  await fixture.settle(2000);
+  add('new', fixture.clock.nowMs() + 1000);
+  await fixture.settle();
+  await fixture.crashAndReopen();
+  expect(fixture.fleet.redeemJoinToken('new', 'h')).toEqual({ approve: true });
+  for (let index = 0; index < 10_000; index += 1) add(`t${index}`, fixture.clock.nowMs() + 60_000);
+  expect(codeOf(() => add('one more', fixture.clock.nowMs() + 60_000))).toBe('overloaded');
+});
+
+test('names that are made stay apart, however many live', async () => {
+  const fixture = await FleetFixture.open();
+  fixture.random.bytes = () => new Uint8Array(7);
+  const first = fixture.submit();
+  await fixture.settle(5);
+  const second = fixture.submit();
+  expect(first.name).toBe(`true-${first.id.slice(-6)}`);
+  expect(second.name).not.toBe(first.name);
+});
+
 describe('a store that is slow, full of work or gone', () => {
   test('takes in no more workloads than may wait for it, and does again when it has caught up', async () => {
     const fixture = await FleetFixture.open({ maxUnstoredRows: 40 });

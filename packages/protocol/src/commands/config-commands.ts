@@ -1,18 +1,24 @@
 import { z } from 'zod';
 import { configEntrySchema } from '../views.ts';
+import { jsonBytes } from '../workload-spec.ts';
 import { command } from './command.ts';
+import { cursorSchema, nextSchema } from './references.ts';
 
 export const MAX_CONFIG_BYTES = 262_144;
 const key = z
   .string()
   .max(253)
-  .regex(/^[A-Za-z0-9_]([A-Za-z0-9_./-]*[A-Za-z0-9_])?$/, 'must be letters, digits, "_", ".", "/" and "-"');
+  .regex(/^[A-Za-z0-9_]([A-Za-z0-9_./-]*[A-Za-z0-9_])?$/, 'must be letters, digits, "_", ".", "/" and "-"')
+  .describe('Key of the entry.');
+const expectedVersion = z
+  .int()
+  .min(1)
+  .optional()
+  .describe('Only if the newest version is this one: nobody else has changed it.');
 const value = z
   .json()
-  .refine(
-    (json) => JSON.stringify(json).length <= MAX_CONFIG_BYTES,
-    `must stay below ${MAX_CONFIG_BYTES} bytes`,
-  );
+  .refine((json) => jsonBytes(json) <= MAX_CONFIG_BYTES, `must stay below ${MAX_CONFIG_BYTES} bytes`)
+  .describe(`Any JSON of at most ${MAX_CONFIG_BYTES} bytes.`);
 
 export const configCommands = {
   'config.create': command({
@@ -27,7 +33,7 @@ export const configCommands = {
     tier: 'config',
     target: 'gateway',
     summary: 'A configuration entry, newest or a given version',
-    input: z.strictObject({ key, version: z.int().min(1).optional() }),
+    input: z.strictObject({ key, version: z.int().min(1).optional().describe('Absent = the newest.') }),
     output: configEntrySchema,
     errors: ['not-found'],
   }),
@@ -35,7 +41,7 @@ export const configCommands = {
     tier: 'config',
     target: 'gateway',
     summary: 'Replace a configuration entry’s value; with expectedVersion only if nobody else did meanwhile',
-    input: z.strictObject({ key, value, expectedVersion: z.int().min(1).optional() }),
+    input: z.strictObject({ key, value, expectedVersion }),
     output: configEntrySchema,
     errors: ['not-found', 'conflict'],
   }),
@@ -43,7 +49,7 @@ export const configCommands = {
     tier: 'config',
     target: 'gateway',
     summary: 'Delete a configuration entry with all its versions',
-    input: z.strictObject({ key, expectedVersion: z.int().min(1).optional() }),
+    input: z.strictObject({ key, expectedVersion }),
     output: z.object({ key: z.string(), deleted: z.literal(true) }),
     errors: ['not-found', 'conflict'],
   }),
@@ -52,11 +58,11 @@ export const configCommands = {
     target: 'gateway',
     summary: 'Configuration entries by prefix, in key order, in pages',
     input: z.strictObject({
-      prefix: z.string().max(253).default(''),
-      limit: z.int().min(1).max(1000).default(100),
-      cursor: z.string().max(253).optional(),
+      prefix: z.string().max(253).default('').describe('Only keys that begin so.'),
+      limit: z.int().min(1).max(1000).default(100).describe('Entries of one page.'),
+      cursor: cursorSchema,
     }),
-    output: z.object({ entries: z.array(configEntrySchema), next: z.string().optional() }),
+    output: z.object({ entries: z.array(configEntrySchema), next: nextSchema }),
     errors: [],
   }),
 } as const;

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { eventViewSchema, nodeViewSchema } from '../views.ts';
 import { command } from './command.ts';
-import { nodeReference } from './references.ts';
+import { cursorSchema, nextSchema, nodeReference } from './references.ts';
 
 const toNode = z.strictObject({ node: nodeReference });
 const count = z.int().min(0);
@@ -21,9 +21,8 @@ export const fleetCommands = {
       writerTerm: z.int(),
       nodes: z.object({ total: count, connected: count, schedulable: count, pending: count }),
       gpus: z.object({ total: count, free: count, simulated: count }),
-      workloads: z.record(z.string(), count),
-      /** What needs somebody's attention, in sentences. */
-      warnings: z.array(z.string()),
+      workloads: z.record(z.string(), count).describe('How many are in each state.'),
+      warnings: z.array(z.string()).describe('What needs the attention of somebody, in sentences.'),
     }),
     errors: [],
   }),
@@ -32,10 +31,10 @@ export const fleetCommands = {
     target: 'gateway',
     summary: 'Nodes of the fleet, by name, in pages',
     input: z.strictObject({
-      limit: z.int().min(1).max(10_000).default(1000),
-      cursor: z.string().max(128).optional(),
+      limit: z.int().min(1).max(10_000).default(1000).describe('Nodes of one page.'),
+      cursor: cursorSchema,
     }),
-    output: z.object({ nodes: z.array(nodeViewSchema), next: z.string().optional() }),
+    output: z.object({ nodes: z.array(nodeViewSchema), next: nextSchema }),
     errors: [],
   }),
   'node.info': command({
@@ -66,7 +65,10 @@ export const fleetCommands = {
     tier: 'fleet',
     target: 'gateway',
     summary: 'Place nothing more on a node and let its work end; with force stop the work',
-    input: z.strictObject({ node: nodeReference, force: z.boolean().default(false) }),
+    input: z.strictObject({
+      node: nodeReference,
+      force: z.boolean().default(false).describe('Stop the work that runs there.'),
+    }),
     output: nodeViewSchema,
     errors: ['not-found', 'conflict'],
   }),
@@ -83,9 +85,8 @@ export const fleetCommands = {
     target: 'gateway',
     summary: 'Make a one-time token with which a node may join',
     input: z.strictObject({
-      /** The node that uses it needs no approval. */
-      approve: z.boolean().default(true),
-      lifetimeMs: z.int().min(1000).max(604_800_000).default(3_600_000),
+      approve: z.boolean().default(true).describe('The node that uses it needs no approval.'),
+      lifetimeMs: z.int().min(1000).max(604_800_000).default(3_600_000).describe('How long it may be used.'),
     }),
     output: z.object({ token: z.string(), expiresAtMs: z.number() }),
     errors: [],
@@ -101,7 +102,7 @@ export const fleetCommands = {
         .max(253)
         .optional()
         .describe('Only of this workload, node or configuration entry, by id or key.'),
-      limit: z.int().min(1).max(1000).default(100),
+      limit: z.int().min(1).max(1000).default(100).describe('Events of one answer.'),
       newest: z.boolean().default(false).describe('The newest `limit` of them instead of the oldest.'),
     }),
     output: z.object({

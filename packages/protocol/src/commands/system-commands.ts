@@ -3,7 +3,7 @@ import { gpuLinkSchema, nodeInventorySchema } from '../node-inventory.ts';
 import { nodeGpuViewSchema, NODE_HEALTH } from '../views.ts';
 import { nameSchema } from '../workload-spec.ts';
 import { command } from './command.ts';
-import { execOutputSchema, optionalNode } from './references.ts';
+import { envSchema, execOutputSchema, execTimeoutMs, optionalNode, programSchema } from './references.ts';
 
 const toNode = z.strictObject({ node: optionalNode });
 const nodeErrors = [
@@ -49,11 +49,11 @@ export const systemCommands = {
     summary: 'Run a short command on a given node as a workload and answer its output',
     input: z.strictObject({
       node: optionalNode,
-      command: z.array(z.string()).min(1).max(4096),
-      env: z.record(z.string(), z.string()).default({}),
-      timeoutMs: z.int().min(1).max(600_000).default(60_000),
-      maxOutputBytes: z.int().min(0).max(1_048_576).default(262_144),
-      name: nameSchema.optional(),
+      command: programSchema,
+      env: envSchema,
+      timeoutMs: execTimeoutMs,
+      maxOutputBytes: z.int().min(0).max(1_048_576).default(262_144).describe('Kept of each stream.'),
+      name: nameSchema.optional().describe('Of the workload; made from the program if absent.'),
     }),
     output: execOutputSchema.extend({ workload: z.string() }),
     errors: nodeErrors,

@@ -3,7 +3,15 @@ import { attemptViewSchema, eventViewSchema, workloadViewSchema } from '../views
 import { workloadSpecSchema } from '../workload-spec.ts';
 import { WORKLOAD_STATES } from '../workload-state.ts';
 import { command } from './command.ts';
-import { execOutputSchema, workloadReference } from './references.ts';
+import {
+  cursorSchema,
+  envSchema,
+  execOutputSchema,
+  execTimeoutMs,
+  nextSchema,
+  programSchema,
+  workloadReference,
+} from './references.ts';
 
 /** Longest that a request may wait for a workload; ask again to wait on. */
 export const MAX_WAIT_MS = 60_000;
@@ -17,8 +25,7 @@ const waitMs = z
 export const logEntrySchema = z.object({
   timeMs: z.number(),
   stream: z.enum(['stdout', 'stderr', 'notice']),
-  /** Text, or base64 where `encoding` says so because the bytes are not UTF-8. */
-  data: z.string(),
+  data: z.string().describe('Text, or base64 where `encoding` says so: the bytes are not UTF-8 then.'),
   encoding: z.enum(['utf8', 'base64']),
 });
 
@@ -29,8 +36,12 @@ export const workloadCommands = {
     summary: 'Submit a workload; it is stored before this answers',
     input: z.strictObject({
       spec: workloadSpecSchema,
-      /** Made by the caller: repeating a request with the same key answers the same workload. */
-      idempotencyKey: z.string().min(8).max(128).optional(),
+      idempotencyKey: z
+        .string()
+        .min(8)
+        .max(128)
+        .optional()
+        .describe('Made by the caller: repeating a request with the same key answers the same workload.'),
       waitMs,
     }),
     output: workloadViewSchema,
@@ -40,7 +51,13 @@ export const workloadCommands = {
     tier: 'core',
     target: 'gateway',
     summary: 'Stop a workload: politely, or at once with force',
-    input: z.strictObject({ workload: workloadReference, force: z.boolean().default(false) }),
+    input: z.strictObject({
+      workload: workloadReference,
+      force: z
+        .boolean()
+        .default(false)
+        .describe('Kill at once. Work on a node out of reach is given up: its GPUs are free again.'),
+    }),
     output: workloadViewSchema,
     errors: ['not-found'],
   }),
@@ -49,12 +66,15 @@ export const workloadCommands = {
     target: 'gateway',
     summary: 'Workloads, newest first, in pages',
     input: z.strictObject({
-      states: z.array(z.enum(WORKLOAD_STATES)).max(WORKLOAD_STATES.length).optional(),
-      limit: z.int().min(1).max(1000).default(100),
-      /** `next` of the page before. */
-      cursor: z.string().max(128).optional(),
+      states: z
+        .array(z.enum(WORKLOAD_STATES))
+        .max(WORKLOAD_STATES.length)
+        .optional()
+        .describe('Only those in one of these states.'),
+      limit: z.int().min(1).max(1000).default(100).describe('Workloads of one page.'),
+      cursor: cursorSchema,
     }),
-    output: z.object({ workloads: z.array(workloadViewSchema), next: z.string().optional() }),
+    output: z.object({ workloads: z.array(workloadViewSchema), next: nextSchema }),
     errors: [],
   }),
   'workload.inspect': command({
@@ -74,19 +94,25 @@ export const workloadCommands = {
     summary: 'A piece of a workload’s log; GET /api/workloads/<id>/logs streams it',
     input: z.strictObject({
       workload: workloadReference,
-      /** Last lines only; otherwise from `position` on. */
-      tail: z.int().min(0).max(100_000).optional(),
-      position: z.int().min(0).default(0),
-      maxBytes: z.int().min(1).max(1_048_576).default(262_144),
+      tail: z
+        .int()
+        .min(0)
+        .max(100_000)
+        .optional()
+        .describe('The last so many lines instead of from `position` on.'),
+      position: z.int().min(0).default(0).describe('Where to begin, in bytes of the log.'),
+      maxBytes: z
+        .int()
+        .min(1)
+        .max(1_048_576)
+        .default(262_144)
+        .describe('Of the log, at most; one entry at least.'),
     }),
     output: z.object({
       entries: z.array(logEntrySchema),
-      /** Ask from here next. */
-      position: z.int(),
-      /** Bytes before the first entry that rotation had already removed. */
-      droppedBytes: z.int(),
-      /** The workload has ended and this is the end of its log. */
-      complete: z.boolean(),
+      position: z.int().describe('Ask from here next.'),
+      droppedBytes: z.int().describe('Before the first entry, removed by rotation.'),
+      complete: z.boolean().describe('The workload has ended and this is the end of its log.'),
     }),
     errors: ['not-found'],
   }),
@@ -111,10 +137,10 @@ export const workloadCommands = {
     summary: 'Run a command inside a running workload, container or process',
     input: z.strictObject({
       workload: workloadReference,
-      command: z.array(z.string()).min(1).max(4096),
-      env: z.record(z.string(), z.string()).default({}),
-      timeoutMs: z.int().min(1).max(600_000).default(60_000),
-      maxOutputBytes: z.int().min(0).max(393_216).default(262_144),
+      command: programSchema,
+      env: envSchema,
+      timeoutMs: execTimeoutMs,
+      maxOutputBytes: z.int().min(0).max(393_216).default(262_144).describe('Kept of each stream.'),
     }),
     output: execOutputSchema,
     errors: ['not-found', 'not-running', 'node-unreachable', 'command-disabled', 'timeout'],

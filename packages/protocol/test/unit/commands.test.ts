@@ -1,6 +1,7 @@
 // Shows that the catalogue has the commands it should, that their declarations are complete, and that OpenAPI
 // describes each.
 import { describe, expect, test } from 'vitest';
+import { z } from 'zod';
 import {
   API_ERROR_CODES,
   apiError,
@@ -104,4 +105,12 @@ describe('error codes', () => {
   test('nothing else is one', () => {
     for (const code of ['', 'ENOENT', 'toString', '__proto__']) expect(isApiErrorCode(code)).toBe(false);
   });
+});
+
+test.each(definitions)('OpenAPI says of every input of %s what it means', (_name, { input }) => {
+  const schema = z.toJSONSchema(input, { io: 'input' });
+  for (const [field, { description }] of Object.entries(
+    (schema.properties ?? {}) as Record<string, { description?: string }>,
+  ))
+    expect([field, description]).toEqual([field, expect.stringMatching(/^.{10,}$/)]);
 });

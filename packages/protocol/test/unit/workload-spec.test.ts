@@ -56,6 +56,23 @@ describe('refused', () => {
     ['an endless grace', { command: ['a'], stopGraceMs: 3_600_001 }, 'stopGraceMs'],
     ['an unknown sandbox', { command: ['a'], sandbox: 'maybe' }, 'sandbox'],
     ['more arguments than any kernel takes', { command: ['a', 'x'.repeat(131_072)] }, 'command'],
+    ['as many bytes in fewer letters', { command: ['a', '界'.repeat(50_000)] }, 'command'],
+    [
+      'more labels than anybody reads',
+      { command: ['a'], labels: Object.fromEntries(Array.from({ length: 65 }, (_, at) => [`l${at}`, ''])) },
+      'labels',
+    ],
+    [
+      'a specification that no page of the store holds',
+      {
+        command: ['a'],
+        mounts: Array.from({ length: 64 }, () => ({
+          source: `/${'s'.repeat(4000)}`,
+          target: `/${'t'.repeat(4000)}`,
+        })),
+      },
+      '',
+    ],
     ['a text instead of a list', { command: 'echo hi' }, 'command'],
     ['nothing at all', null, ''],
   ])('%s', (_what, input, path) => {
