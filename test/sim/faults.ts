@@ -14,8 +14,11 @@ export const FAULTS = [
 ] as const;
 export type Fault = (typeof FAULTS)[number];
 
-/** A gateway or an agent is down for this long at most, ms. */
-const MAX_DOWN_MS = 45_000;
+/** A gateway or an agent is down for up to so long: past the lease (30 s), ms. */
+const DOWN_MS = 90_000;
+/** Now and then it is down until its node is called lost (300 s), ms. */
+const LONG_DOWN_MS = 400_000;
+const LONG_DOWN_CHANCE = 0.1;
 
 /** Breaks things from the seed, and lets them come back. Counts what it did. */
 export class Faults {
@@ -146,7 +149,8 @@ export class Faults {
   }
 
   #downMs(): number {
-    return MAX_DOWN_MS * this.#simulation.random.fraction();
+    const { random } = this.#simulation;
+    return random.fraction() < LONG_DOWN_CHANCE ? LONG_DOWN_MS : DOWN_MS * random.fraction();
   }
 
   #anyLink(): Parameters<Simulation['network']['forget']>[0] | undefined {
