@@ -56,8 +56,7 @@ export type NodeOrder =
   | {
       readonly kind: 'acknowledge';
       readonly revisions: readonly { readonly attemptId: string; readonly revision: number }[];
-    }
-  | { readonly kind: 'list-attempts' };
+    };
 
 /** What hears of the fleet: the gateway's sessions, log store and waiting requests. */
 export interface FleetListeners {

@@ -64,10 +64,10 @@ export const nodeInventorySchema = z.object({
     z.object({
       kind: z.enum(['process', 'container']),
       available: z.boolean(),
-      /** `bubblewrap`, `none`, or the engine and its version. */
-      sandbox: z.string(),
-      /** Degraded modes of this host, in words a user understands. */
-      limitations: z.array(z.string()),
+      sandbox: z.string().describe('bubblewrap, none, or the engine and its version.'),
+      limitations: z
+        .array(z.string())
+        .describe('What this host cannot enforce or offer, in words for a user.'),
     }),
   ),
   probes: z.array(

@@ -1,21 +1,11 @@
 import { z } from 'zod';
-import { END_REASONS } from './attempt.ts';
-import { gpuDeviceSchema } from './node-inventory.ts';
+import { END_REASONS, NODE_ATTEMPT_STATES } from './attempt.ts';
+import { gpuDeviceSchema, nodeInventorySchema } from './node-inventory.ts';
 import { workloadSpecSchema } from './workload-spec.ts';
 import { WORKLOAD_STATES } from './workload-state.ts';
 
-export const ATTEMPT_STATES = [
-  'placed',
-  'offered',
-  'accepted',
-  'preparing',
-  'ready',
-  'running',
-  'stopping',
-  'exited',
-  'killed',
-  'lost',
-] as const;
+/** The first two are the gateway's own: nothing was reported yet. */
+export const ATTEMPT_STATES = ['placed', 'offered', ...NODE_ATTEMPT_STATES] as const;
 export type AttemptState = (typeof ATTEMPT_STATES)[number];
 
 /** Why a workload waits, most fundamental first: the first tier that applies is shown. */
@@ -125,14 +115,7 @@ export const nodeViewSchema = z.object({
   capacity: z.object({ cpuMilli: z.int(), memoryMib: z.int(), gpus: z.int() }),
   free: z.object({ cpuMilli: z.int(), memoryMib: z.int(), gpus: z.int() }),
   gpus: z.array(nodeGpuViewSchema),
-  executors: z.array(
-    z.object({
-      kind: z.enum(['process', 'container']),
-      available: z.boolean(),
-      sandbox: z.string(),
-      limitations: z.array(z.string()),
-    }),
-  ),
+  executors: nodeInventorySchema.shape.executors,
   simulated: z.boolean(),
   attempts: z.int().describe('Live attempts on the node.'),
   joinedAtMs: timeMs,

@@ -116,7 +116,7 @@ export class NodeSession {
   }
 
   #heartbeat(heartbeat: Frame<'heartbeat'>, frameId: bigint): void {
-    this.#deps.fleet.registry.heard(this.nodeId);
+    this.#deps.fleet.registry.connected(this.nodeId);
     this.#deps.metrics.put(this.nodeId, heartbeat);
     this.send({ case: 'leaseGrant', value: { leaseMs: this.#leaseMs, heartbeatId: frameId } });
     if (!this.#digest().equals(heartbeat.attemptsDigest)) this.askForAttempts();

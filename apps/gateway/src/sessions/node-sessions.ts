@@ -138,7 +138,5 @@ function sendOrder(session: NodeSession, order: NodeOrder): void {
       }));
       return session.send({ case: 'statusAck', value: { revisions } });
     }
-    case 'list-attempts':
-      return session.askForAttempts();
   }
 }

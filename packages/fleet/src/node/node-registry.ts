@@ -74,6 +74,7 @@ export class NodeRegistry {
     return approved;
   }
 
+  /** It has connected, or given another sign of life. */
   connected(nodeId: string): void {
     const before = this.#core.nodes.presence(nodeId)?.connectivity;
     this.#setPresence(nodeId, 'connected');
@@ -94,11 +95,6 @@ export class NodeRegistry {
     );
     this.#record(node, 'inventory', [`The hardware of ${node.name} changed.`, ...faults].join(' '));
     this.#core.capacityChanged(nodeId);
-  }
-
-  /** A heartbeat or any other sign of life. */
-  heard(nodeId: string): void {
-    this.connected(nodeId);
   }
 
   /** Its connection is gone; its lease still runs. */

@@ -1,5 +1,6 @@
 // Shows what the fleet promises over its store: acknowledged work survives, terminal is absorbing, repair
 // repairs.
+import { compareEpochs } from '@clawbernetes/protocol';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { codeOf, FleetFixture, inventory, status } from './fleet-fixture.ts';
 
@@ -31,6 +32,31 @@ describe('submission', () => {
     const first = fixture.submit({ command: ['a'] }, 'key-00000001');
     expect(fixture.submit({ command: ['a'] }, 'key-00000001').id).toBe(first.id);
     expect(codeOf(() => fixture.submit({ command: ['b'] }, 'key-00000001'))).toBe('conflict');
+  });
+
+  test('a request that is repeated after the end of its workload, and a restart, makes no second one', async () => {
+    fixture.join('n');
+    const first = fixture.submit({ command: ['a'] }, 'key-00000001');
+    await fixture.settle();
+    fixture.report(fixture.attemptOf(first), { state: 'exited', exitCode: 0, revision: 1 });
+    await fixture.settle();
+    await fixture.crashAndReopen();
+    expect(fixture.submit({ command: ['a'] }, 'key-00000001').id).toBe(first.id);
+    expect(fixture.state(first)).toBe('succeeded');
+  });
+
+  test('every attempt has a newer epoch than all before it', async () => {
+    fixture.join('n');
+    const epochs = [];
+    for (let round = 0; round < 6; round += 1) {
+      const { id } = fixture.submit();
+      await fixture.settle();
+      epochs.push(fixture.attemptOf(fixture.fleet.workload('default', id)).epoch);
+      if (round === 3) await fixture.crashAndReopen();
+      fixture.fleet.registry.connected('node-n');
+    }
+    for (const [index, epoch] of epochs.slice(1).entries())
+      expect(compareEpochs(epoch, epochs[index]!)).toBeGreaterThan(0);
   });
 
   test('a name belongs to one live workload at a time', async () => {
