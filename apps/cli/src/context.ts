@@ -2,6 +2,7 @@ import type { Clock, Random } from '@clawbernetes/kernel';
 import type { Client } from '@clawbernetes/sdk';
 import type { CliConfig } from './config.ts';
 import { findGateway } from './find-gateway.ts';
+import { asTyped } from './output/phrases.ts';
 import type { Terminal } from './terminal.ts';
 
 export type Format = 'table' | 'json';
@@ -53,7 +54,7 @@ export function openContext(deps: ContextDeps, config: CliConfig, globals: Globa
       if (text !== '') terminal.stdout.write(`${text}\n`);
     },
     remark(text) {
-      terminal.stderr.write(`${text}\n`);
+      terminal.stderr.write(`${asTyped(text, config.programName)}\n`);
     },
   };
 }

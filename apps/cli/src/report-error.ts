@@ -3,6 +3,7 @@ import type { CliConfig } from './config.ts';
 import type { Format } from './context.ts';
 import { exitCodeOf } from './errors.ts';
 import { tokenFile } from './find-gateway.ts';
+import { asTyped } from './output/phrases.ts';
 import type { Terminal } from './terminal.ts';
 
 export interface Issue {
@@ -40,7 +41,7 @@ export function reportError(
       .map((issue) => `  ${issue.path}: ${issue.message}`),
   ];
   if (hint) lines.push(hint);
-  where.terminal.stderr.write(`${lines.join('\n')}\n`);
+  where.terminal.stderr.write(`${asTyped(lines.join('\n'), where.config.programName)}\n`);
   return exitCode;
 }
 

@@ -14,7 +14,7 @@ export async function listNodes({ context }: Call): Promise<void> {
   const nodes = await allNodes(client);
   await context.print({ nodes }, async () => {
     if (nodes.length === 0)
-      return 'No nodes yet. Start one with "clawbernetes up", or make a token: "clawbernetes node token".';
+      return `No nodes yet. Start one with "${context.config.programName} up", or make a token: "${context.config.programName} node token".`;
     return nodeTable(context, nodes);
   });
 }
@@ -71,7 +71,7 @@ async function printNode(context: Context, node: NodeView): Promise<void> {
   await context.print(node, () => nodeText(context, node));
 }
 
-function nodeText({ terminal: { colours }, clock }: Context, node: NodeView): string {
+function nodeText({ terminal: { colours }, clock, config }: Context, node: NodeView): string {
   const nowMs = clock.nowMs();
   return renderFacts([
     ['Name', node.simulated ? `${node.name} ${colours.yellow('(simulated GPUs)')}` : node.name],
@@ -82,7 +82,7 @@ function nodeText({ terminal: { colours }, clock }: Context, node: NodeView): st
       'Health',
       paintState(colours, node.health) + (node.healthReason ? `: ${oneLine(node.healthReason, 200)}` : ''),
     ],
-    ['Approved', node.approved ? undefined : `no; run: clawbernetes node approve ${node.name}`],
+    ['Approved', node.approved ? undefined : `no; run: ${config.programName} node approve ${node.name}`],
     [
       'CPU',
       `${oneLine(node.cpuModel)}: ${cores(node.free.cpuMilli)} of ${cores(node.capacity.cpuMilli)} cores free`,
@@ -164,7 +164,8 @@ export async function drainNode({ context, operands: [node = ''], options }: Cal
   const rest = view.attempts === 0 ? 'nothing runs on it' : `${count(view.attempts, 'workload')} still on it`;
   await context.print(
     view,
-    () => `${view.name} is ${view.eligibility}: ${rest}. Undo with: clawbernetes node undrain ${view.name}`,
+    () =>
+      `${view.name} is ${view.eligibility}: ${rest}. Undo with: ${context.config.programName} node undrain ${view.name}`,
   );
 }
 

@@ -4,7 +4,7 @@ import type { CommandOutput } from '@clawbernetes/protocol';
 import type { Context } from '../context.ts';
 import type { Call } from '../declare/declaration.ts';
 import { paintState } from '../output/colours.ts';
-import { count } from '../output/phrases.ts';
+import { asTyped, count } from '../output/phrases.ts';
 import { renderFacts } from '../output/table.ts';
 
 type FleetStatus = CommandOutput<'fleet.status'>;
@@ -15,11 +15,16 @@ export async function showStatus({ context }: Call): Promise<void> {
   await context.print(status, () => statusText(context, status, client.url));
 }
 
-function statusText({ terminal: { colours }, clock }: Context, status: FleetStatus, url: string): string {
+function statusText(
+  { terminal: { colours }, clock, config }: Context,
+  status: FleetStatus,
+  url: string,
+): string {
   const { nodes, gpus } = status;
+  const program = config.programName;
   const uptime = formatDuration(Math.max(0, clock.nowMs() - status.startedAtMs));
   const waiting =
-    nodes.pending > 0 ? `, ${nodes.pending} waiting for approval ("clawbernetes node pending")` : '';
+    nodes.pending > 0 ? `, ${nodes.pending} waiting for approval ("${program} node pending")` : '';
   const simulated = gpus.simulated > 0 ? colours.yellow(` (${gpus.simulated} simulated)`) : '';
   const workloads = WORKLOAD_STATES.map((state) => [state, status.workloads[state] ?? 0] as const).filter(
     ([, amount]) => amount > 0,
@@ -36,9 +41,12 @@ function statusText({ terminal: { colours }, clock }: Context, status: FleetStat
     [
       'Workloads',
       workloads.map(([state, amount]) => `${amount} ${paintState(colours, state)}`).join(', ') ||
-        'none yet; try: clawbernetes run -- echo hello',
+        `none yet; try: ${program} run -- echo hello`,
     ],
-    ['', waits ? colours.dim('why they wait: clawbernetes workload list --state queued') : undefined],
+    ['', waits ? colours.dim(`why they wait: ${program} workload list --state queued`) : undefined],
   ]);
-  return [facts, ...status.warnings.map((warning) => `${colours.yellow('!')} ${warning}`)].join('\n');
+  return [
+    facts,
+    ...status.warnings.map((warning) => `${colours.yellow('!')} ${asTyped(warning, program)}`),
+  ].join('\n');
 }

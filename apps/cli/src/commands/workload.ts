@@ -6,7 +6,7 @@ import type { Call } from '../declare/declaration.ts';
 import { oneOf } from '../declare/option-values.ts';
 import { paintState, type Colours } from '../output/colours.ts';
 import { eventLine } from '../output/event-line.ts';
-import { age, cores, memory, oneLine, ranFor, shellWords } from '../output/phrases.ts';
+import { age, asTyped, cores, memory, oneLine, ranFor, shellWords } from '../output/phrases.ts';
 import { renderFacts, renderTable, type Facts } from '../output/table.ts';
 import { outcome, placeOf } from '../output/workload-phrases.ts';
 
@@ -32,7 +32,8 @@ export async function listWorkloads({ context, options }: Call): Promise<void> {
     next = page.next;
   } while (next !== undefined && workloads.length < limit);
   await context.print({ workloads, ...(next === undefined ? {} : { next }) }, () => {
-    if (workloads.length === 0) return 'No workloads. Run one: clawbernetes run -- echo hello';
+    if (workloads.length === 0)
+      return `No workloads. Run one: ${context.config.programName} run -- echo hello`;
     const more = next === undefined ? '' : `\nThere are more; show them with --limit ${limit * 2}.`;
     return workloadTable(context, workloads) + more;
   });
@@ -89,13 +90,17 @@ export async function inspectWorkload({ context, operands: [workload = ''] }: Ca
   );
 }
 
-function workloadFacts({ terminal: { colours }, clock }: Context, view: WorkloadView): Facts {
+function workloadFacts({ terminal: { colours }, clock, config }: Context, view: WorkloadView): Facts {
   const nowMs = clock.nowMs();
   return [
     ['Name', view.name],
     ['Id', view.id],
     ['State', outcome(view).replace(view.state, paintState(colours, view.state))],
-    ['Waits', view.waiting && `${view.waiting.message} ${colours.dim(`(${view.waiting.reason})`)}`],
+    [
+      'Waits',
+      view.waiting &&
+        `${asTyped(view.waiting.message, config.programName)} ${colours.dim(`(${view.waiting.reason})`)}`,
+    ],
     ['Message', view.message],
     ['Command', oneLine(commandOf(view), 200)],
     ['Ran on', view.attempt && placeOf(colours, view)],

@@ -40,6 +40,14 @@ export function oneLine(text: string, limit = 60): string {
   return clean.length > limit ? `${clean.slice(0, limit - 1)}…` : clean;
 }
 
+const COMMAND_IN_TEXT =
+  /\bclawbernetes (?=(?:run|workload|exec|status|node|events|up|down|invoke|config|token|completion)\b)/g;
+
+/** Commands named in a message as this user has to type them: `npx clawbernetes …` in a clone. */
+export function asTyped(text: string, programName: string): string {
+  return text.replaceAll(COMMAND_IN_TEXT, `${programName} `).replaceAll('npx npx ', 'npx ');
+}
+
 /** A command as one would type it in a shell. */
 export function shellWords(words: readonly string[]): string {
   return words

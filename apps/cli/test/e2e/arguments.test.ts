@@ -32,7 +32,7 @@ const MISTAKES: readonly (readonly [args: string, says: RegExp])[] = [
   ['run --mount a:b:c:d -- true', /"a:b:c:d" is not a mount/],
   ['run', /What to run is missing/],
   ['run python3 train.py', /run -- python3 train\.py" runs it as a process.*in the container image python3/],
-  ['exec job ps', /Put "--" before the program: clawbernetes exec job -- ps/],
+  ['exec job ps', /Put "--" before the program: npx clawbernetes exec job -- ps/],
   ['node info', /missing required argument 'node'/],
   ['node list -- x', /takes nothing after "--"/],
   ['invoke node.inf {}', /no command "node\.inf"; did you mean node\.info\?/],

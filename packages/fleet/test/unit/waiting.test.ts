@@ -94,6 +94,18 @@ describe('whatever happened, a workload that waits', () => {
   });
 });
 
+test('what becomes free is given out whole, though one turn places only some', async () => {
+  const fixture = await FleetFixture.open(options);
+  const node = fixture.fleet.node(fixture.join('a'));
+  fixture.fleet.registry.drain(node);
+  for (let count = 0; count < 5; count += 1) fixture.submit();
+  await fixture.settle();
+  expect(views(fixture).every(({ state }) => state === 'queued')).toBe(true);
+  fixture.fleet.registry.undrain(fixture.fleet.node('a'));
+  await fixture.settle();
+  expect(views(fixture).map(({ state }) => state)).toEqual(Array.from({ length: 5 }, () => 'reserved'));
+});
+
 describe('the reason is about the fleet as it is when one asks', () => {
   const message = (fixture: FleetFixture): string | undefined => views(fixture).at(-1)?.waiting?.message;
 
