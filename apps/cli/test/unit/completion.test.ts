@@ -27,7 +27,8 @@ function bashOffers(...typed: string[]): string[] {
   const line = typed.map((word) => `'${word}'`).join(' ');
   const ask = `COMP_WORDS=(${line}); COMP_CWORD=${typed.length - 1}; _clawbernetes; printf '%s\\n' "\${COMPREPLY[@]}"`;
   const script = `${bashScript(words)}\n${ask}`;
-  const { stdout, stderr } = spawnSync('bash', ['-c', script]);
+  // Without BASH_ENV, whose file would have its own say.
+  const { stdout, stderr } = spawnSync('bash', ['-c', script], { env: { PATH: process.env['PATH'] } });
   expect(stderr.toString()).toBe('');
   return stdout.toString().split('\n').filter(Boolean);
 }
