@@ -27,8 +27,10 @@ function bashOffers(...typed: string[]): string[] {
   const line = typed.map((word) => `'${word}'`).join(' ');
   const ask = `COMP_WORDS=(${line}); COMP_CWORD=${typed.length - 1}; _clawbernetes; printf '%s\\n' "\${COMPREPLY[@]}"`;
   const script = `${bashScript(words)}\n${ask}`;
-  // Without BASH_ENV, whose file would have its own say.
-  const { stdout, stderr } = spawnSync('bash', ['-c', script], { env: { PATH: process.env['PATH'] } });
+  // With a socket as its input, bash takes itself for a remote shell and would read ~/.bashrc.
+  const { stdout, stderr } = spawnSync('bash', ['--norc', '-c', script], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   expect(stderr.toString()).toBe('');
   return stdout.toString().split('\n').filter(Boolean);
 }
