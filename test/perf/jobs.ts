@@ -3,7 +3,7 @@
 import type { WorkloadSpecInput } from '@clawbernetes/protocol';
 import type { BenchmarkOptions, BenchmarkReport } from '../../tools/bench/benchmark.ts';
 import { BenchFleet } from './support/bench-fleet.ts';
-import { BARE_BUBBLEWRAP, hasBubblewrap, processesPerSecond } from './support/peers.ts';
+import { BARE_BUBBLEWRAP, hasBubblewrap, bareProcessesPerSecond } from './support/peers.ts';
 import { slurmJobsPerSecond } from './support/slurm.ts';
 import { median, round } from './support/statistics.ts';
 
@@ -28,9 +28,9 @@ export default async function jobs({ small, log }: BenchmarkOptions): Promise<Be
       log(`${Math.round(sandboxed.at(-1) ?? 0)} sandboxed jobs/s`);
     }
   }
-  const spawnPerSecond = await processesPerSecond(['/bin/true'], count, PARALLEL_SPAWNS);
+  const spawnPerSecond = await bareProcessesPerSecond(['/bin/true'], count, PARALLEL_SPAWNS);
   const bubblewrapPerSecond = hasBubblewrap()
-    ? await processesPerSecond(BARE_BUBBLEWRAP, count, PARALLEL_SPAWNS)
+    ? await bareProcessesPerSecond(BARE_BUBBLEWRAP, count, PARALLEL_SPAWNS)
     : null;
   const slurmPerSecond = await slurmJobsPerSecond(count, log);
   const jobsPerSecond = median(plain);
@@ -59,7 +59,7 @@ function ratio(value: number | null, peer: number | null): number | null {
 }
 
 function jobSpec(sandbox: 'off' | 'required'): WorkloadSpecInput {
-  return { command: ['/bin/true'], sandbox, resources: { cpuMilli: 10, memoryMib: 4 } };
+  return { command: ['/bin/true'], sandbox };
 }
 
 /** Every job is asked for and waited for; one that does not succeed ends the benchmark. */

@@ -1,5 +1,7 @@
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { promisify } from 'node:util';
 
 /** Runs `count` processes, `parallel` at a time, each to its end; answers how many per second. */
 export async function processesPerSecond(
@@ -17,6 +19,18 @@ export async function processesPerSecond(
   };
   await Promise.all(Array.from({ length: parallel }, lane));
   return (count * 1000) / (performance.now() - startMs);
+}
+
+/** The same from a fresh, small process. */
+export async function bareProcessesPerSecond(
+  argv: readonly string[],
+  count: number,
+  parallel: number,
+): Promise<number> {
+  const main = path.join(import.meta.dirname, 'peer-main.ts');
+  const args = [main, JSON.stringify(argv), String(count), String(parallel)];
+  const { stdout } = await promisify(execFile)(process.execPath, args);
+  return Number(stdout);
 }
 
 /** Milliseconds that one process takes from spawn to exit. */

@@ -99,10 +99,12 @@ function addApiRoutes(deps: HttpServerDeps, server: FastifyInstance): void {
   });
 }
 
-/** Aborts when the client is gone. */
+/** Aborts when the client is gone before it has its answer. */
 function goneSignal(reply: FastifyReply): AbortSignal {
   const controller = new AbortController();
-  reply.raw.once('close', () => controller.abort());
+  reply.raw.once('close', () => {
+    if (!reply.raw.writableFinished) controller.abort();
+  });
   return controller.signal;
 }
 

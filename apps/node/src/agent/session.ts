@@ -24,6 +24,8 @@ import { reportOf, STATUSES_PER_REPORT } from './reports.ts';
 const MAX_BACKLOG_BYTES = 2 * 1024 * 1024;
 /** What a gateway may ask for, whatever it says. */
 const HEARTBEAT_MS = { min: 100, max: 60_000 } as const;
+/** Progress waits this long for what comes next, so that a short job tells its life in one report; an end waits for nothing. */
+const PROGRESS_MS = 20;
 const LEASE_MS = { min: 1000, max: 3_600_000 } as const;
 
 export type NodeMessage = NonNullable<Parameters<typeof encodeNodeFrame>[1]>;
@@ -57,6 +59,7 @@ export class Session implements Disposable {
   readonly #heartbeatMs: number;
   #heartbeat: Timer | undefined;
   #flushDue = false;
+  #later: Timer | undefined;
   #closed = false;
 
   constructor(deps: SessionDeps, link: Link, registered: GatewayMessage<'registered'>) {
@@ -89,7 +92,8 @@ export class Session implements Disposable {
 
   statusChanged(status: AttemptStatus): void {
     this.#noteLog(status);
-    this.#flushSoon();
+    if (isTerminal(status.state)) this.#flushSoon();
+    else this.#later ??= this.#deps.clock.after(PROGRESS_MS, () => this.#flush());
   }
 
   logGrown(attemptId: string, end: number): void {
@@ -134,6 +138,7 @@ export class Session implements Disposable {
 
   [Symbol.dispose](): void {
     this.#closed = true;
+    this.#later?.cancel();
     this.#heartbeat?.cancel();
     this.#lease[Symbol.dispose]();
     this.#shipper[Symbol.dispose]();
@@ -207,6 +212,8 @@ export class Session implements Disposable {
   }
 
   #flush(): void {
+    this.#later?.cancel();
+    this.#later = undefined;
     if (this.#closed) return;
     const { book, clock } = this.#deps;
     while (book.hasUnsent && this.#link.backlogBytes < MAX_BACKLOG_BYTES) {
