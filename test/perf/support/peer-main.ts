@@ -1,4 +1,5 @@
-// A small process of its own for bare spawning: what a fork costs depends on the size of the process that forks.
+// A small process of its own for bare spawning: what a fork costs depends on the size of the process that
+// forks.
 import { processesPerSecond } from './peers.ts';
 
 const [program = '[]', count = '0', parallel = '1'] = process.argv.slice(2);

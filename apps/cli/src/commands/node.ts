@@ -13,8 +13,9 @@ export async function listNodes({ context }: Call): Promise<void> {
   const client = await context.client();
   const nodes = await allNodes(client);
   await context.print({ nodes }, async () => {
+    const { programName: program } = context.config;
     if (nodes.length === 0)
-      return `No nodes yet. Start one with "${context.config.programName} up", or make a token: "${context.config.programName} node token".`;
+      return `No nodes yet. Start one with "${program} up", or make a token: "${program} node token".`;
     return nodeTable(context, nodes);
   });
 }

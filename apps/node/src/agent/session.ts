@@ -24,7 +24,10 @@ import { reportOf, STATUSES_PER_REPORT } from './reports.ts';
 const MAX_BACKLOG_BYTES = 2 * 1024 * 1024;
 /** What a gateway may ask for, whatever it says. */
 const HEARTBEAT_MS = { min: 100, max: 60_000 } as const;
-/** Progress waits this long for what comes next, so that a short job tells its life in one report; an end waits for nothing. */
+/**
+ * Progress waits this long for what comes next, so that a short job tells its life in one report; an end
+ * waits for nothing.
+ */
 const PROGRESS_MS = 20;
 const LEASE_MS = { min: 1000, max: 3_600_000 } as const;
 

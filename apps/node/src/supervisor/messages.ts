@@ -60,7 +60,7 @@ export type MethodName = keyof SupervisorMethods;
 export type Params<M extends MethodName> = SupervisorMethods[M][0];
 export type Result<M extends MethodName> = SupervisorMethods[M][1];
 
-export interface Request {
+interface Request {
   readonly id: number;
   readonly method: string;
   readonly params: unknown;
