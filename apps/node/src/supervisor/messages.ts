@@ -60,12 +60,6 @@ export type MethodName = keyof SupervisorMethods;
 export type Params<M extends MethodName> = SupervisorMethods[M][0];
 export type Result<M extends MethodName> = SupervisorMethods[M][1];
 
-interface Request {
-  readonly id: number;
-  readonly method: string;
-  readonly params: unknown;
-}
-
 export type Response =
   | { readonly id: number; readonly result: unknown; readonly more?: true }
   | { readonly id: number; readonly error: { readonly code: string; readonly message: string } };
