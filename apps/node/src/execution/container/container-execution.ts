@@ -27,6 +27,11 @@ import { refusalStatus } from './engine-client.ts';
 import { processRuns } from './host-process.ts';
 
 const BACKOFF = { firstMs: 100, maxMs: 5000 } as const;
+/** Of SIGKILL, as engines report it. */
+const KILLED = 137;
+/** Looks for late news of an end, and ms between two. */
+const LATE_LOOKS = 20;
+const LATE_LOOK_MS = 50;
 
 export interface ContainerExecutionDeps {
   readonly engine: Engine;
@@ -121,7 +126,7 @@ export class ContainerExecution implements Execution {
     for (let attempt = 0; ; attempt += 1) {
       try {
         const ended = await this.#waitForEnd(attempt > 0);
-        if (ended) return this.#exit(ended);
+        if (ended) return this.#exit(await this.#withLateNews(ended));
       } catch (error) {
         const exit = await this.#onFailure(error);
         if (exit) return exit;
@@ -142,6 +147,21 @@ export class ContainerExecution implements Execution {
     await engine.wait(this.#containerId, { signal: this.#detached.signal });
     const state = await engine.inspect(this.#containerId);
     return state.status === 'running' ? undefined : state;
+  }
+
+  /** The engine hears of a kill for memory by another way than of the end, and at times a moment later. */
+  async #withLateNews(ended: ContainerState): Promise<ContainerState> {
+    const { clock, engine } = this.#deps;
+    let state = ended;
+    for (let looks = 0; looks < LATE_LOOKS && this.#mayBeOutOfMemory(state); looks += 1) {
+      await sleep(clock, LATE_LOOK_MS, { signal: this.#detached.signal });
+      state = await engine.inspect(this.#containerId);
+    }
+    return state;
+  }
+
+  #mayBeOutOfMemory({ outOfMemory, exitCode, memoryLimitBytes }: ContainerState): boolean {
+    return !outOfMemory && exitCode === KILLED && memoryLimitBytes > 0 && this.#stop.reason === undefined;
   }
 
   #exit(state: ContainerState): ExecutionExit {
