@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that the tests look for: sandbox, container engine, PostgreSQL. Run as root; repeatable.
+# Installs the Debian packages that the tests look for: sandbox, container engines, PostgreSQL, shells. Run as root; repeatable.
 # Tests whose package is absent are skipped by name, so this is a convenience for developers and a must for CI.
 set -euo pipefail
 export LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive
 
-packages=(bubblewrap busybox-static containerd docker.io iptables postgresql)
+packages=(
+  bsdutils bubblewrap busybox-static conmon containerd docker.io fish iptables openssl podman postgresql runc zsh
+)
 
 if [ "$(id -u)" -ne 0 ]; then
   echo "tools/install-test-packages.sh needs root: sudo $0" >&2
