@@ -49,6 +49,7 @@ export class ProcessExecution implements Execution {
   #stopMessage: string | undefined;
   #killTimer: Timer | undefined;
   #killAtMs = Infinity;
+  #killed = false;
 
   constructor(deps: { readonly clock: Clock; readonly logger: Logger }, parts: ExecutionParts) {
     this.#deps = deps;
@@ -107,7 +108,9 @@ export class ProcessExecution implements Execution {
   }
 
   #kill(): void {
-    if (!this.#over) this.#tree.kill();
+    if (this.#over) return;
+    this.#killed = true;
+    this.#tree.kill();
   }
 
   async exec(request: ExecRequest): Promise<ExecResult> {
@@ -157,8 +160,11 @@ export class ProcessExecution implements Execution {
     const { report } = this.#parts;
     const verdict = report?.verdict;
     // A sandbox that is killed has no verdict: bubblewrap itself then ends by the signal or with 128 + 9.
+    const said = report === undefined ? end : (verdict ?? {});
+    // While a tree is killed, what is not dead yet sees its children die and cannot fork: how it fails then
+    // is our doing.
     const { exitCode, signal = exitCode === undefined ? 'SIGKILL' : undefined } =
-      report === undefined ? end : (verdict ?? {});
+      this.#killed && said.exitCode !== 0 ? { signal: said.signal ?? 'SIGKILL' } : said;
     const outOfMemory = outOfMemoryKills > 0 && signal === 'SIGKILL';
     const reason = outOfMemory
       ? 'out-of-memory'
