@@ -114,6 +114,12 @@ it('of the gateway, before agent and supervisor are stopped with an end that nob
 
 it('of the supervisor: plain work ends with it and says so, what waits runs under the next one', async () => {
   const { running, stopping, holder, queued, ending } = await submitAll('supervisor');
+  // What a supervisor has not read yet dies in its pipe.
+  for (const { id } of [running, holder, ending])
+    await until('its output is known', async () => {
+      const { entries } = await fleet.client.command('workload.logs', { workload: id });
+      return entries.some(({ data }) => data.includes('first'));
+    });
   const before = await fleet.node.killSupervisor();
   for (const { id, name } of [running, holder, ending]) {
     const view = await fleet.end(id);

@@ -19,7 +19,10 @@ export function containerExit(
   const finishedAtMs = state.finishedAtMs ?? nowMs;
   const ending = signal === undefined ? { exitCode: state.exitCode, finishedAtMs } : { signal, finishedAtMs };
   if (state.outOfMemory) return { ...ending, ...outOfMemory(state, signal) };
-  return stopReason === undefined ? ending : { ...ending, reason: stopReason };
+  if (stopReason !== undefined) return { ...ending, reason: stopReason };
+  return signal === 'SIGKILL' && state.memoryLimitBytes > 0
+    ? { ...ending, message: perhapsOutOfMemory(state) }
+    : ending;
 }
 
 function outOfMemory(
@@ -30,6 +33,14 @@ function outOfMemory(
   if (signal !== 'SIGKILL') return { message: `A process of the workload was killed at ${limit}.` };
   const message = `The workload was killed at ${limit}. Ask for more memory, or make it use less.`;
   return { reason: 'out-of-memory', message };
+}
+
+/** Engines watch a container's memory from a moment after its start: a kill that comes at once, they miss. */
+function perhapsOutOfMemory({ memoryLimitBytes }: ContainerState): string {
+  return (
+    'It was killed, and not by us. The engine did not say that it was for memory, but a program that passes ' +
+    `its limit (${formatBytes(memoryLimitBytes)}) at once ends like this.`
+  );
 }
 
 /** The end of a container that was removed behind our back, or ended while its engine stayed away. */
