@@ -49,8 +49,8 @@ describe.skipIf(missing !== undefined)(`containers${missing ? ` [skipped: ${miss
     const [hungry, late] = await Promise.all([
       fleet.run({
         image: 'busybox',
-        // The engine begins to watch a container's memory only a moment after its start.
-        command: ['sh', '-c', 'sleep 1; exec dd if=/dev/zero of=/dev/null bs=200M count=1'],
+        // At once: before the engine begins to watch the container's memory.
+        command: ['dd', 'if=/dev/zero', 'of=/dev/null', 'bs=200M', 'count=1'],
         resources: { memoryMib: 32 },
       }),
       fleet.run({ image: 'busybox', command: ['sleep', '306'], timeoutMs: 300, stopGraceMs: 200 }),

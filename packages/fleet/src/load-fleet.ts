@@ -41,7 +41,7 @@ export async function loadFleet(store: Store, clock: Clock): Promise<FleetRows> 
         const node = readNode(row);
         core.nodes.put(node);
         const presence = { lastSeenMs: clock.monotonicMs(), lastSeenAtMs: clock.nowMs() };
-        core.nodes.setPresence(node.id, { connectivity: 'suspect', ...presence });
+        core.nodes.setPresence(node.id, { connectivity: 'suspect', reconciled: false, ...presence });
       }
       for (const row of workloads) core.workloads.putWorkload(readWorkload(row));
       for (const row of attempts) core.workloads.putAttempt(readAttempt(row));

@@ -72,9 +72,14 @@ export interface NodeRecord {
   readonly joinedAtMs: number;
 }
 
-/** Which of a node's records a frame may come from: connected, or silent for how long. */
+/** What is known of a node at this moment; nothing of it is stored. */
 export interface NodePresence {
   readonly connectivity: NodeView['connectivity'];
+  /**
+   * It has shown over its present connection that it runs nothing that it should not. Before that it takes no
+   * new work: GPUs that are free by our account may still be in use there.
+   */
+  readonly reconciled: boolean;
   /** On the monotonic clock. */
   readonly lastSeenMs: number;
   readonly lastSeenAtMs: number;

@@ -3,6 +3,7 @@ import {
   attemptsDigestText,
   encodeGatewayFrame,
   fromWireStatus,
+  isTerminal,
   type FrameChannel,
   type NodeBody,
 } from '@clawbernetes/protocol';
@@ -54,6 +55,8 @@ export class NodeSession {
   readonly #deps: NodeSessionDeps;
   readonly #sender: FrameSender;
   readonly #leaseMs: number;
+  /** Attempts that the node ran against the fleet's will when it last listed, and has not yet ended. */
+  #unwanted: ReadonlySet<string> = new Set();
 
   constructor(
     deps: NodeSessionDeps,
@@ -93,7 +96,7 @@ export class NodeSession {
   handle(body: NodeBody, frameId: bigint): void {
     switch (body.case) {
       case 'statusReport':
-        return this.#deps.fleet.reports.report(this.nodeId, body.value.statuses.map(fromWireStatus));
+        return this.#statusReport(body.value);
       case 'heartbeat':
         return this.#heartbeat(body.value, frameId);
       case 'logChunk':
@@ -115,18 +118,31 @@ export class NodeSession {
     }
   }
 
+  #statusReport({ statuses }: Frame<'statusReport'>): void {
+    const reported = statuses.map(fromWireStatus);
+    this.#deps.fleet.reports.report(this.nodeId, reported);
+    if (this.#unwanted.size === 0) return;
+    const ended = new Set(reported.filter(({ state }) => isTerminal(state)).map((one) => one.attemptId));
+    this.#unwanted = this.#unwanted.difference(ended);
+    if (this.#unwanted.size === 0) this.askForAttempts();
+  }
+
   #heartbeat(heartbeat: Frame<'heartbeat'>, frameId: bigint): void {
-    this.#deps.fleet.registry.connected(this.nodeId);
+    const { registry } = this.#deps.fleet;
+    registry.heard(this.nodeId);
     this.#deps.metrics.put(this.nodeId, heartbeat);
     this.send({ case: 'leaseGrant', value: { leaseMs: this.#leaseMs, heartbeatId: frameId } });
-    if (!this.#digest().equals(heartbeat.attemptsDigest)) this.askForAttempts();
+    if (this.#digest().equals(heartbeat.attemptsDigest)) registry.listed(this.nodeId, { reconciled: true });
+    else this.askForAttempts();
   }
 
   #inventoryReport({ attempts: listed, inventory }: Frame<'inventoryReport'>): void {
     const attempts = listed.map(fromWireStatus);
     if (inventory.length > 0)
       this.#deps.fleet.registry.changeInventory(this.nodeId, parseInventory(inventory));
-    this.#deps.fleet.reports.repair(this.nodeId, attempts);
+    const unwanted = this.#deps.fleet.reports.repair(this.nodeId, attempts);
+    this.#unwanted = new Set(unwanted.map(({ attemptId }) => attemptId));
+    this.#deps.fleet.registry.listed(this.nodeId, { reconciled: unwanted.length === 0 });
     for (const { attemptId, logEnd } of attempts) {
       const attempt = this.#deps.fleet.attempt(attemptId);
       const end = attempt?.nodeId === this.nodeId ? this.#deps.logs.end(attemptId) : logEnd;

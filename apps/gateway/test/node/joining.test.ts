@@ -48,6 +48,7 @@ describe('the way in', () => {
     expect((await gateway.api.call('workload.inspect', { workload: id })).state).toBe('queued');
     await gateway.api.call('node.approve', { node: 'stranger' });
     expect((await node.next('registered')).nodeId).toBe(nodeId);
+    node.list();
     expect((await node.offer(id)).attemptId).toMatch(/^at-/);
   });
 
@@ -178,6 +179,26 @@ describe('two of them', () => {
     newer.report(status(offer, { state: 'exited', exitCode: 0, revision: 2 }));
     await newer.next('statusAck');
     expect((await gateway.api.call('workload.inspect', { workload })).state).toBe('succeeded');
+  });
+
+  test('what the older connection still says after the newer was let in does not count', async () => {
+    const { node: older, grant } = await joinFleet(gateway, 'node-a');
+    const { workload, offer } = await offered(gateway.api, older);
+    // It does not see that it is told to close, so its connection stays open.
+    older.socket.pause();
+    const newer = await FakeNode.connect(gateway.nodeUrl, older.key);
+    await newer.join({ name: 'node-a', grant });
+    older.report(status(offer, { state: 'exited', exitCode: 0 }));
+    newer.list(status(offer, { state: 'running' }));
+    await waitUntil('it runs', async () => {
+      const { state } = await gateway.api.call('workload.inspect', { workload });
+      expect(state).not.toBe('succeeded');
+      return state === 'running';
+    });
+    older.report(status(offer, { state: 'exited', exitCode: 0, revision: 2 }));
+    await newer.settle();
+    await gateway.api.call('node.info', { node: 'node-a' });
+    expect((await gateway.api.call('workload.inspect', { workload })).state).toBe('running');
   });
 
   test('a command that waits for the older connection fails at once instead of at its deadline', async () => {

@@ -138,6 +138,24 @@ describe('repair', () => {
     expect((await inspect(workload)).state).toBe('reserved');
   });
 
+  test('a node that holds what it should not gets new work only when that is gone', async () => {
+    const stray: Offer = { attemptId: 'at-stray', epoch: { term: 1, counter: 999 } };
+    node.list(status(stray, { state: 'running' }));
+    await node.next('stopWorkload');
+    const { id } = await api.call('workload.run', { spec: { command: ['work'], resources: { gpus: 2 } } });
+    await node.next('desiredState');
+    expect(await api.call('workload.inspect', { workload: id })).toMatchObject({
+      state: 'queued',
+      waiting: { reason: 'no-nodes', message: expect.stringContaining('node-a is reconnecting') },
+    });
+    node.report(status(stray, { state: 'running', revision: 2 }));
+    node.report(status(stray, { state: 'killed', reason: 'unwanted', revision: 3 }));
+    await node.next('desiredState', ({ listAttempts }) => listAttempts);
+    expect(node.inbox.filter((body) => body.case === 'startWorkload')).toEqual([]);
+    node.list(status(stray, { state: 'killed', reason: 'unwanted', revision: 3 }));
+    expect((await node.offer(id)).attemptId).toMatch(/^at-/);
+  });
+
   test('what the node had accepted and no longer knows is lost, and its GPUs are free', async () => {
     const { workload, offer } = await offered(api, node, { resources: { gpus: 2 } });
     await acknowledged(node, offer, { state: 'running', revision: 3 });

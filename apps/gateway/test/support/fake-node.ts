@@ -106,7 +106,10 @@ export class FakeNode {
     });
   }
 
-  /** Registers and waits until it is let in; checks the gateway's own proof. */
+  /**
+   * Registers and waits until it is let in; checks the gateway's own proof. Its first heartbeat says that it
+   * runs nothing.
+   */
   async join(options: Partial<RegisterOptions>): Promise<Frame<'registered'>> {
     this.register(options);
     const registered = await this.next('registered');
@@ -117,6 +120,7 @@ export class FakeNode {
       verifyGatewayProof(gatewayPublicKey, facts, registered.gatewaySignature),
       'the gateway proves its key',
     );
+    this.heartbeat();
     return registered;
   }
 

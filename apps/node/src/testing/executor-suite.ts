@@ -168,6 +168,19 @@ function testLimits(bench: ExecutorBench): void {
       expect(exit.message).toMatch(/memory/);
     },
   );
+  bench.testWith(
+    'memory-limit',
+    'what we end ourselves is not blamed on an earlier kill of a child',
+    async () => {
+      const { execution, sink } = await bench.shell(
+        'dd if=/dev/zero of=/dev/null bs=256M count=1; echo on; exec sleep 300',
+        { resources: { memoryMib: 32 } },
+      );
+      await until('it goes on without its child', () => sink.text('stdout').endsWith('on\n'));
+      execution.stop(0, 'timeout');
+      expect(await execution.exited).toMatchObject({ signal: 'SIGKILL', reason: 'timeout' });
+    },
+  );
   bench.testWith('cpu-limit', 'more CPU than allowed is throttled, which the stats show', async () => {
     const { execution } = await bench.shell('while :; do :; done', { resources: { cpuMilli: 100 } });
     await until('the workload is throttled', async () => ((await execution.stats()).throttledMs ?? 0) > 0);

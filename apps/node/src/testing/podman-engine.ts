@@ -69,7 +69,12 @@ export class PodmanEngine implements AsyncDisposable {
     const changes = ['--change', 'CMD ["/bin/sh"]', '--change', 'WORKDIR /work'];
     await this.#podman('import', '--quiet', ...changes, archive, 'docker.io/library/busybox:latest');
     const args = [...this.#options, 'system', 'service', '--time', '0', `unix://${this.socketPath}`];
-    this.#service = spawn('podman', args, { stdio: 'ignore', env: this.#environment });
+    this.#service = spawn('podman', args, {
+      stdio: 'ignore',
+      env: this.#environment,
+      // Its watchers note a kill for memory in a file of the folder that they were started in.
+      cwd: this.#folder,
+    });
     await until('Podman listens', () => existsSync(this.socketPath));
   }
 

@@ -14,7 +14,6 @@ describe.skipIf(missing !== undefined)(missing ? `Podman [skipped: ${missing}]` 
       'exact-signals': 'an engine reports a death by signal n as exit code 128 + n',
       'read-only-system': 'a container writes to a layer of its own',
       'recover-kills': 'containers outlive the supervisor and are adopted again',
-      'memory-limit': 'Podman reports a kill at the memory limit as any other kill',
       'cpu-limit': 'Podman does not report throttling',
     },
   });

@@ -74,14 +74,19 @@ export class NodeRegistry {
     return approved;
   }
 
-  /** It has connected, or given another sign of life. */
+  /** It has a new connection, and has yet to show what it runs. */
   connected(nodeId: string): void {
-    const before = this.#core.nodes.presence(nodeId)?.connectivity;
-    this.#setPresence(nodeId, 'connected');
-    if (before === 'connected') return;
-    const node = this.#core.nodes.node(nodeId);
-    if (node) this.#record(node, 'connected', `${node.name} is connected.`);
-    this.#core.capacityChanged(nodeId);
+    this.#seen(nodeId, { reconciled: false });
+  }
+
+  /** A sign of life over its connection. */
+  heard(nodeId: string): void {
+    this.#seen(nodeId, { reconciled: this.#core.nodes.presence(nodeId)?.reconciled ?? false });
+  }
+
+  /** It has shown what it runs: new work may come if that is nothing that it should not. */
+  listed(nodeId: string, { reconciled }: Pick<NodePresence, 'reconciled'>): void {
+    this.#seen(nodeId, { reconciled });
   }
 
   /** Its hardware, or the health of it, is not what it was. */
@@ -159,9 +164,17 @@ export class NodeRegistry {
     if (connectivity === 'disconnected') this.#onOutOfReach(nodeId);
   }
 
-  #setPresence(nodeId: string, connectivity: NodePresence['connectivity']): void {
+  #seen(nodeId: string, { reconciled }: Pick<NodePresence, 'reconciled'>): void {
     const { nodes, clock } = this.#core;
-    nodes.setPresence(nodeId, { connectivity, lastSeenMs: clock.monotonicMs(), lastSeenAtMs: clock.nowMs() });
+    const before = nodes.presence(nodeId);
+    const seen = { lastSeenMs: clock.monotonicMs(), lastSeenAtMs: clock.nowMs() };
+    nodes.setPresence(nodeId, { connectivity: 'connected', reconciled, ...seen });
+    const node = nodes.node(nodeId);
+    const isBack = before?.connectivity !== 'connected';
+    const isReady = reconciled && before?.reconciled !== true;
+    if (node && isBack) this.#record(node, 'connected', `${node.name} is connected.`);
+    if (node && isReady) this.#record(node, 'reconciled', `${node.name} runs only what it should.`);
+    if (isBack || isReady) this.#core.capacityChanged(nodeId);
   }
 
   #store(node: NodeRecord): void {

@@ -53,7 +53,9 @@ export class NodeTable {
   }
 
   setPresence(id: string, presence: NodePresence): void {
-    if (this.#presence.get(id)?.connectivity !== presence.connectivity) this.touch(id);
+    const before = this.#presence.get(id);
+    if (before?.connectivity !== presence.connectivity || before.reconciled !== presence.reconciled)
+      this.touch(id);
     this.#presence.set(id, presence);
   }
 

@@ -43,5 +43,6 @@ function snapshotGpus({ inventory }: NodeRecord, held: ReadonlySet<string>): rea
 function unschedulableReason(node: NodeRecord, presence: NodePresence | undefined): string | undefined {
   const connectivity = presence?.connectivity ?? 'disconnected';
   if (connectivity !== 'connected') return connectivity;
+  if (presence?.reconciled !== true) return 'reconnecting';
   return node.eligibility === 'schedulable' ? undefined : node.eligibility;
 }

@@ -27,9 +27,9 @@ export class AttemptReports {
 
   /**
    * `listed` is everything that the node holds. What it should run but does not know is offered again, or
-   * lost if it had been accepted; what it runs but should not is stopped.
+   * lost if it had been accepted; what it runs but should not is stopped, and answered.
    */
-  repair(nodeId: string, listed: readonly AttemptStatus[]): void {
+  repair(nodeId: string, listed: readonly AttemptStatus[]): readonly AttemptStatus[] {
     this.report(nodeId, listed);
     const epochs = new Map(listed.map((status) => [status.attemptId, status.epoch]));
     for (const attempt of this.#core.workloads.liveOn(nodeId)) {
@@ -37,7 +37,9 @@ export class AttemptReports {
       if (epoch && compareEpochs(epoch, attempt.epoch) === 0) this.#regain(attempt);
       else this.#missing(attempt);
     }
-    for (const status of listed) if (!isTerminal(status.state)) this.#stopUnwanted(nodeId, status);
+    const unwanted = listed.filter((status) => this.#isUnwanted(nodeId, status));
+    for (const status of unwanted) this.#stopUnwanted(nodeId, status);
+    return unwanted;
   }
 
   /**
@@ -137,10 +139,14 @@ export class AttemptReports {
     return ageMs >= 0 && ageMs < this.#core.options.offerAgainAfterMs && unknownSinceMs === undefined;
   }
 
-  #stopUnwanted(nodeId: string, { attemptId, epoch }: AttemptStatus): void {
+  #isUnwanted(nodeId: string, { attemptId, epoch, state }: AttemptStatus): boolean {
+    if (isTerminal(state)) return false;
     const attempt = this.#core.workloads.attempt(attemptId);
-    const wanted = attempt && attempt.nodeId === nodeId && !isEnded(attempt.state);
-    if (wanted && compareEpochs(attempt.epoch, epoch) === 0) return;
+    if (!attempt || attempt.nodeId !== nodeId || isEnded(attempt.state)) return true;
+    return compareEpochs(attempt.epoch, epoch) !== 0;
+  }
+
+  #stopUnwanted(nodeId: string, { attemptId, epoch }: AttemptStatus): void {
     const order = { attemptId, epoch, graceMs: 0, graceful: false, reason: 'unwanted' } as const;
     orderNode(this.#core, nodeId, { kind: 'stop', ...order });
     this.#core.logger.warn('a node runs an attempt that should not be there; stopping it', {

@@ -72,8 +72,14 @@ export class FleetFixture {
       commands: [],
       preApproved: approved,
     });
-    this.fleet.registry.connected(id);
+    this.connect(id);
     return id;
+  }
+
+  /** It connects, and shows that it runs nothing that it should not. */
+  connect(id: string): void {
+    this.fleet.registry.connected(id);
+    this.fleet.registry.listed(id, { reconciled: true });
   }
 
   submit(spec: Partial<WorkloadSpecInput> = {}, key?: string): WorkloadRecord {

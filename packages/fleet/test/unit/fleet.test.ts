@@ -53,7 +53,7 @@ describe('submission', () => {
       await fixture.settle();
       epochs.push(fixture.attemptOf(fixture.fleet.workload('default', id)).epoch);
       if (round === 3) await fixture.crashAndReopen();
-      fixture.fleet.registry.connected('node-n');
+      fixture.connect('node-n');
     }
     for (const [index, epoch] of epochs.slice(1).entries())
       expect(compareEpochs(epoch, epochs[index]!)).toBeGreaterThan(0);
@@ -169,7 +169,7 @@ describe('restart', () => {
     expect(after[0]).toEqual(before[0]);
     expect(after[1]).toMatchObject({ id: queued.id, state: 'queued' });
     expect(fixture.fleet.config.get('default', 'a/b').value).toEqual({ x: [1, 'two', null] });
-    fixture.fleet.registry.connected('node-n');
+    fixture.connect('node-n');
     const next = fixture.submit();
     await fixture.settle();
     expect(fixture.attemptOf(next).epoch.term).toBeGreaterThan(epoch.term);
@@ -236,7 +236,7 @@ describe('nodes out of reach', () => {
       free: { gpus: 0 },
     });
     expect(fixture.fleet.workloadView(workload).attempt).toHaveProperty('unknownSinceMs');
-    fixture.fleet.registry.connected('node-n');
+    fixture.connect('node-n');
     fixture.fleet.reports.repair('node-n', [
       status(fixture.attemptOf(workload), { state: 'running', revision: 2 }),
     ]);

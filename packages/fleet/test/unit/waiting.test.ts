@@ -45,7 +45,7 @@ async function apply(fixture: FleetFixture, change: Change): Promise<void> {
     for (const live of fleet.liveAttempts(node.id)) fixture.report(live, { state: 'running', revision: 1 });
     fleet.reports.repair(node.id, []);
   } else if (node && change.kind === 'silence') fleet.registry.disconnected(node.id);
-  else if (node && change.kind === 'hear') fleet.registry.connected(node.id);
+  else if (node && change.kind === 'hear') fixture.connect(node.id);
   else if (node && change.kind === 'drain') fleet.registry.drain(node);
   else if (node && change.kind === 'undrain') fleet.registry.undrain(node);
   else if (node && 'gpus' in change)

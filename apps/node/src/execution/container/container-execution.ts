@@ -25,6 +25,7 @@ import { ContainerStop } from './container-stop.ts';
 import type { Engine } from './engine.ts';
 import { refusalStatus } from './engine-client.ts';
 import { processRuns } from './host-process.ts';
+import { killedAtMemoryLimit } from './kernel-log.ts';
 
 const BACKOFF = { firstMs: 100, maxMs: 5000 } as const;
 /** Of SIGKILL, as engines report it. */
@@ -149,19 +150,21 @@ export class ContainerExecution implements Execution {
     return state.status === 'running' ? undefined : state;
   }
 
-  /** The engine hears of a kill for memory by another way than of the end, and at times a moment later. */
+  /**
+   * The engine hears of a kill for memory by another way than of the end: at times a moment later, or never.
+   */
   async #withLateNews(ended: ContainerState): Promise<ContainerState> {
     const { clock, engine } = this.#deps;
+    if (mayBeOutOfMemory(ended) && (await killedAtMemoryLimit(this.#containerId))) {
+      return { ...ended, outOfMemory: true };
+    }
+    if (ended.exitCode !== KILLED || this.#stop.reason !== undefined) return ended;
     let state = ended;
-    for (let looks = 0; looks < LATE_LOOKS && this.#mayBeOutOfMemory(state); looks += 1) {
+    for (let looks = 0; looks < LATE_LOOKS && mayBeOutOfMemory(state); looks += 1) {
       await sleep(clock, LATE_LOOK_MS, { signal: this.#detached.signal });
       state = await engine.inspect(this.#containerId);
     }
     return state;
-  }
-
-  #mayBeOutOfMemory({ outOfMemory, exitCode, memoryLimitBytes }: ContainerState): boolean {
-    return !outOfMemory && exitCode === KILLED && memoryLimitBytes > 0 && this.#stop.reason === undefined;
   }
 
   #exit(state: ContainerState): ExecutionExit {
@@ -205,4 +208,9 @@ export class ContainerExecution implements Execution {
     const { signal } = this.#detached;
     await sleep(clock, backoffMs(attempt, BACKOFF, random), { signal }).catch(() => undefined);
   }
+}
+
+/** A program that lives on after its child was killed for memory may fail in any way. */
+function mayBeOutOfMemory({ outOfMemory, exitCode, memoryLimitBytes }: ContainerState): boolean {
+  return !outOfMemory && exitCode !== 0 && memoryLimitBytes > 0;
 }

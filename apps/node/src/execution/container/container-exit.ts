@@ -18,8 +18,8 @@ export function containerExit(
   const signal = signalOf(state.exitCode);
   const finishedAtMs = state.finishedAtMs ?? nowMs;
   const ending = signal === undefined ? { exitCode: state.exitCode, finishedAtMs } : { signal, finishedAtMs };
-  if (state.outOfMemory) return { ...ending, ...outOfMemory(state, signal) };
   if (stopReason !== undefined) return { ...ending, reason: stopReason };
+  if (state.outOfMemory) return { ...ending, ...outOfMemory(state, signal) };
   return signal === 'SIGKILL' && state.memoryLimitBytes > 0
     ? { ...ending, message: perhapsOutOfMemory(state) }
     : ending;
@@ -35,11 +35,13 @@ function outOfMemory(
   return { reason: 'out-of-memory', message };
 }
 
-/** Engines watch a container's memory from a moment after its start: a kill that comes at once, they miss. */
+/**
+ * Neither engine nor kernel log told of memory; we may not be allowed to read the log, or it has moved on.
+ */
 function perhapsOutOfMemory({ memoryLimitBytes }: ContainerState): string {
   return (
-    'It was killed, and not by us. The engine did not say that it was for memory, but a program that passes ' +
-    `its limit (${formatBytes(memoryLimitBytes)}) at once ends like this.`
+    'It was killed, and not by us. Nothing says that it was for memory, but a program that passes its limit ' +
+    `(${formatBytes(memoryLimitBytes)}) right after its start can end like this.`
   );
 }
 

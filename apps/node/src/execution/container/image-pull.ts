@@ -86,7 +86,7 @@ function pullFailure(image: string, error: unknown, engineName: string): CodedEr
 }
 
 function remedy(said: string, image: string): string {
-  if (/denied|unauthorized|authentication|403|401/i.test(said)) {
+  if (/denied|unauthorized|authentication|\b40[13]\b/i.test(said)) {
     return `Check the name; if it is private, log in or pull it on the node first (docker pull ${image}).`;
   }
   if (/no such host|dial tcp|timeout|connection refused|network|TLS|certificate|lookup|EOF/i.test(said)) {

@@ -165,7 +165,7 @@ export class ProcessExecution implements Execution {
     // is our doing.
     const { exitCode, signal = exitCode === undefined ? 'SIGKILL' : undefined } =
       this.#killed && said.exitCode !== 0 ? { signal: said.signal ?? 'SIGKILL' } : said;
-    const outOfMemory = outOfMemoryKills > 0 && signal === 'SIGKILL';
+    const outOfMemory = outOfMemoryKills > 0 && signal === 'SIGKILL' && this.#stopReason === undefined;
     const reason = outOfMemory
       ? 'out-of-memory'
       : (this.#stopReason ?? (verdict?.notFound && 'command-not-found'));
