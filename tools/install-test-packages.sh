@@ -5,7 +5,7 @@ set -euo pipefail
 export LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive
 
 packages=(
-  bsdutils bubblewrap busybox-static conmon containerd docker.io fish iptables openssl podman postgresql runc zsh
+  bsdutils bubblewrap busybox-static conmon containerd docker.io faketime fish iptables openssl podman postgresql runc zsh
 )
 
 if [ "$(id -u)" -ne 0 ]; then

@@ -12,6 +12,12 @@ import { until } from './until.ts';
 
 export type Inspection = CommandOutput<'workload.inspect'>;
 
+export interface FleetSettings {
+  /** Default: a folder of the fleet's own. */
+  readonly gatewayHome?: string;
+  readonly gatewayEnv?: Readonly<Record<string, string>>;
+}
+
 /**
  * A gateway and nodes as real processes in a temporary folder. Closing it ends them and throws if anything of
  * theirs is left on the machine.
@@ -26,11 +32,13 @@ export class RealFleet implements AsyncDisposable {
   /** Of the gateway's owner. */
   token = '';
   readonly #gatewayHome: string;
+  readonly #gatewayEnv: Readonly<Record<string, string>>;
   #port = 0;
 
-  private constructor(folder: string, gatewayHome = path.join(folder, 'gateway-home')) {
+  private constructor(folder: string, { gatewayHome, gatewayEnv = {} }: FleetSettings) {
     this.folder = folder;
-    this.#gatewayHome = gatewayHome;
+    this.#gatewayHome = gatewayHome ?? path.join(folder, 'gateway-home');
+    this.#gatewayEnv = gatewayEnv;
     this.work = path.join(folder, 'work');
     this.gateway = this.startGateway();
   }
@@ -38,14 +46,14 @@ export class RealFleet implements AsyncDisposable {
   /** Starts a gateway and one node for each of `nodes`, and waits until they have registered. */
   static async open(
     nodes: readonly NodeSettings[] = [{ name: 'node-1' }],
-    { gatewayHome }: { readonly gatewayHome?: string } = {},
+    settings: FleetSettings = {},
   ): Promise<RealFleet> {
-    const fleet = new RealFleet(await mkdtemp(path.join(tmpdir(), 'claw-e2e-')), gatewayHome);
+    const fleet = new RealFleet(await mkdtemp(path.join(tmpdir(), 'claw-e2e-')), settings);
     try {
       await mkdir(fleet.work);
       fleet.token = await fleet.#listening();
       fleet.client = openClient({}, { url: `http://127.0.0.1:${fleet.#port}`, token: fleet.token });
-      await Promise.all(nodes.map(async (settings) => fleet.addNode(settings)));
+      await Promise.all(nodes.map(async (node) => fleet.addNode(node)));
       return fleet;
     } catch (error) {
       await fleet.#stop();
@@ -70,7 +78,7 @@ export class RealFleet implements AsyncDisposable {
   /** Starts the gateway, or starts it again on the port that it had. */
   startGateway(): Program {
     const place = ['--home', this.#gatewayHome, '--port', String(this.#port)];
-    this.gateway = new Program(BINS.gateway, [...place, '--log-level', 'info']);
+    this.gateway = new Program(BINS.gateway, [...place, '--log-level', 'info'], { env: this.#gatewayEnv });
     return this.gateway;
   }
 

@@ -16,6 +16,9 @@ export interface NodeSettings {
   readonly token?: boolean;
   /** Default: a folder of the fleet's own. */
   readonly home?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  /** Default: the built one. */
+  readonly bin?: string;
 }
 
 /** Reconnects quickly, so that tests need not wait for the backoff of real fleets. */
@@ -50,11 +53,11 @@ export class RealNode {
   }
 
   /** Starts the agent, or starts it again; `bin` may be another version of it. */
-  start(bin: string = BINS.node): Program {
-    const { args = [] } = this.#settings;
+  start(bin: string = this.#settings.bin ?? BINS.node): Program {
+    const { args = [], env = {} } = this.#settings;
     const token = existsSync(this.#tokenFile) ? ['--join-token-file', this.#tokenFile] : [];
     const own = ['--home', this.home, '--gateway', this.#gatewayUrl, '--name', this.name, ...token];
-    this.agent = new Program(bin, [...own, '--allow-unsandboxed', ...args]);
+    this.agent = new Program(bin, [...own, '--allow-unsandboxed', ...args], { env });
     return this.agent;
   }
 

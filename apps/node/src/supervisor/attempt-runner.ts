@@ -43,6 +43,8 @@ const MAX_PROCESS_RECOVERIES = 5;
  * Code of the failure whose attempt ends as `lost`: whether anything of it still runs could not be found out.
  */
 const LOST = 'lost';
+/** Less than this between the two clocks is slewing and rounding. */
+const CLOCK_WAS_SET_MS = 1000;
 
 export interface AttemptRunnerDeps {
   readonly clock: Clock;
@@ -62,6 +64,8 @@ export class AttemptRunner {
   #execution: Execution | undefined;
   #stop: StopOrder | undefined;
   #timeout: Timer | undefined;
+  /** When it started, by the wall clock and, if it started under this supervisor, by the monotonic one. */
+  #began: { readonly atMs: number; readonly monotonicMs?: number } | undefined;
 
   constructor(deps: AttemptRunnerDeps, launch: Launch) {
     this.#deps = deps;
@@ -114,7 +118,8 @@ export class AttemptRunner {
     const execution = await executor.start(this.#launch, output);
     const { handle, sandbox, limitations } = execution;
     const state = this.#stop ? 'stopping' : 'running';
-    changed({ state, startedAtMs: clock.nowMs(), sandbox, limitations }, { handle });
+    this.#began = { atMs: clock.nowMs(), monotonicMs: clock.monotonicMs() };
+    changed({ state, startedAtMs: this.#began.atMs, sandbox, limitations }, { handle });
     this.#limitTime(execution, this.#launch.spec.timeoutMs);
     if (this.#stop) execution.stop(this.#stop.graceMs, this.#stop.reason);
     return execution;
@@ -127,6 +132,7 @@ export class AttemptRunner {
     if (!execution) throw new CodedError(GONE[gone] ?? 'It runs no more.', { code: gone });
     const { clock, output, changed } = this.#deps;
     const { startedAtMs = clock.nowMs() } = status;
+    this.#began = { atMs: startedAtMs };
     if (status.startedAtMs === undefined) {
       const { sandbox, limitations } = execution;
       const state = this.#stop ? 'stopping' : 'running';
@@ -179,8 +185,21 @@ export class AttemptRunner {
     const { output, changed } = this.#deps;
     const lostOutput = output.finish();
     const message = [this.#explain(exit.reason), exit.message, lostOutput].filter(Boolean).join(' ');
-    const end = endChange({ ...exit, ...(message && { message }) }, output.logEnd);
+    const finishedAtMs = this.#finishedAtMs(exit.finishedAtMs);
+    const end = endChange({ ...exit, finishedAtMs, ...(message && { message }) }, output.logEnd);
     changed(state ? { ...end, state } : end);
+  }
+
+  /**
+   * By the clock as it was when the work started, so that its duration is right if the clock was set since.
+   */
+  #finishedAtMs(saidMs: number): number {
+    if (!this.#began) return saidMs;
+    const { clock } = this.#deps;
+    const { atMs, monotonicMs } = this.#began;
+    const ranMs = monotonicMs === undefined ? undefined : clock.monotonicMs() - monotonicMs;
+    const setMs = ranMs === undefined ? 0 : Math.round(clock.nowMs() - atMs - ranMs);
+    return Math.max(atMs, Math.abs(setMs) < CLOCK_WAS_SET_MS ? saidMs : saidMs - setMs);
   }
 
   #explain(reason: EndReason | undefined): string | undefined {
