@@ -91,6 +91,29 @@ describe.skipIf(missing !== undefined)(`containers${missing ? ` [skipped: ${miss
     await fleet.untilAllFree();
   });
 
+  it('kill -9 of the supervisor, again and again, while it prints: every line is in the log once', async () => {
+    const script = 'i=0; while [ ! -e chatty.go ]; do echo $i; i=$((i+1)); usleep 500; done; echo last $i';
+    const { id } = await fleet.sh(script, { name: 'chatty', ...shared() });
+    await fleet.untilState(id, 'running');
+    let printed = '';
+    const followed = (async () => {
+      for await (const { stream, bytes } of fleet.client.followLogs(id))
+        if (stream === 'stdout') printed += Buffer.from(bytes).toString();
+    })();
+    for (let kills = 0; kills < 3; kills += 1) {
+      const before = await fleet.node.killSupervisor();
+      await until('another serves', () => ![undefined, before].includes(fleet.node.supervisorPid));
+      const { length } = printed;
+      await until('its log grows', () => printed.length > length);
+    }
+    await fleet.letGo('chatty');
+    expect(await fleet.end(id)).toMatchObject({ state: 'succeeded' });
+    await followed;
+    const lines = printed.trimEnd().split('\n');
+    const numbers = Array.from({ length: lines.length - 1 }, (_, index) => String(index));
+    expect(lines).toEqual([...numbers, `last ${numbers.length}`]);
+  });
+
   it('kill -9 of its first process', async () => {
     const work = await HeldWork.submit(fleet, 'killed-container', { spec: shared() });
     await work.hasBegun();

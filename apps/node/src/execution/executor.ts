@@ -25,10 +25,10 @@ export interface OutputSink {
   write(stream: OutputStream, bytes: Uint8Array): boolean;
   drained(): Promise<void>;
   /**
-   * For `recover`: how many bytes of each stream this attempt's log was given so far, those that it dropped
-   * included. A container's output then goes on exactly there. Without it some of it may come twice.
+   * For `recover`: how many bytes of each stream this attempt was given so far. A container's output goes on
+   * exactly there; where it is not known, some may come twice.
    */
-  readonly received?: Readonly<Record<OutputStream, number>>;
+  readonly received: Readonly<Record<OutputStream, number>> | undefined;
 }
 
 /** How an execution ended. Exactly one of `exitCode` and `signal` is set. */

@@ -9,6 +9,7 @@ import {
 } from '@clawbernetes/kernel';
 import type { LogStream, SegmentLog } from '@clawbernetes/telemetry';
 import type { OutputSink, OutputStream } from '../execution/executor.ts';
+import { loggedOutput, lossNotice } from './logged-output.ts';
 import { TokenBucket } from './token-bucket.ts';
 
 export interface OutputLimits {
@@ -88,6 +89,10 @@ export class AttemptOutput implements OutputSink {
     return this.#log.end;
   }
 
+  get received(): Readonly<Record<OutputStream, number>> | undefined {
+    return loggedOutput(this.#log);
+  }
+
   write(stream: OutputStream, bytes: Uint8Array): boolean {
     const nowMs = this.#clock.monotonicMs();
     const within = this.#held.length === 0 && this.#stored.take(bytes.length, nowMs);
@@ -148,7 +153,7 @@ export class AttemptOutput implements OutputSink {
     this.#release = undefined;
     if (this.#dropped > 0) {
       const limit = `${formatBytes(this.#limits.bytesPerSecond)}/s`;
-      this.notice(`${this.#dropped} bytes of output were dropped here: more than ${limit} was printed.`);
+      this.notice(lossNotice(this.#dropped, `dropped here: more than ${limit} was printed.`));
       this.#dropped = 0;
     }
     for (const { stream, timeMs, bytes } of this.#held) this.#append(stream, timeMs, bytes);
@@ -170,8 +175,8 @@ export class AttemptOutput implements OutputSink {
   }
 
   #noteRefused(timeMs: number): void {
-    const text = `${this.#refused} bytes of output were lost here: ${this.#problem}\n`;
-    this.#log.append('notice', timeMs, Buffer.from(text));
+    const text = lossNotice(this.#refused, `lost here: ${this.#problem}`);
+    this.#log.append('notice', timeMs, Buffer.from(`${text}\n`));
     this.#refused = 0;
   }
 }

@@ -3,6 +3,8 @@ import type { OutputSink, OutputStream } from '../execution/executor.ts';
 export interface RecordingSinkOptions {
   /** Asks the executor to pause after every write, as a full disk queue would. */
   readonly slow?: boolean;
+  /** What it claims that the attempt was given before. */
+  readonly received?: OutputSink['received'];
 }
 
 /** Keeps what a workload prints, and notes an executor that writes although it was asked to pause. */
@@ -12,9 +14,11 @@ export class RecordingSink implements OutputSink {
   readonly #paused: Record<OutputStream, boolean> = { stdout: false, stderr: false };
   /** Writes that came before `drained` resolved. */
   overruns = 0;
+  readonly received: OutputSink['received'];
 
-  constructor({ slow = false }: RecordingSinkOptions = {}) {
+  constructor({ slow = false, received }: RecordingSinkOptions = {}) {
     this.#slow = slow;
+    this.received = received;
   }
 
   write(stream: OutputStream, bytes: Uint8Array): boolean {

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { ExecutionHandle, Launch, OutputSink } from '../../src/execution/executor.ts';
+import type { ExecutionHandle, Launch } from '../../src/execution/executor.ts';
 import { dockerEngineMissing } from '../../src/testing/docker-engine.ts';
 import { RecordingSink } from '../../src/testing/recording-sink.ts';
 import { until } from '../../src/testing/until.ts';
@@ -63,12 +63,12 @@ class Victim implements AsyncDisposable {
   }
 
   /** A sink that goes on where the killed supervisor's files end. */
-  async sink(): Promise<RecordingSink & OutputSink> {
+  async sink(): Promise<RecordingSink> {
     const [stdout, stderr] = [
       await stat(join(this.folder, 'stdout')),
       await stat(join(this.folder, 'stderr')),
     ];
-    return Object.assign(new RecordingSink(), { received: { stdout: stdout.size, stderr: stderr.size } });
+    return new RecordingSink({ received: { stdout: stdout.size, stderr: stderr.size } });
   }
 }
 

@@ -43,6 +43,12 @@ function open(options = limits): { clock: HandClock; log: SegmentLog; output: At
   return { clock, log, output };
 }
 
+/** What the next supervisor finds in the log. */
+function reopened(log: SegmentLog): AttemptOutput {
+  const deps = { clock: new HandClock(), logger: silentLogger, grown: () => undefined };
+  return new AttemptOutput({ ...deps, log }, limits);
+}
+
 function recordsOf(log: SegmentLog): string[] {
   return [...decodeRecords(log.read(0, 1e7).records)].map(
     ({ stream, bytes }) => `${stream}:${Buffer.from(bytes).toString()}`,
@@ -150,3 +156,32 @@ class FullDisk extends MemorySegments {
     super.append(start, parts);
   }
 }
+
+describe('what the log was given before', () => {
+  it('is counted by stream, without our own notices', () => {
+    const { log, output } = open();
+    expect(output.received).toEqual({ stdout: 0, stderr: 0 });
+    output.write('stdout', Buffer.from('abc'));
+    output.notice('The supervisor was restarted here.');
+    output.write('stderr', Buffer.from('de'));
+    output.write('stdout', Buffer.from('f'));
+    expect(reopened(log).received).toEqual({ stdout: 4, stderr: 2 });
+  });
+
+  it('is not known once some was dropped', () => {
+    const { clock, log, output } = open();
+    for (let count = 0; count < 8; count += 1) output.write('stdout', Buffer.alloc(2000));
+    clock.advance(60_000);
+    output.finish();
+    expect(recordsOf(log).some((record) => record.includes('were dropped here'))).toBe(true);
+    expect(reopened(log).received).toBeUndefined();
+  });
+
+  it('is not known once the log was rotated', () => {
+    const options = { folder: 'log', maxBytes: 4000, segmentBytes: 2000 };
+    const log = SegmentLog.open({ segments: memoryDisk() }, options);
+    for (let count = 0; count < 8; count += 1) log.append('stdout', 0, Buffer.alloc(1000));
+    expect(log.start).toBeGreaterThan(0);
+    expect(reopened(log).received).toBeUndefined();
+  });
+});

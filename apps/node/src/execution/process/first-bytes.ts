@@ -11,6 +11,10 @@ export class FirstBytes implements OutputSink {
     this.#sink = sink;
   }
 
+  get received(): OutputSink['received'] {
+    return this.#sink.received;
+  }
+
   write(stream: OutputStream, bytes: Uint8Array): boolean {
     if (stream === 'stderr' && this.text.length < LIMIT_BYTES) {
       this.text += Buffer.from(bytes.subarray(0, LIMIT_BYTES)).toString('utf8');
