@@ -149,10 +149,10 @@ describe('repair', () => {
       waiting: { reason: 'no-nodes', message: expect.stringContaining('node-a is reconnecting') },
     });
     node.report(status(stray, { state: 'running', revision: 2 }));
-    node.report(status(stray, { state: 'killed', reason: 'unwanted', revision: 3 }));
+    node.report(status(stray, { state: 'killed', reason: 'stopped', revision: 3 }));
     await node.next('desiredState', ({ listAttempts }) => listAttempts);
     expect(node.inbox.filter((body) => body.case === 'startWorkload')).toEqual([]);
-    node.list(status(stray, { state: 'killed', reason: 'unwanted', revision: 3 }));
+    node.list(status(stray, { state: 'killed', reason: 'stopped', revision: 3 }));
     expect((await node.offer(id)).attemptId).toMatch(/^at-/);
   });
 

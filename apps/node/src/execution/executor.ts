@@ -28,7 +28,7 @@ export interface OutputSink {
    * For `recover`: how many bytes of each stream this attempt was given so far. A container's output goes on
    * exactly there; where it is not known, some may come twice.
    */
-  readonly received: Readonly<Record<OutputStream, number>> | undefined;
+  readonly received?: Readonly<Record<OutputStream, number>> | undefined;
 }
 
 /** How an execution ended. Exactly one of `exitCode` and `signal` is set. */
