@@ -9,7 +9,7 @@ import {
   type LogStream,
 } from './log-records.ts';
 import type { OpenSegments, Segment, Segments } from './segments.ts';
-import { walkSegment, wholeBytes, type PlacedRecord } from './walk-segment.ts';
+import { walkSegment, wholeBytes } from './walk-segment.ts';
 
 export const DEFAULT_LOG_BYTES = 64 * 1024 * 1024;
 export const DEFAULT_SEGMENT_BYTES = 8 * 1024 * 1024;
@@ -48,6 +48,8 @@ export class SegmentLog implements Disposable {
   readonly #maxBytes: number;
   readonly #segmentBytes: number;
   #kept: Segment[];
+  /** Where records are known to begin, the latest last: a position from elsewhere could be inside one. */
+  readonly #begins = new Set<number>();
 
   /** Opens or begins a log; a record torn by a crash is cut off. Nothing is created before the first byte. */
   static open({ segments }: { readonly segments?: OpenSegments }, options: SegmentLogOptions): SegmentLog {
@@ -159,6 +161,7 @@ export class SegmentLog implements Disposable {
   /** Deletes the log. */
   remove(): void {
     this.#segments.removeAll();
+    this.#begins.clear();
     this.#kept = [];
   }
 
@@ -181,22 +184,36 @@ export class SegmentLog implements Disposable {
     }
   }
 
-  #readSegment(segment: Segment, position: number, maxBytes: number): Omit<LogSlice, 'end'> | undefined {
+  #readSegment(segment: Segment, asked: number, maxBytes: number): Omit<LogSlice, 'end'> | undefined {
+    const position = this.#firstRecord(segment, asked);
+    if (position === undefined) return undefined;
     const offset = position - segment.start;
     const wanted = Math.max(maxBytes, RECORD_HEADER_BYTES + MAX_RECORD_BYTES);
     const chunk = this.#segments.read(segment.start, offset, Math.min(wanted, segment.sizeBytes - offset));
     const { length } = measureRecords(chunk, maxBytes);
-    if (length > 0) return { position, records: chunk.subarray(0, length) };
-    const next = this.#nextRecord(segment, position);
-    return next && this.#readSegment(segment, next.position, maxBytes);
+    if (length === 0) return undefined;
+    this.#noteBegin(position + length);
+    return { position, records: chunk.subarray(0, length) };
   }
 
-  /** The first record after `position`, found from the segment's start: for positions inside a record. */
-  #nextRecord(segment: Segment, position: number): PlacedRecord | undefined {
+  /**
+   * The first record at or after `position`. Unless it is known, it is found from the segment's start: what a
+   * workload prints can look like a record.
+   */
+  #firstRecord(segment: Segment, position: number): number | undefined {
+    if (position === segment.start || this.#begins.has(position)) return position;
     for (const placed of walkSegment(this.#segments, segment)) {
-      if (placed.position > position) return placed;
+      if (placed.position >= position) return placed.position;
     }
     return undefined;
+  }
+
+  /** Readers go on where they ended. */
+  #noteBegin(position: number): void {
+    this.#begins.delete(position);
+    this.#begins.add(position);
+    const [oldest] = this.#begins;
+    if (this.#begins.size > KNOWN_BEGINS && oldest !== undefined) this.#begins.delete(oldest);
   }
 
   #cutTornTail(): void {
@@ -208,6 +225,8 @@ export class SegmentLog implements Disposable {
   }
 }
 
+/** More than there are readers of one log at a time. */
+const KNOWN_BEGINS = 64;
 const NEWLINE = 10;
 
 function countNewlines(bytes: Uint8Array): number {

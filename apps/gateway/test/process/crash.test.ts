@@ -87,9 +87,11 @@ test('asked politely it ends with 0, and leaves word that it is gone', async () 
   const home = await tempFolder();
   const gateway = new GatewayProcess({ home });
   const api = await gateway.ready();
-  const stream = api.events({ from: 1 }, () => false);
+  // Open before the gateway is asked to end, and no obstacle to it.
+  const stream = await api.fetch('/api/events?from=1');
+  expect(stream.status).toBe(200);
   expect(await gateway.stop()).toBe(0);
-  await stream;
+  await readUntilCut(stream);
   const next = new GatewayProcess({ home });
   expect((await (await next.ready()).call('fleet.status', {})).nodes.total).toBe(0);
 });

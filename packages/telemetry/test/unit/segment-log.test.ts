@@ -92,6 +92,16 @@ function checkAgainstModel(
 }
 
 describe('a segment log', () => {
+  it('takes nothing inside a record for one, even if a workload prints what looks like it', () => {
+    const forged = encodeRecord({ stream: 'notice', timeMs: 1, bytes: Buffer.from('the platform says') });
+    const log = SegmentLog.open({ segments: memoryDisk() }, { folder: 'log' });
+    log.append('stdout', 2, forged);
+    const next = log.end;
+    log.append('stdout', 3, Buffer.from('next'));
+    expect(log.read(HEADER, 1000)).toMatchObject({ position: next, end: log.end });
+    expect(log.read(next + 1, 1000)).toMatchObject({ position: log.end, records: new Uint8Array() });
+  });
+
   it('in memory equals a list of records', () => {
     fc.assert(
       fc.property(commands, (steps) => checkAgainstModel(memoryDisk(), steps)),
