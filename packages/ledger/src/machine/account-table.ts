@@ -1,0 +1,194 @@
+import { assert } from '@clawbernetes/kernel';
+import { ACCOUNT_FLAGS, NO_FLOOR, OWNER_BYTES } from './account-record.ts';
+import { u16, u32, u64 } from './cells.ts';
+import { WideTable } from './wide-table.ts';
+
+/** Columns of a balance, of which each account has four, in base units below 2^63. */
+export const DEBITS_PENDING = 0;
+export const DEBITS_POSTED = 1;
+export const CREDITS_PENDING = 2;
+export const CREDITS_POSTED = 3;
+const COLUMNS = 4;
+
+/** Sums stay below this, so that the difference of two is exact in 64 bits. */
+const TOO_LARGE = 1n << 63n;
+/** Owner number of the ledger's own accounts, which no signature moves. */
+export const NOBODY = 0;
+
+export interface Balance {
+  readonly debitsPending: bigint;
+  readonly debitsPosted: bigint;
+  readonly creditsPending: bigint;
+  readonly creditsPosted: bigint;
+}
+
+/** Accounts by number, in the order of their creation: columns in typed arrays. */
+export class AccountTable {
+  readonly #byId: WideTable;
+  readonly #maxAccounts: number;
+  /** Hex of a public key → its number. */
+  readonly #owners = new Map<string, number>([['00'.repeat(OWNER_BYTES), NOBODY]]);
+  #size = 0;
+  #ids = new Uint32Array(0);
+  #balances = new BigUint64Array(0);
+  #floors = new BigInt64Array(0);
+  #assets = new Uint32Array(0);
+  #ownerOf = new Uint32Array(0);
+  #codes = new Uint16Array(0);
+  #flags = new Uint16Array(0);
+
+  constructor(seed: number, maxAccounts: number) {
+    this.#byId = new WideTable(seed);
+    this.#maxAccounts = maxAccounts;
+    this.#grow(1024);
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  get isFull(): boolean {
+    return this.#size >= this.#maxAccounts;
+  }
+
+  /** Number of the account whose id is at `at`, or −1. */
+  find(words: Uint32Array, at: number): number {
+    const place = this.#byId.find(words, at);
+    return place < 0 ? -1 : this.#byId.value(place, 0);
+  }
+
+  /** The number of a public key: known from the first account that it owns, else −1. */
+  ownerNumber(key: Uint8Array): number {
+    return this.#owners.get(hex(key)) ?? -1;
+  }
+
+  add(words: Uint32Array, at: number, facts: AccountFacts): number {
+    const number = this.#size;
+    if (number >= this.#assets.length) this.#grow(2 * number);
+    const place = this.#byId.insert(this.#byId.find(words, at), words, at);
+    this.#byId.set(place, 0, number);
+    this.#ids.set(words.subarray(at, at + 4), 4 * number);
+    this.#floors[number] = facts.floor;
+    this.#assets[number] = facts.asset;
+    this.#codes[number] = facts.code;
+    this.#flags[number] = facts.flags;
+    this.#ownerOf[number] = this.#intern(facts.owner);
+    this.#size += 1;
+    return number;
+  }
+
+  asset(account: number): number {
+    return u32(this.#assets, account);
+  }
+
+  owner(account: number): number {
+    return u32(this.#ownerOf, account);
+  }
+
+  flags(account: number): number {
+    return u16(this.#flags, account);
+  }
+
+  isFrozen(account: number): boolean {
+    return (u16(this.#flags, account) & ACCOUNT_FLAGS.frozen) !== 0;
+  }
+
+  setFlags(account: number, flags: number): void {
+    this.#flags[account] = flags;
+  }
+
+  facts(account: number): Omit<AccountFacts, 'owner'> & { readonly ids: Uint32Array } {
+    return {
+      ids: this.#ids.subarray(4 * account, 4 * account + 4),
+      floor: this.#floors[account] as bigint,
+      asset: this.asset(account),
+      code: u16(this.#codes, account),
+      flags: this.flags(account),
+    };
+  }
+
+  /** One of the four sums of an account. */
+  sum(account: number, column: number): bigint {
+    return u64(this.#balances, COLUMNS * account + column);
+  }
+
+  balance(account: number): Balance {
+    return {
+      debitsPending: this.sum(account, DEBITS_PENDING),
+      debitsPosted: this.sum(account, DEBITS_POSTED),
+      creditsPending: this.sum(account, CREDITS_PENDING),
+      creditsPosted: this.sum(account, CREDITS_POSTED),
+    };
+  }
+
+  /** Whether a sum would leave its 63 bits. */
+  overflows(account: number, column: number, amount: bigint): boolean {
+    return BigInt.asUintN(64, u64(this.#balances, COLUMNS * account + column) + amount) >= TOO_LARGE;
+  }
+
+  /** Whether so much more can be paid: what was paid in, less what is paid out or reserved, over the floor. */
+  canPay(account: number, amount: bigint): boolean {
+    const base = COLUMNS * account;
+    const floor = this.#floors[account] as bigint;
+    if (floor === NO_FLOOR) return true;
+    const [reserved, paid] = [
+      u64(this.#balances, base + DEBITS_PENDING),
+      u64(this.#balances, base + DEBITS_POSTED),
+    ];
+    const committed = BigInt.asUintN(64, reserved + paid);
+    if (committed >= TOO_LARGE) return false;
+    const out = BigInt.asUintN(64, committed + amount);
+    if (out >= TOO_LARGE) return false;
+    return BigInt.asIntN(64, u64(this.#balances, base + CREDITS_POSTED) - out) >= floor;
+  }
+
+  add64(account: number, column: number, amount: bigint): void {
+    const cell = COLUMNS * account + column;
+    this.#balances[cell] = BigInt.asUintN(64, u64(this.#balances, cell) + amount);
+  }
+
+  subtract64(account: number, column: number, amount: bigint): void {
+    const cell = COLUMNS * account + column;
+    const sum = u64(this.#balances, cell);
+    assert(sum >= amount, 'no balance is less than what it is made of');
+    this.#balances[cell] = BigInt.asUintN(64, sum - amount);
+  }
+
+  #intern(owner: Uint8Array): number {
+    const key = hex(owner);
+    const known = this.#owners.get(key);
+    if (known !== undefined) return known;
+    this.#owners.set(key, this.#owners.size);
+    return this.#owners.size - 1;
+  }
+
+  #grow(capacity: number): void {
+    this.#ids = grown(this.#ids, new Uint32Array(4 * capacity));
+    this.#assets = grown(this.#assets, new Uint32Array(capacity));
+    this.#ownerOf = grown(this.#ownerOf, new Uint32Array(capacity));
+    this.#codes = grown(this.#codes, new Uint16Array(capacity));
+    this.#flags = grown(this.#flags, new Uint16Array(capacity));
+    const [balances, floors] = [this.#balances, this.#floors];
+    this.#balances = new BigUint64Array(COLUMNS * capacity);
+    this.#balances.set(balances);
+    this.#floors = new BigInt64Array(capacity);
+    this.#floors.set(floors);
+  }
+}
+
+export interface AccountFacts {
+  readonly owner: Uint8Array;
+  readonly floor: bigint;
+  readonly asset: number;
+  readonly code: number;
+  readonly flags: number;
+}
+
+function grown<Column extends Uint32Array | Uint16Array>(from: Column, to: Column): Column {
+  to.set(from);
+  return to;
+}
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex');
+}

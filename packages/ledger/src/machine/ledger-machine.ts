@@ -1,0 +1,225 @@
+import { assert } from '@clawbernetes/kernel';
+import { ACCOUNT_BYTES, ACCOUNT_FLAGS, readAccount } from './account-record.ts';
+import { AccountTable, CREDITS_PENDING, DEBITS_PENDING, NOBODY, type Balance } from './account-table.ts';
+import { u32 } from './cells.ts';
+import { ID_STATE, IdMemory } from './id-memory.ts';
+import { PendingTable } from './pending-table.ts';
+import { RESULTS } from './result-code.ts';
+import { MAX_BATCH_ITEMS } from './transfer-record.ts';
+import { LEDGER, TransferMachine } from './transfer-machine.ts';
+import type { TransferOutcome } from './transfer-outcome.ts';
+import { isZero } from './transfer-shape.ts';
+
+export interface MachineOptions {
+  readonly maxAccounts: number;
+  readonly maxPending: number;
+  /** Ids that it makes room for at once. */
+  readonly expectedIds: number;
+}
+
+export const DEFAULT_MACHINE_OPTIONS: MachineOptions = {
+  maxAccounts: 16_000_000,
+  maxPending: 16_000_000,
+  expectedIds: 1_000_000,
+};
+
+export interface AccountView extends Balance {
+  readonly id: bigint;
+  readonly floor: bigint;
+  readonly asset: number;
+  readonly code: number;
+  readonly frozen: boolean;
+}
+
+/** A pending transfer whose time came. */
+export interface Expiry {
+  readonly id: bigint;
+  readonly debit: number;
+  readonly credit: number;
+  readonly amount: bigint;
+}
+
+/**
+ * The ledger as a deterministic state machine in memory: double entry, two phases, after the semantics of
+ * TigerBeetle. The same operations at the same times give the same state and the same answers, always: no
+ * clock, no randomness that shows, no I/O.
+ */
+export class LedgerMachine {
+  readonly #accounts: AccountTable;
+  readonly #pending: PendingTable;
+  readonly #ids: IdMemory;
+  readonly #transfers: TransferMachine;
+  #timeMs = 0;
+
+  /** @param seed of the hash tables; it changes nothing that can be seen. */
+  constructor({ seed }: { readonly seed: number }, options: Partial<MachineOptions> = {}) {
+    const { maxAccounts, maxPending, expectedIds } = { ...DEFAULT_MACHINE_OPTIONS, ...options };
+    this.#accounts = new AccountTable(seed, maxAccounts);
+    this.#pending = new PendingTable(maxPending);
+    this.#ids = new IdMemory(seed, expectedIds);
+    this.#transfers = new TransferMachine({
+      accounts: this.#accounts,
+      pending: this.#pending,
+      ids: this.#ids,
+    });
+  }
+
+  /** Time of the newest batch, ms since 1970. */
+  get timeMs(): number {
+    return this.#timeMs;
+  }
+
+  get accountCount(): number {
+    return this.#accounts.size;
+  }
+
+  get pendingCount(): number {
+    return this.#pending.size;
+  }
+
+  /** What the latest batch of transfers did; overwritten by the next. */
+  get outcome(): TransferOutcome {
+    return this.#transfers.outcome;
+  }
+
+  /** When the next pending transfer runs out of time; Infinity if none does. */
+  get nextExpiryMs(): number {
+    return this.#pending.nextExpiryMs;
+  }
+
+  /** Moves time on, which never goes back, and gives up what has expired by then, the earliest first. */
+  advance(timeMs: number): readonly Expiry[] {
+    assert(timeMs >= this.#timeMs, 'the time of a ledger never goes back');
+    this.#timeMs = timeMs;
+    const expired: (Expiry & { readonly atMs: number })[] = [];
+    for (let slot = this.#pending.expired(timeMs); slot >= 0; slot = this.#pending.expired(timeMs))
+      expired.push({ ...this.#expire(slot), atMs: this.#pending.expiresAtMs(slot) });
+    return expired.toSorted((left, right) => left.atMs - right.atMs || (left.id < right.id ? -1 : 1));
+  }
+
+  /**
+   * Opens accounts for their owner, who signed, or for anybody if the ledger itself does. Repeating one is
+   * harmless. @returns a result code for each.
+   */
+  openAccounts(bytes: Uint8Array, signer?: Uint8Array): Uint8Array {
+    const count = bytes.length / ACCOUNT_BYTES;
+    assert(
+      Number.isInteger(count) && count <= MAX_BATCH_ITEMS,
+      'a batch holds whole records, up to its limit',
+    );
+    const results = new Uint8Array(count);
+    for (let index = 0; index < count; index += 1) results[index] = this.#open(bytes, index, signer);
+    return results;
+  }
+
+  /** @returns a result code for each transfer. */
+  transfer(bytes: Uint8Array, signer?: Uint8Array): Uint8Array {
+    return this.#transfers.apply(bytes, signer ? this.#signerNumber(signer) : LEDGER, this.#timeMs);
+  }
+
+  /** Freezes or thaws an account. @returns a result code. */
+  setFrozen(id: bigint, frozen: boolean): number {
+    const account = this.#numberOf(id);
+    if (account < 0) return RESULTS['account-not-found'].code;
+    const flags = this.#accounts.flags(account);
+    this.#accounts.setFlags(account, frozen ? flags | ACCOUNT_FLAGS.frozen : flags & ~ACCOUNT_FLAGS.frozen);
+    return RESULTS.ok.code;
+  }
+
+  account(id: bigint): AccountView | undefined {
+    const number = this.#numberOf(id);
+    return number < 0 ? undefined : this.#view(number);
+  }
+
+  /** By number, in the order of their opening. */
+  *accounts(): Generator<AccountView, void, undefined> {
+    for (let number = 0; number < this.#accounts.size; number += 1) yield this.#view(number);
+  }
+
+  /**
+   * Checks over all accounts that nothing was made or lost: by asset, what was debited was credited, and what
+   * is pending in balances is what is pending in transfers.
+   */
+  assertConservation(): void {
+    const sums = new Map<number, bigint>();
+    let [debitsPending, creditsPending] = [0n, 0n];
+    for (let account = 0; account < this.#accounts.size; account += 1) {
+      const asset = this.#accounts.asset(account);
+      const { debitsPosted, creditsPosted, ...balance } = this.#accounts.balance(account);
+      sums.set(asset, (sums.get(asset) ?? 0n) + creditsPosted - debitsPosted);
+      debitsPending += balance.debitsPending;
+      creditsPending += balance.creditsPending;
+    }
+    for (const sum of sums.values()) assert(sum === 0n, 'by asset, what was debited was credited');
+    let waiting = 0n;
+    for (const slot of this.#pending.slots()) waiting += this.#pending.amount(slot);
+    assert(debitsPending === waiting && creditsPending === waiting, 'pending balances are pending transfers');
+  }
+
+  #expire(slot: number): Expiry {
+    const [debit, credit] = [this.#pending.debit(slot), this.#pending.credit(slot)];
+    const amount = this.#pending.amount(slot);
+    this.#accounts.subtract64(debit, DEBITS_PENDING, amount);
+    this.#accounts.subtract64(credit, CREDITS_PENDING, amount);
+    this.#pending.end(slot);
+    this.#pending.release(slot);
+    this.#ids.change(this.#ids.find(this.#pending.ids, 4 * slot), ID_STATE.expired);
+    return { id: wide(this.#pending.ids, 4 * slot), debit, credit, amount };
+  }
+
+  #open(bytes: Uint8Array, index: number, signer: Uint8Array | undefined): number {
+    const account = readAccount(bytes, index);
+    const halves = halvesOf(account.id);
+    if (isZero(halves, 0)) return RESULTS['id-zero'].code;
+    if (account.asset === 0) return RESULTS['asset-zero'].code;
+    if (account.code === 0) return RESULTS['code-zero'].code;
+    if (account.flags !== 0) return RESULTS['flags-invalid'].code;
+    const mayGoBelow = account.floor < 0n && signer !== undefined;
+    if (mayGoBelow || (signer && Buffer.compare(signer, account.owner) !== 0))
+      return RESULTS['not-authorized'].code;
+    const known = this.#accounts.find(halves, 0);
+    if (known >= 0) return this.#isSame(known, account) ? RESULTS.ok.code : RESULTS['id-conflict'].code;
+    if (this.#accounts.isFull) return RESULTS['too-many-accounts'].code;
+    this.#accounts.add(halves, 0, account);
+    return RESULTS.ok.code;
+  }
+
+  #isSame(known: number, account: ReturnType<typeof readAccount>): boolean {
+    const { floor, asset, code } = this.#accounts.facts(known);
+    return (
+      floor === account.floor &&
+      asset === account.asset &&
+      code === account.code &&
+      this.#accounts.owner(known) === this.#accounts.ownerNumber(account.owner)
+    );
+  }
+
+  /** Whoever owns no account, or claims to be nobody, can pay from none. */
+  #signerNumber(signer: Uint8Array): number {
+    const number = this.#accounts.ownerNumber(signer);
+    return number > NOBODY ? number : STRANGER;
+  }
+
+  #numberOf(id: bigint): number {
+    return this.#accounts.find(halvesOf(id), 0);
+  }
+
+  #view(number: number): AccountView {
+    const { ids, floor, asset, code } = this.#accounts.facts(number);
+    const frozen = this.#accounts.isFrozen(number);
+    return { id: wide(ids, 0), floor, asset, code, frozen, ...this.#accounts.balance(number) };
+  }
+}
+
+/** Owner number that no account has. */
+const STRANGER = 0xffff_ffff;
+
+function halvesOf(id: bigint): Uint32Array {
+  return Uint32Array.from([0n, 32n, 64n, 96n], (shift) => Number((id >> shift) & 0xffff_ffffn));
+}
+
+function wide(halves: Uint32Array, at: number): bigint {
+  let value = 0n;
+  for (let word = 3; word >= 0; word -= 1) value = (value << 32n) | BigInt(u32(halves, at + word));
+  return value;
+}
