@@ -85,6 +85,11 @@ const BAD: Readonly<Record<string, readonly Sample[]>> = {
       files: at('packages/sdk/src/a.ts', "export { readFile } from 'node:fs';"),
       says: '"sdk" runs in browsers',
     },
+    {
+      what: 'the Node folder of a browser package in its core',
+      files: at('packages/sdk/src/a.ts', "export { read } from './node/read.ts';"),
+      says: '"sdk" runs in browsers',
+    },
   ],
   'package-inside': [
     {

@@ -18,8 +18,8 @@ const TOP: Readonly<Record<string, readonly string[]>> = {
   agents: ['market', 'sdk'],
 };
 
-/** These run in browsers too, so nothing of Node may be imported in their sources. */
-export const BROWSER_SAFE: readonly string[] = ['kernel', 'protocol', 'sdk'];
+/** These run in browsers too, so nothing of Node may be imported in their sources but below `src/node/`. */
+export const BROWSER_SAFE: readonly string[] = ['kernel', 'protocol', 'identity', 'sdk'];
 
 /** Packages that the package `noun` may import; undefined if the table does not know it. */
 export function allowedImports(noun: string): readonly string[] | undefined {

@@ -1,5 +1,6 @@
 import path from 'node:path';
-import { loadOrCreateKeyFile, nodeIdOf } from '@clawbernetes/identity';
+import { nodeIdOf } from '@clawbernetes/identity';
+import { loadOrCreateKeyFile } from '@clawbernetes/identity/node';
 import {
   errorMessage,
   systemClock as clock,

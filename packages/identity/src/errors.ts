@@ -1,7 +1,26 @@
 import { CodedError } from '@clawbernetes/kernel';
 
 export type IdentityErrorCode =
-  'invalid-key' | 'invalid-join-token' | 'key-file-invalid' | 'key-file-permissions' | 'key-file-unreadable';
+  | 'invalid-backup'
+  | 'invalid-join-token'
+  | 'invalid-key'
+  | 'invalid-key-name'
+  | 'invalid-path'
+  | 'invalid-phrase'
+  | 'invalid-shares'
+  | 'invalid-statement'
+  | 'key-file-exists'
+  | 'key-file-invalid'
+  | 'key-file-permissions'
+  | 'key-file-unreadable'
+  | 'keystore-absent'
+  | 'keystore-damaged'
+  | 'keystore-exists'
+  | 'keystore-passphrase'
+  | 'keystore-permissions'
+  | 'keystore-unreadable'
+  | 'keystore-version'
+  | 'weak-passphrase';
 
 export interface IdentityErrorFacts {
   readonly code: IdentityErrorCode;

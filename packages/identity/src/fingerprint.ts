@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { sha256 } from '#crypto';
 import { encodeBase32, type Brand } from '@clawbernetes/kernel';
 
 export type NodeId = Brand<'NodeId'>;
@@ -23,5 +23,5 @@ export function gatewayIdOf(publicKey: Uint8Array): GatewayId {
 }
 
 function hashText(publicKey: Uint8Array): string {
-  return encodeBase32(createHash('sha256').update(publicKey).digest());
+  return encodeBase32(sha256(publicKey));
 }

@@ -1,4 +1,5 @@
 import { canonicalJson } from '@clawbernetes/kernel';
+import { hex } from '@scure/base';
 import { gatewayIdOf, nodeIdOf } from './fingerprint.ts';
 import type { KeyPair } from './key-pair.ts';
 import { sign, SIGNATURE_BYTES, verify } from './signature.ts';
@@ -24,11 +25,12 @@ export function issueGrant(
 ): Uint8Array {
   const body = canonicalJson({
     nodeId: nodeIdOf(nodePublicKey),
-    nodePublicKey: Buffer.from(nodePublicKey).toString('hex'),
+    nodePublicKey: hex.encode(nodePublicKey),
     gatewayId: gatewayIdOf(gatewayKey.publicKey),
     issuedAtMs,
   });
-  return new Uint8Array(Buffer.concat([sign(gatewayKey.privateKey, DOMAIN, body), Buffer.from(body)]));
+  const signature = sign(gatewayKey.privateKey, DOMAIN, body);
+  return Uint8Array.from([...signature, ...new TextEncoder().encode(body)]);
 }
 
 /** The grant if this gateway issued it to this node, else undefined. */
@@ -41,9 +43,9 @@ export function readGrant(
   const body = grant.subarray(SIGNATURE_BYTES);
   if (!verify(gatewayPublicKey, grant.subarray(0, SIGNATURE_BYTES), DOMAIN, body)) return undefined;
   // Signed by the gateway itself, so it is of this shape.
-  const content = JSON.parse(Buffer.from(body).toString('utf8')) as Grant;
+  const content = JSON.parse(new TextDecoder().decode(body)) as Grant;
   const same =
-    content.nodePublicKey === Buffer.from(nodePublicKey).toString('hex') &&
+    content.nodePublicKey === hex.encode(nodePublicKey) &&
     content.nodeId === nodeIdOf(nodePublicKey) &&
     content.gatewayId === gatewayIdOf(gatewayPublicKey);
   return same ? content : undefined;

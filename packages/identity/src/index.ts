@@ -1,3 +1,13 @@
+export {
+  addProof,
+  verifyProof,
+  type DataIntegrityProof,
+  type JsonObject,
+  type ProofOptions,
+  type ProofPurpose,
+  type ProofVerdict,
+  type Secured,
+} from './data-integrity.ts';
 export type { IdentityErrorCode, IdentityErrorFacts } from './errors.ts';
 export { fingerprintOf, gatewayIdOf, nodeIdOf, type GatewayId, type NodeId } from './fingerprint.ts';
 export { issueGrant, readGrant, verifyGrant, type Grant } from './grant.ts';
@@ -16,6 +26,22 @@ export {
   type CreatedJoinToken,
   type ParsedJoinToken,
 } from './join-token.ts';
-export { loadKeyFile, loadOrCreateKeyFile } from './key-file.ts';
-export { generateKeyPair, keyPairOf, type KeyPair } from './key-pair.ts';
-export { sign, verify, verifyRaw } from './signature.ts';
+export { erase, generateKeyPair, keyPairOf, type KeyPair } from './key-pair.ts';
+export {
+  addressOf,
+  didOf,
+  keyNames,
+  multibaseOf,
+  parseKeyName,
+  peerIdOf,
+  readKeyName,
+  type KeyNames,
+} from './key-name.ts';
+export { sign, signRaw, verify, verifyRaw } from './signature.ts';
+export {
+  signStatement,
+  verifyStatement,
+  type SignedStatement,
+  type Statement,
+  type StatementVerdict,
+} from './statement.ts';

@@ -1,5 +1,6 @@
-import { createHash } from 'node:crypto';
+import { sha256 } from '#crypto';
 import { encodeBase32, systemRandom, type Random } from '@clawbernetes/kernel';
+import { base64urlnopad, hex } from '@scure/base';
 import { identityError } from './errors.ts';
 import { fingerprintOf, FINGERPRINT_LENGTH } from './fingerprint.ts';
 import { lengthPrefixed } from './length-prefixed.ts';
@@ -34,17 +35,22 @@ export function createJoinToken({
 }): CreatedJoinToken {
   const id = random.bytes(ID_BYTES);
   const secret = random.bytes(SECRET_BYTES);
-  const bytes = Buffer.concat([id, secret, Buffer.from(fingerprintOf(gatewayPublicKey), 'latin1')]);
-  return { token: PREFIX + bytes.toString('base64url'), tokenId: tokenIdOf(id), secretHash: hashOf(secret) };
+  const fingerprint = new TextEncoder().encode(fingerprintOf(gatewayPublicKey));
+  const bytes = Uint8Array.from([...id, ...secret, ...fingerprint]);
+  return {
+    token: PREFIX + base64urlnopad.encode(bytes),
+    tokenId: tokenIdOf(id),
+    secretHash: hashOf(secret),
+  };
 }
 
 /** @throws CodedError `invalid-join-token`; its message never repeats the token. */
 export function parseJoinToken(text: string): ParsedJoinToken {
   const trimmed = text.trim();
-  const bytes = Buffer.from(trimmed.slice(PREFIX.length), 'base64url');
-  const exact = trimmed === PREFIX + bytes.toString('base64url') && bytes.length === TOTAL_BYTES;
-  const fingerprint = bytes.subarray(ID_BYTES + SECRET_BYTES).toString('latin1');
-  if (!exact || !/^[0-9a-z]+$/.test(fingerprint)) throw refuse();
+  const bytes = trimmed.startsWith(PREFIX) ? decode(trimmed.slice(PREFIX.length)) : undefined;
+  if (bytes?.length !== TOTAL_BYTES) throw refuse();
+  const fingerprint = new TextDecoder().decode(bytes.subarray(ID_BYTES + SECRET_BYTES));
+  if (!/^[0-9a-z]+$/.test(fingerprint)) throw refuse();
   return {
     tokenId: tokenIdOf(bytes.subarray(0, ID_BYTES)),
     secretHash: hashOf(bytes.subarray(ID_BYTES, ID_BYTES + SECRET_BYTES)),
@@ -52,14 +58,20 @@ export function parseJoinToken(text: string): ParsedJoinToken {
   };
 }
 
+function decode(text: string): Uint8Array | undefined {
+  try {
+    return base64urlnopad.decode(text);
+  } catch {
+    return undefined;
+  }
+}
+
 function tokenIdOf(id: Uint8Array): string {
   return `token-${encodeBase32(id)}`;
 }
 
 function hashOf(secret: Uint8Array): string {
-  return createHash('sha256')
-    .update(lengthPrefixed(['clawbernetes/join-token/v1', secret]))
-    .digest('hex');
+  return hex.encode(sha256(lengthPrefixed(['clawbernetes/join-token/v1', secret])));
 }
 
 function refuse(): Error {

@@ -1,4 +1,4 @@
-import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
+import { ed25519PublicKey } from '#crypto';
 import { systemRandom, type Random } from '@clawbernetes/kernel';
 import { identityError } from './errors.ts';
 
@@ -12,35 +12,24 @@ export interface KeyPair {
   readonly privateKey: Uint8Array;
 }
 
-// DER around the raw keys (RFC 8410): the only form besides JWK in which node:crypto takes them.
-const PKCS8_PREFIX = Buffer.from('302e020100300506032b657004220420', 'hex');
-const SPKI_PREFIX = Buffer.from('302a300506032b6570032100', 'hex');
-
 export function generateKeyPair(random: Random = systemRandom): KeyPair {
   return keyPairOf(random.bytes(KEY_BYTES));
 }
 
 /** The pair that belongs to a 32-byte private key. @throws CodedError `invalid-key`. */
 export function keyPairOf(privateKey: Uint8Array): KeyPair {
-  const der = createPublicKey(privateKeyObject(privateKey)).export({ format: 'der', type: 'spki' });
-  const publicKey = new Uint8Array(der.subarray(SPKI_PREFIX.length));
+  requireKeyLength(privateKey, 'Ed25519 private');
+  const publicKey = ed25519PublicKey(privateKey);
   return Object.defineProperty({ publicKey, privateKey }, 'privateKey', { enumerable: false });
 }
 
-export function privateKeyObject(privateKey: Uint8Array): KeyObject {
-  requireKeyLength(privateKey, 'private');
-  return createPrivateKey({ key: Buffer.concat([PKCS8_PREFIX, privateKey]), format: 'der', type: 'pkcs8' });
-}
-
-export function publicKeyObject(publicKey: Uint8Array): KeyObject {
-  requireKeyLength(publicKey, 'public');
-  return createPublicKey({ key: Buffer.concat([SPKI_PREFIX, publicKey]), format: 'der', type: 'spki' });
-}
-
-function requireKeyLength(key: Uint8Array, kind: 'private' | 'public'): void {
+/** @throws CodedError `invalid-key`. */
+export function requireKeyLength(key: Uint8Array, kind: string): void {
   if (key.length === KEY_BYTES) return;
-  throw identityError(
-    'invalid-key',
-    `An Ed25519 ${kind} key has ${KEY_BYTES} bytes; this one has ${key.length}.`,
-  );
+  throw identityError('invalid-key', `An ${kind} key has ${KEY_BYTES} bytes; this one has ${key.length}.`);
+}
+
+/** Overwrites secrets that are no longer needed. Copies that the engine made meanwhile are out of reach. */
+export function erase(...secrets: readonly Uint8Array[]): void {
+  for (const secret of secrets) secret.fill(0);
 }

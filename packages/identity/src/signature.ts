@@ -1,6 +1,7 @@
-import { sign as cryptoSign, verify as cryptoVerify } from 'node:crypto';
-import { KEY_BYTES, privateKeyObject, publicKeyObject } from './key-pair.ts';
+import { ed25519Sign, ed25519Verify } from '#crypto';
+import { KEY_BYTES, requireKeyLength } from './key-pair.ts';
 import { lengthPrefixed } from './length-prefixed.ts';
+import { isWeakPublicKey } from './weak-key.ts';
 
 export const SIGNATURE_BYTES = 64;
 
@@ -13,7 +14,7 @@ export function sign(
   domain: string,
   ...parts: readonly (Uint8Array | string)[]
 ): Uint8Array {
-  return new Uint8Array(cryptoSign(null, messageOf(domain, parts), privateKeyObject(privateKey)));
+  return signRaw(privateKey, messageOf(domain, parts));
 }
 
 /** Whether `signature` is that of `publicKey`'s owner; malformed keys and signatures are simply not. */
@@ -27,14 +28,18 @@ export function verify(
 }
 
 /** Plain Ed25519 (RFC 8032) without domain separation: for formats of others only. */
+export function signRaw(privateKey: Uint8Array, message: Uint8Array): Uint8Array {
+  requireKeyLength(privateKey, 'Ed25519 private');
+  return ed25519Sign(privateKey, message);
+}
+
+/**
+ * Plain Ed25519 (RFC 8032) without domain separation: for formats of others only. Servers and browsers agree
+ * on every signature; for weak keys none is valid.
+ */
 export function verifyRaw(publicKey: Uint8Array, signature: Uint8Array, message: Uint8Array): boolean {
   if (publicKey.length !== KEY_BYTES || signature.length !== SIGNATURE_BYTES) return false;
-  try {
-    return cryptoVerify(null, message, publicKeyObject(publicKey), signature);
-  } catch {
-    // A point that is not on the curve: no one can have signed for it.
-    return false;
-  }
+  return !isWeakPublicKey(publicKey) && ed25519Verify(publicKey, signature, message);
 }
 
 function messageOf(domain: string, parts: readonly (Uint8Array | string)[]): Uint8Array {

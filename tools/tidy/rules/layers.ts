@@ -1,4 +1,5 @@
 import { workspaceOf, type Project, type Workspace } from '../project.ts';
+import { resolveImport } from '../resolve-import.ts';
 import type { Rule, Violation } from '../rule.ts';
 import { allowedImports, BROWSER_SAFE } from '../layer-table.ts';
 
@@ -35,9 +36,12 @@ function sourceEdges(project: Project): Violation[] {
     const from = workspaceOf(project, path);
     if (!from) return [];
     const inSource = path.startsWith(`${from.directory}/src/`);
-    const browser = BROWSER_SAFE.includes(from.noun) && inSource;
+    const nodeFolder = `${from.directory}/src/node/`;
+    const browser = BROWSER_SAFE.includes(from.noun) && inSource && !path.startsWith(nodeFolder);
     return imports.flatMap(({ specifier, line }) => {
-      if (browser && specifier.startsWith('node:')) {
+      const ofNode =
+        specifier.startsWith('node:') || resolveImport(project, path, specifier)?.startsWith(nodeFolder);
+      if (browser && ofNode) {
         const message = `"${from.noun}" runs in browsers; take what ${specifier} gives from deps`;
         return [{ file: path, line, message }];
       }

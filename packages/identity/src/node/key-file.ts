@@ -1,8 +1,8 @@
 import { link, mkdir, open, unlink } from 'node:fs/promises';
 import path from 'node:path';
 import { errorCode, errorMessage, systemRandom, type Random } from '@clawbernetes/kernel';
-import { identityError } from './errors.ts';
-import { generateKeyPair, KEY_BYTES, keyPairOf, type KeyPair } from './key-pair.ts';
+import { identityError } from '../errors.ts';
+import { generateKeyPair, KEY_BYTES, keyPairOf, type KeyPair } from '../key-pair.ts';
 
 const HEADER = 'clawbernetes-ed25519-private-key ';
 const MAX_FILE_BYTES = 256;

@@ -1,0 +1,1 @@
+export { loadKeyFile, loadOrCreateKeyFile } from './key-file.ts';
