@@ -28,6 +28,7 @@ export class AccountTable {
   readonly #maxAccounts: number;
   /** Hex of a public key → its number. */
   readonly #owners = new Map<string, number>([['00'.repeat(OWNER_BYTES), NOBODY]]);
+  readonly #ownerKeys = [new Uint8Array(OWNER_BYTES)];
   #size = 0;
   #ids = new Uint32Array(0);
   #balances = new BigUint64Array(0);
@@ -154,12 +155,25 @@ export class AccountTable {
     this.#balances[cell] = BigInt.asUintN(64, sum - amount);
   }
 
+  /** Puts a balance back as a snapshot has it. */
+  restoreBalance(account: number, balance: Balance): void {
+    this.#balances[COLUMNS * account + DEBITS_PENDING] = balance.debitsPending;
+    this.#balances[COLUMNS * account + DEBITS_POSTED] = balance.debitsPosted;
+    this.#balances[COLUMNS * account + CREDITS_PENDING] = balance.creditsPending;
+    this.#balances[COLUMNS * account + CREDITS_POSTED] = balance.creditsPosted;
+  }
+
+  /** The public key of an owner's number. */
+  ownerKey(owner: number): Uint8Array {
+    return this.#ownerKeys[owner] ?? new Uint8Array(OWNER_BYTES);
+  }
+
   #intern(owner: Uint8Array): number {
     const key = hex(owner);
     const known = this.#owners.get(key);
     if (known !== undefined) return known;
     this.#owners.set(key, this.#owners.size);
-    return this.#owners.size - 1;
+    return this.#ownerKeys.push(Uint8Array.from(owner)) - 1;
   }
 
   #grow(capacity: number): void {

@@ -1,4 +1,6 @@
+import { assert } from '@clawbernetes/kernel';
 import { u32 } from './cells.ts';
+import { idTimeMs } from './id-time.ts';
 import { HALF, TRANSFER_HALVES } from './transfer-record.ts';
 import { WideTable } from './wide-table.ts';
 
@@ -21,6 +23,8 @@ export const ID_STATE = {
 const FINGERPRINT = 0;
 const VALUE = 2;
 const STATE = 3;
+const FIRST_SEED = 0x9e3779b1;
+const SECOND_SEED = 0x7feb352d;
 
 /**
  * Which ids were used, for what, and with which answer. A repeat of the same request is told from another
@@ -28,14 +32,86 @@ const STATE = 3;
  * but himself, since ids are his own.
  */
 export class IdMemory {
-  readonly #table: WideTable;
+  readonly #seed: number;
+  readonly #expected: number;
+  #table: WideTable;
+  /** What was set aside and is not yet to be found in the archive. */
+  #aside: WideTable | undefined;
+  /** What the archive knows of the ids of the batch at hand. */
+  #recalled: WideTable | undefined;
+  /** No id of a later time was ever set aside. */
+  #asideUntilMs = -1;
+  /** Ids from before are refused: they may have been used and forgotten. */
+  #sinceMs = 0;
 
   constructor(seed: number, expected: number) {
+    this.#seed = seed;
+    this.#expected = expected;
     this.#table = new WideTable(seed, expected);
   }
 
+  /** Entries that are held here. */
   get size(): number {
     return this.#table.size;
+  }
+
+  get sinceMs(): number {
+    return this.#sinceMs;
+  }
+
+  /** Nothing from before `timeMs` is remembered any more. */
+  forgetBefore(timeMs: number): void {
+    this.#sinceMs = Math.max(this.#sinceMs, timeMs);
+  }
+
+  get asideUntilMs(): number {
+    return this.#asideUntilMs;
+  }
+
+  /** An id that `find` does not know may still have been used before: its entry, if it was. */
+  findOlder(halves: Uint32Array, at: number): Uint32Array | undefined {
+    if (idTimeMs(halves, at) > this.#asideUntilMs) return undefined;
+    for (const older of [this.#aside, this.#recalled]) {
+      const place = older?.find(halves, at) ?? -1;
+      // Freed by a chain that failed, an entry says nothing; and what is pending is never older.
+      const state = older && place >= 0 ? older.value(place, STATE) : ID_STATE.none;
+      if (older && state !== ID_STATE.none && state !== ID_STATE.live) return older.entry(place);
+    }
+    return undefined;
+  }
+
+  /**
+   * Starts anew with what is still pending, and answers all the rest for the archive. Until `archived`, it
+   * can still be found here.
+   */
+  setAside(): WideTable {
+    assert(this.#aside === undefined, 'one part at a time is on its way to the archive');
+    const old = this.#table;
+    this.#table = new WideTable(this.#seed, this.#expected);
+    for (const place of old.places()) {
+      const entry = old.entry(place);
+      if (u32(entry, 4 + STATE) === ID_STATE.live) this.restore(entry);
+      else if (u32(entry, 4 + STATE) !== ID_STATE.none)
+        this.#asideUntilMs = Math.max(this.#asideUntilMs, idTimeMs(entry, 0));
+    }
+    this.#aside = old;
+    return old;
+  }
+
+  /** What was set aside can be found in the archive from now on. */
+  archived(): void {
+    this.#aside = undefined;
+  }
+
+  /** An archive of an earlier run holds ids up to this time. */
+  archivedUntil(timeMs: number): void {
+    this.#asideUntilMs = Math.max(this.#asideUntilMs, timeMs);
+  }
+
+  /** What the archive knows of the ids that the next batch names; forgotten with the next call. */
+  recall(entries: readonly Uint32Array[]): void {
+    this.#recalled = entries.length === 0 ? undefined : new WideTable(this.#seed, entries.length);
+    for (const entry of entries) copyInto(this.#recalled, entry);
   }
 
   /** The place of an id, or less than zero. */
@@ -51,17 +127,16 @@ export class IdMemory {
     return this.#table.value(place, VALUE);
   }
 
-  /** Whether the record that begins at `base` is the one that this id was first used for. */
-  isSame(place: number, halves: Uint32Array, base: number): boolean {
-    const [first, second] = [fingerprint(halves, base, 0x9e3779b1), fingerprint(halves, base, 0x7feb352d)];
-    return this.#table.value(place, FINGERPRINT) === first && this.#table.value(place, 1) === second;
+  /** A view that holds until the next id is remembered. */
+  entry(place: number): Uint32Array {
+    return this.#table.entry(place);
   }
 
   /** Remembers the record that begins at `base`; `place` is what `find` answered just now for its id. */
   remember(place: number, halves: Uint32Array, base: number, state: number, value: number): void {
     const at = place < 0 ? this.#table.insert(place, halves, base + HALF.id) : place;
-    this.#table.set(at, FINGERPRINT, fingerprint(halves, base, 0x9e3779b1));
-    this.#table.set(at, 1, fingerprint(halves, base, 0x7feb352d));
+    this.#table.set(at, FINGERPRINT, fingerprint(halves, base, FIRST_SEED));
+    this.#table.set(at, 1, fingerprint(halves, base, SECOND_SEED));
     this.#table.set(at, VALUE, value);
     this.#table.set(at, STATE, state);
   }
@@ -80,9 +155,32 @@ export class IdMemory {
 
   /** Takes an entry over from another memory. */
   restore(entry: Uint32Array): void {
-    const place = this.#table.insert(this.#table.find(entry, 0), entry, 0);
-    for (const word of [0, 1, 2, 3] as const) this.#table.set(place, word, u32(entry, 4 + word));
+    copyInto(this.#table, entry);
   }
+}
+
+/** State, value and sameness of an entry, which is key, fingerprint, value and state. */
+export function entryState(entry: Uint32Array): number {
+  return u32(entry, 4 + STATE);
+}
+
+export function entryValue(entry: Uint32Array): number {
+  return u32(entry, 4 + VALUE);
+}
+
+/** Whether the record that begins at `base` is the one that the id of this entry was first used for. */
+export function isSameRequest(entry: Uint32Array, halves: Uint32Array, base: number): boolean {
+  return (
+    u32(entry, 4 + FINGERPRINT) === fingerprint(halves, base, FIRST_SEED) &&
+    u32(entry, 5 + FINGERPRINT) === fingerprint(halves, base, SECOND_SEED)
+  );
+}
+
+function copyInto(table: WideTable | undefined, entry: Uint32Array): void {
+  if (table === undefined) return;
+  const found = table.find(entry, 0);
+  const place = found < 0 ? table.insert(found, entry, 0) : found;
+  for (const word of [0, 1, 2, 3] as const) table.set(place, word, u32(entry, 4 + word));
 }
 
 /** Of all fields but the id: 32 bits that depend on `seed`. */

@@ -4,6 +4,8 @@ import { AccountTable, CREDITS_PENDING, DEBITS_PENDING, NOBODY, type Balance } f
 import { u32 } from './cells.ts';
 import { ID_STATE, IdMemory } from './id-memory.ts';
 import { PendingTable } from './pending-table.ts';
+import { RequestMemory, type SignedRequest } from './request-memory.ts';
+import { restoreSnapshot, takeSnapshot, type MachineTables, type Snapshot } from './snapshot.ts';
 import { RESULTS } from './result-code.ts';
 import { MAX_BATCH_ITEMS } from './transfer-record.ts';
 import { LEDGER, TransferMachine } from './transfer-machine.ts';
@@ -49,6 +51,7 @@ export class LedgerMachine {
   readonly #pending: PendingTable;
   readonly #ids: IdMemory;
   readonly #transfers: TransferMachine;
+  readonly #requests = new RequestMemory();
   #timeMs = 0;
 
   /** @param seed of the hash tables; it changes nothing that can be seen. */
@@ -117,6 +120,18 @@ export class LedgerMachine {
     return this.#transfers.apply(bytes, signer ? this.#signerNumber(signer) : LEDGER, this.#timeMs);
   }
 
+  /** What speaks against a signed request as a whole, before its items are looked at; or 0. */
+  requestFault({ signer, nonce, expiresAtMs, signature }: SignedRequest): number {
+    if (expiresAtMs < this.#timeMs) return RESULTS['request-expired'].code;
+    return this.#requests.isFresh(signer, nonce, signature) ? RESULTS.ok.code : RESULTS['nonce-used'].code;
+  }
+
+  /** A request was looked at: it and all before it count no more, save as a repeat of the very same. */
+  noteRequest({ signer, nonce, signature }: SignedRequest): void {
+    // Requests of those who own nothing can do nothing, and would fill the memory.
+    if (this.#accounts.ownerNumber(signer) > NOBODY) this.#requests.note(signer, nonce, signature);
+  }
+
   /** Freezes or thaws an account. @returns a result code. */
   setFrozen(id: bigint, frozen: boolean): number {
     const account = this.#numberOf(id);
@@ -124,6 +139,32 @@ export class LedgerMachine {
     const flags = this.#accounts.flags(account);
     this.#accounts.setFlags(account, frozen ? flags | ACCOUNT_FLAGS.frozen : flags & ~ACCOUNT_FLAGS.frozen);
     return RESULTS.ok.code;
+  }
+
+  /** Ids from before `timeMs` are refused from now on. */
+  forgetBefore(timeMs: number): void {
+    this.#ids.forgetBefore(timeMs);
+  }
+
+  /** What was asked under which id. */
+  get ids(): IdMemory {
+    return this.#ids;
+  }
+
+  /** Everything but the ids. */
+  snapshot(): Snapshot {
+    return takeSnapshot(this.#tables, this.#timeMs);
+  }
+
+  /**
+   * Fills a new machine.
+   * @param ids that were held when the snapshot was taken, as entries of the id memory.
+   */
+  restore(snapshot: Snapshot, ids: Iterable<Uint32Array>): void {
+    assert(this.#accounts.size === 0 && this.#timeMs === 0, 'a machine is restored before it is used');
+    for (const entry of ids) this.#ids.restore(entry);
+    restoreSnapshot(this.#tables, snapshot);
+    this.#timeMs = snapshot.timeMs;
   }
 
   account(id: bigint): AccountView | undefined {
@@ -198,6 +239,10 @@ export class LedgerMachine {
   #signerNumber(signer: Uint8Array): number {
     const number = this.#accounts.ownerNumber(signer);
     return number > NOBODY ? number : STRANGER;
+  }
+
+  get #tables(): MachineTables {
+    return { accounts: this.#accounts, pending: this.#pending, ids: this.#ids, requests: this.#requests };
   }
 
   #numberOf(id: bigint): number {

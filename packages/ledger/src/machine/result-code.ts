@@ -72,6 +72,16 @@ export const RESULTS = {
   'too-many-accounts': { code: 27, final: true, says: 'The ledger holds its limit of accounts.' },
   'too-many-pending': { code: 28, final: true, says: 'The ledger holds its limit of pending transfers.' },
   'account-not-found': { code: 29, final: true, says: 'The account does not exist.' },
+  'request-expired': {
+    code: 30,
+    final: false,
+    says: 'The request came after the time until which it was signed. Sign it again.',
+  },
+  'nonce-used': {
+    code: 31,
+    final: false,
+    says: 'Its signer has made a later request, or another one with this nonce: this is a repeat or out of order.',
+  },
 } as const satisfies Record<string, { code: number; final: boolean; says: string }>;
 
 export type ResultName = keyof typeof RESULTS;

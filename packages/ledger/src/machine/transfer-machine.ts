@@ -7,7 +7,8 @@ import {
   type AccountTable,
 } from './account-table.ts';
 import { u16, u32, u64 } from './cells.ts';
-import { ID_STATE, type IdMemory } from './id-memory.ts';
+import { entryState, entryValue, ID_STATE, isSameRequest, type IdMemory } from './id-memory.ts';
+import { idTimeMs } from './id-time.ts';
 import type { PendingTable } from './pending-table.ts';
 import { isFinalFailure, RESULTS } from './result-code.ts';
 import { EFFECT, TransferOutcome } from './transfer-outcome.ts';
@@ -107,21 +108,17 @@ export class TransferMachine {
     const { ids } = this.#tables;
     const { halves, quarters } = this.#views;
     const place = ids.find(halves, half + HALF.id);
-    if (place >= 0 && ids.state(place) !== ID_STATE.none) return this.#repeated(place, half);
-    if (idTimeMs(halves, half) > this.#timeMs + AHEAD_MS) return RESULTS['id-in-future'].code;
+    const used = place >= 0 ? ids.entry(place) : ids.findOlder(halves, half + HALF.id);
+    if (used && entryState(used) !== ID_STATE.none) return repeatedCode(used, halves, half);
+    const madeAtMs = idTimeMs(halves, half + HALF.id);
+    if (madeAtMs > this.#timeMs + AHEAD_MS) return RESULTS['id-in-future'].code;
+    if (madeAtMs < ids.sinceMs) return RESULTS['id-too-old'].code;
     const flags = u16(quarters, 2 * (half + HALF.tail) + 1);
     const completes = (flags & (TRANSFER_FLAGS.post | TRANSFER_FLAGS.void)) !== 0;
     const code = completes ? this.#complete(item, word, half, flags) : this.#move(item, word, half, flags);
     if (code === OK) this.#remember(place, item, half);
     else if (isFinalFailure(code)) ids.remember(place, halves, half, ID_STATE.failed, code);
     return code;
-  }
-
-  /** The same request has the same answer as the first time. */
-  #repeated(place: number, half: number): number {
-    const { ids } = this.#tables;
-    if (!ids.isSame(place, this.#views.halves, half)) return RESULTS['id-conflict'].code;
-    return ids.state(place) === ID_STATE.failed ? ids.value(place) : OK;
   }
 
   #remember(place: number, item: number, half: number): void {
@@ -179,7 +176,7 @@ export class TransferMachine {
     const { halves, words } = this.#views;
     const place = ids.find(halves, half + HALF.pending);
     const state = place < 0 ? ID_STATE.none : ids.state(place);
-    if (state !== ID_STATE.live) return goneCode(state);
+    if (state !== ID_STATE.live) return this.#goneCode(state, half + HALF.pending);
     const slot = ids.value(place);
     const [debit, credit, whole] = [pending.debit(slot), pending.credit(slot), pending.amount(slot)];
     const isPost = (flags & TRANSFER_FLAGS.post) !== 0;
@@ -202,6 +199,13 @@ export class TransferMachine {
     this.outcome.slots[item] = slot;
     this.#ended.push(slot);
     return OK;
+  }
+
+  /** Why what is named is not pending. */
+  #goneCode(state: number, at: number): number {
+    if (state !== ID_STATE.none) return goneCode(state);
+    const older = this.#tables.ids.findOlder(this.#views.halves, at);
+    return goneCode(older ? entryState(older) : state);
   }
 
   #postFault(debit: number, credit: number, amount: bigint): number {
@@ -242,16 +246,17 @@ export class TransferMachine {
   }
 }
 
+/** The same request has the same answer as the first time. */
+function repeatedCode(used: Uint32Array, halves: Uint32Array, half: number): number {
+  if (!isSameRequest(used, halves, half)) return RESULTS['id-conflict'].code;
+  return entryState(used) === ID_STATE.failed ? entryValue(used) : OK;
+}
+
 function goneCode(state: number): number {
   if (state === ID_STATE.posted) return RESULTS['pending-already-posted'].code;
   if (state === ID_STATE.voided) return RESULTS['pending-already-voided'].code;
   if (state === ID_STATE.expired) return RESULTS['pending-expired'].code;
   return RESULTS['pending-not-found'].code;
-}
-
-/** When an id was made, by whoever made it: its upper 48 bits. */
-export function idTimeMs(halves: Uint32Array, at: number): number {
-  return u32(halves, at + 3) * 65_536 + (u32(halves, at + 2) >>> 16);
 }
 
 function viewsOf(bytes: Uint8Array): TransferViews {

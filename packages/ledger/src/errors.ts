@@ -1,0 +1,20 @@
+import { CodedError } from '@clawbernetes/kernel';
+
+/** Facts of the errors of this package. What becomes of items of a batch are result codes, not errors. */
+export type LedgerError =
+  /** Bytes that should be a frame, a snapshot or an id page of a journal are not. */
+  | { readonly code: 'journal-damaged'; readonly sequence: number }
+  /** The replay of a frame gave other answers than its first run. */
+  | { readonly code: 'journal-diverged'; readonly sequence: number }
+  /** Written by a newer version. */
+  | { readonly code: 'journal-too-new'; readonly sequence: number }
+  /** More waits to be stored than may. Nothing of the request was done. */
+  | { readonly code: 'ledger-overloaded' }
+  /** The store failed, or the ledger is closed; open it anew. */
+  | { readonly code: 'ledger-closed' }
+  /** A request that is no request: too long, torn records, a signature that does not fit. */
+  | { readonly code: 'request-invalid' };
+
+export function ledgerError(message: string, facts: LedgerError, cause?: unknown): CodedError<LedgerError> {
+  return new CodedError(message, facts, cause === undefined ? {} : { cause });
+}

@@ -1,0 +1,160 @@
+// Relative imports only: this also runs in a worker thread, which package conditions do not reach.
+import { u16, u32 } from '../machine/cells.ts';
+import { idTimeMs } from '../machine/id-time.ts';
+
+/** Words of an entry: the id (four), fingerprint (two), value, state. */
+export const ENTRY_WORDS = 8;
+/** 64 KiB of body. */
+export const PAGE_ENTRIES = 2048;
+/** Of the filter per id, and how many of them one id sets: 0.7 % of strangers pass. */
+const FILTER_BITS = 12;
+const FILTER_PROBES = 4;
+
+/** Ids that were set aside together, sorted, in pages; and what tells cheaply which page to look at. */
+export interface IdRun {
+  readonly count: number;
+  /** Times inside the ids, the earliest and the latest, ms. */
+  readonly firstMs: number;
+  readonly lastMs: number;
+  /** ENTRY_WORDS each, ascending by id. */
+  readonly entries: Uint32Array<ArrayBuffer>;
+  /** A Bloom filter (Bloom 1970). */
+  readonly filter: Uint32Array<ArrayBuffer>;
+}
+
+/** @param entries in any order, ENTRY_WORDS each; none is there twice. */
+export function sortedRun(entries: Uint32Array): IdRun {
+  const count = entries.length / ENTRY_WORDS;
+  if (!Number.isInteger(count) || count === 0) throw new RangeError('A run has whole entries.');
+  const order = sortedOrder(entries, count);
+  const sorted = new Uint32Array(entries.length);
+  for (let rank = 0; rank < count; rank += 1) {
+    const from = u32(order, rank) * ENTRY_WORDS;
+    for (let word = 0; word < ENTRY_WORDS; word += 1)
+      sorted[rank * ENTRY_WORDS + word] = u32(entries, from + word);
+  }
+  return {
+    count,
+    firstMs: idTimeMs(sorted, 0),
+    lastMs: idTimeMs(sorted, (count - 1) * ENTRY_WORDS),
+    entries: sorted,
+    filter: filterOf(sorted, count),
+  };
+}
+
+export function filterWords(count: number): number {
+  return Math.ceil((count * FILTER_BITS) / 32);
+}
+
+/** Whether the id at `at` may be in the run of this filter; false is certain. */
+export function passesFilter(filter: Uint32Array, words: Uint32Array, at: number): boolean {
+  const bits = filter.length * 32;
+  let hash = mixed(words, at);
+  const step = (Math.imul(hash, 0x9e3779b1) >>> 0) | 1;
+  for (let probe = 0; probe < FILTER_PROBES; probe += 1) {
+    const bit = hash % bits;
+    if ((u32(filter, bit >>> 5) & (1 << (bit & 31))) === 0) return false;
+    hash = (hash + step) >>> 0;
+  }
+  return true;
+}
+
+/** Where the id at `at` is among sorted entries, in words; or −1. */
+export function findEntry(entries: Uint32Array, words: Uint32Array, at: number): number {
+  let [low, high] = [0, entries.length / ENTRY_WORDS - 1];
+  while (low <= high) {
+    const middle = (low + high) >> 1;
+    const order = compareIds(entries, middle * ENTRY_WORDS, words, at);
+    if (order === 0) return middle * ENTRY_WORDS;
+    if (order < 0) low = middle + 1;
+    else high = middle - 1;
+  }
+  return -1;
+}
+
+/** The last of `firsts`, ids of four words each, that is not after the id at `at`; or −1. */
+export function pageOf(firsts: Uint32Array, words: Uint32Array, at: number): number {
+  let [low, high] = [0, firsts.length / 4 - 1];
+  while (low <= high) {
+    const middle = (low + high) >> 1;
+    if (compareIds(firsts, middle * 4, words, at) <= 0) low = middle + 1;
+    else high = middle - 1;
+  }
+  return high;
+}
+
+function compareIds(left: Uint32Array, leftAt: number, right: Uint32Array, rightAt: number): number {
+  for (let word = 3; word >= 0; word -= 1) {
+    const difference = u32(left, leftAt + word) - u32(right, rightAt + word);
+    if (difference !== 0) return difference;
+  }
+  return 0;
+}
+
+/** Numbers of the entries in the order of their ids: radix by 16 bits over the upper half, then the rest. */
+function sortedOrder(entries: Uint32Array, count: number): Uint32Array {
+  let order = new Uint32Array(count);
+  let spare = new Uint32Array(count);
+  for (let entry = 0; entry < count; entry += 1) order[entry] = entry;
+  const quarters = new Uint16Array(entries.buffer, entries.byteOffset, entries.length * 2);
+  for (let digit = 4; digit < 8; digit += 1) {
+    scatter(quarters, digit, order, spare);
+    [order, spare] = [spare, order];
+  }
+  // Ids of one millisecond that share 16 more bits are few: insertion sorts them.
+  for (let rank = 1; rank < count; rank += 1) {
+    const entry = u32(order, rank);
+    let before = rank - 1;
+    while (
+      before >= 0 &&
+      compareIds(entries, u32(order, before) * ENTRY_WORDS, entries, entry * ENTRY_WORDS) > 0
+    ) {
+      order[before + 1] = u32(order, before);
+      before -= 1;
+    }
+    order[before + 1] = entry;
+  }
+  return order;
+}
+
+/** One pass of a stable radix sort, by the 16-bit digit of each entry. */
+function scatter(quarters: Uint16Array, digit: number, from: Uint32Array, to: Uint32Array): void {
+  const starts = new Uint32Array(65_537);
+  for (let rank = 0; rank < from.length; rank += 1) {
+    const bucket = u16(quarters, u32(from, rank) * ENTRY_WORDS * 2 + digit) + 1;
+    starts[bucket] = u32(starts, bucket) + 1;
+  }
+  for (let bucket = 1; bucket < starts.length; bucket += 1)
+    starts[bucket] = u32(starts, bucket) + u32(starts, bucket - 1);
+  for (let rank = 0; rank < from.length; rank += 1) {
+    const entry = u32(from, rank);
+    const bucket = u16(quarters, entry * ENTRY_WORDS * 2 + digit);
+    to[u32(starts, bucket)] = entry;
+    starts[bucket] = u32(starts, bucket) + 1;
+  }
+}
+
+function filterOf(entries: Uint32Array, count: number): Uint32Array<ArrayBuffer> {
+  const filter = new Uint32Array(filterWords(count));
+  const bits = filter.length * 32;
+  for (let entry = 0; entry < count; entry += 1) {
+    let hash = mixed(entries, entry * ENTRY_WORDS);
+    const step = (Math.imul(hash, 0x9e3779b1) >>> 0) | 1;
+    for (let probe = 0; probe < FILTER_PROBES; probe += 1) {
+      const bit = hash % bits;
+      filter[bit >>> 5] = u32(filter, bit >>> 5) | (1 << (bit & 31));
+      hash = (hash + step) >>> 0;
+    }
+  }
+  return filter;
+}
+
+function mixed(words: Uint32Array, at: number): number {
+  let hash = 0;
+  for (let word = 0; word < 4; word += 1) {
+    hash = Math.imul(hash ^ u32(words, at + word), 0x85ebca6b);
+    hash ^= hash >>> 15;
+  }
+  hash = Math.imul(hash, 0xc2b2ae35);
+  return (hash ^ (hash >>> 16)) >>> 0;
+}

@@ -1,0 +1,45 @@
+import { Worker } from 'node:worker_threads';
+import type { IdRun } from './id-run.ts';
+
+const WORKER = new URL(
+  import.meta.url.endsWith('.ts') ? './id-run-worker.ts' : './id-run-worker.js',
+  import.meta.url,
+);
+
+/** Sorts one run at a time in a thread of its own. */
+export class IdSorter implements AsyncDisposable {
+  readonly #worker = new Worker(WORKER, { execArgv: [] });
+
+  constructor() {
+    // It keeps nobody awake, and its failure is told to whoever waits.
+    this.#worker.unref();
+  }
+
+  /** `entries` are given away. */
+  sort(entries: Uint32Array<ArrayBuffer>): Promise<IdRun> {
+    return new Promise((resolve, reject) => {
+      const { promise, stop } = this.#first();
+      promise.then(resolve, reject).finally(stop);
+      this.#worker.postMessage(entries, [entries.buffer]);
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#worker.terminate();
+  }
+
+  #first(): { readonly promise: Promise<IdRun>; readonly stop: () => void } {
+    const { promise, resolve, reject } = Promise.withResolvers<IdRun>();
+    const onExit = (code: number): void =>
+      reject(new Error(`The thread that sorts ids ended with code ${code}.`));
+    this.#worker.on('message', resolve);
+    this.#worker.on('error', reject);
+    this.#worker.on('exit', onExit);
+    const stop = (): void => {
+      this.#worker.off('message', resolve);
+      this.#worker.off('error', reject);
+      this.#worker.off('exit', onExit);
+    };
+    return { promise, stop };
+  }
+}
