@@ -91,6 +91,7 @@ async function open(
   const host = migrationHost(writer, database, lease);
   await migrate({ host, clock, logger }, await pendingMigrations(database, schema));
   const layouts = await Promise.all(schema.tables.map((table) => readLayout(database, table)));
+  await keepBlobsPlain(host, layouts);
   await findRowsByKey(writer);
   stack.move();
   const encoder = new RowEncoder(layouts);
@@ -116,6 +117,7 @@ function writerSettings(leaseMs: number): Readonly<Record<string, string>> {
     idle_in_transaction_session_timeout: timeout,
     lock_timeout: timeout,
     client_min_messages: 'warning',
+    work_mem: '64MB', // a group's rows while they are unnested; beyond, they would go through a file
   };
 }
 
@@ -168,6 +170,26 @@ async function readLayout(database: Kysely<AnyTables>, table: TableDefinition): 
     from information_schema.columns where table_schema = current_schema() and table_name = ${table.name}
     order by ordinal_position`;
   return tableLayout(table, (await columns.execute(database)).rows);
+}
+
+/** Without PostgreSQL's compression, which takes longer than writing what is large and dense already. */
+async function keepBlobsPlain(host: MigrationHost, layouts: readonly TableLayout[]): Promise<void> {
+  const tables = layouts.map(({ name }) => name);
+  if (tables.length === 0) return;
+  const { rows } = await sql<{ table: string; column: string }>`
+    select cls.relname as table, att.attname as column from pg_attribute att
+    join pg_class cls on cls.oid = att.attrelid
+    where cls.relnamespace = current_schema()::regnamespace and cls.relname in (${sql.join(tables)})
+      and att.atttypid = 'bytea'::regtype and att.attstorage <> 'e' and not att.attisdropped`.execute(
+    host.database,
+  );
+  if (rows.length === 0) return;
+  await host.transaction(async () => {
+    for (const { table, column } of rows) {
+      const change = sql`alter table ${sql.table(table)} alter column ${sql.ref(column)} set storage external`;
+      await change.execute(host.database);
+    }
+  });
 }
 
 /**

@@ -1,6 +1,8 @@
 import type { Client } from 'pg';
 import { StorageFault } from '../storage-fault.ts';
 import type { QueryRow, StatementResult } from '../store-engine.ts';
+import { bindMessage } from './bind-message.ts';
+import { BinaryParameter } from './binary-parameter.ts';
 import { postgresFault } from './postgres-fault.ts';
 import { postgresTypes } from './postgres-types.ts';
 
@@ -33,6 +35,7 @@ export class PostgresConnection {
 
   private constructor(client: Client) {
     this.#client = client;
+    sendBlobsUncopied(client);
     client.on('error', (error) => this.#lose(postgresFault(error)));
     client.on('end', () => this.#lose(new StorageFault('storage-unavailable', 'the connection ended')));
   }
@@ -98,4 +101,13 @@ export class PostgresConnection {
     this.#fault = fault;
     this.#listener?.(fault);
   }
+}
+
+/** Statements with blobs are bound by us, the others by pg; both within the same corked writes. */
+function sendBlobsUncopied({ connection }: Client): void {
+  const bind = connection.bind.bind(connection);
+  connection.bind = (config, more) => {
+    if (!config?.values?.some((value) => value instanceof BinaryParameter)) return bind(config, more);
+    for (const part of bindMessage(config)) connection.stream.write(part);
+  };
 }

@@ -5,7 +5,7 @@ import type { StatementResult, StoreEngine } from '../store-engine.ts';
 import { planGroup, type PlannedStatement } from './group-plan.ts';
 import type { PostgresConnection, PostgresStatement } from './postgres-connection.ts';
 import { postgresFault } from './postgres-fault.ts';
-import { arrayLiteral, postgresStatement } from './postgres-statement.ts';
+import { arrayParameter, postgresStatement, rowParameter, type RowSource } from './postgres-statement.ts';
 import type { WriterLease } from './writer-lease.ts';
 
 export interface PostgresEngineDeps {
@@ -17,7 +17,7 @@ export interface PostgresEngineDeps {
 export class PostgresEngine implements StoreEngine {
   readonly #deps: PostgresEngineDeps;
   readonly #limits: AnswerLimits;
-  readonly #texts = new Map<number, string>();
+  readonly #texts = new Map<string, string>();
   #listener: ((fault: StorageFault) => void) | undefined;
   #fault: StorageFault | undefined;
 
@@ -79,7 +79,7 @@ export class PostgresEngine implements StoreEngine {
     const plan = order ? group.flatMap(unplanned) : planGroup(group);
     const begun = writer.run({ text: 'begin' });
     const fenced = lease.check();
-    const written = plan.map((statement) => writer.run(this.#statement(statement)));
+    const written = plan.flatMap((planned) => this.#statements(planned)).map((each) => writer.run(each));
     const ended = writer.run({ text: 'commit' });
     const results = await Promise.allSettled([begun, fenced, ...written, ended]);
     const failed = results.find((result) => result.status === 'rejected');
@@ -90,18 +90,37 @@ export class PostgresEngine implements StoreEngine {
       : new StorageFault('storage-failed', `a commit ended as ${command}`);
   }
 
-  #statement({ shape, columns }: PlannedStatement): PostgresStatement {
-    return { text: this.#text(shape), name: `change-${shape.id}`, values: columns.map(arrayLiteral) };
+  /** One for all rows, or one for each where they are large: arrays of them would cost the server copies. */
+  #statements({ shape, columns }: PlannedStatement): PostgresStatement[] {
+    if (!hasLargeRows(columns)) {
+      const values = columns.map((column, index) => arrayParameter(shape.kinds[index] ?? 'text', column));
+      return [{ ...this.#prepared(shape, 'arrays'), values }];
+    }
+    const rows =
+      columns[0]?.map((_, row) => columns.map((column) => rowParameter(column[row] ?? null))) ?? [];
+    return rows.map((values) => ({ ...this.#prepared(shape, 'row'), values }));
   }
 
-  #text(shape: RowShape): string {
-    let text = this.#texts.get(shape.id);
+  #prepared(shape: RowShape, source: RowSource): { readonly name: string; readonly text: string } {
+    const name = `change-${shape.id}-${source}`;
+    let text = this.#texts.get(name);
     if (text === undefined) {
-      text = postgresStatement(shape);
-      this.#texts.set(shape.id, text);
+      text = postgresStatement(shape, source);
+      this.#texts.set(name, text);
     }
-    return text;
+    return { name, text };
   }
+}
+
+/** From here on a statement of its own is cheaper for a row than its part in arrays. */
+const LARGE_ROW_BYTES = 8192;
+
+function hasLargeRows(columns: PlannedStatement['columns']): boolean {
+  let bytes = 0;
+  for (const column of columns) {
+    for (const value of column) bytes += value instanceof Uint8Array ? value.byteLength : 0;
+  }
+  return bytes >= LARGE_ROW_BYTES * (columns[0]?.length ?? 0);
 }
 
 /** A batch in its own order, a statement per change: for what only a constraint can tell apart. */

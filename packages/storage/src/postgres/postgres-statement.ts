@@ -2,6 +2,7 @@ import { quote } from '../quote.ts';
 import type { RowShape } from '../row-shape.ts';
 import type { SqlValue } from '../row.ts';
 import type { ColumnKind } from '../table-layout.ts';
+import { BinaryParameter } from './binary-parameter.ts';
 
 const TYPES: Readonly<Record<ColumnKind, string>> = {
   integer: 'bigint',
@@ -10,14 +11,16 @@ const TYPES: Readonly<Record<ColumnKind, string>> = {
   blob: 'bytea',
 };
 
-/** SQL that applies any number of rows of a shape: its parameters are one array per column. */
-export function postgresStatement(shape: RowShape): string {
+/** How rows come to a statement: as one array per column, or one row as it is. */
+export type RowSource = 'arrays' | 'row';
+
+/** SQL that applies rows of a shape: any number of them from arrays, or one. */
+export function postgresStatement(shape: RowShape, source: RowSource): string {
   const columns = shape.columns.map(quote);
   const key = columns.slice(-shape.keyCount);
   const others = columns.slice(0, -shape.keyCount);
   const table = quote(shape.table);
-  const arrays = shape.kinds.map((kind, index) => `$${index + 1}::${TYPES[kind]}[]`).join(', ');
-  const given = `unnest(${arrays}) as given (${columns.join(', ')})`;
+  const given = `${parameters(shape, source)} as given (${columns.join(', ')})`;
   const insert = `insert into ${table} (${columns.join(', ')}) select ${columns.join(', ')} from`;
   if (shape.kind === 'delete')
     return `delete from ${table} using ${given} where ${sameKey(table, 'given', key)}`;
@@ -34,6 +37,12 @@ export function postgresStatement(shape: RowShape): string {
   );
 }
 
+function parameters({ kinds }: RowShape, source: RowSource): string {
+  const suffix = source === 'arrays' ? '[]' : '';
+  const places = kinds.map((kind, index) => `$${index + 1}::${TYPES[kind]}${suffix}`).join(', ');
+  return source === 'arrays' ? `unnest(${places})` : `(values (${places}))`;
+}
+
 function resolution(others: readonly string[]): string {
   if (others.length === 0) return 'do nothing';
   return `do update set ${others.map((column) => `${column} = excluded.${column}`).join(', ')}`;
@@ -43,14 +52,23 @@ function sameKey(left: string, right: string, key: readonly string[]): string {
   return key.map((column) => `${left}.${column} = ${right}.${column}`).join(' and ');
 }
 
+/** One column's values as one parameter. */
+export function arrayParameter(kind: ColumnKind, values: readonly SqlValue[]): string | BinaryParameter {
+  // The row encoder lets blobs only into columns of blobs, and nothing else.
+  return kind === 'blob' ? BinaryParameter.blobs(values as (Uint8Array | null)[]) : arrayLiteral(values);
+}
+
+export function rowParameter(value: SqlValue): string | BinaryParameter | null {
+  if (value === null) return null;
+  return value instanceof Uint8Array ? BinaryParameter.blob(value) : String(value);
+}
+
 /** One column's values as PostgreSQL writes an array (manual, 8.15.2). */
-export function arrayLiteral(values: readonly SqlValue[]): string {
+function arrayLiteral(values: readonly SqlValue[]): string {
   return `{${values.map(element).join(',')}}`;
 }
 
 function element(value: SqlValue): string {
   if (value === null) return 'NULL';
-  if (typeof value === 'string') return `"${value.replace(/["\\]/g, '\\$&')}"`;
-  if (value instanceof Uint8Array) return `"\\\\x${Buffer.from(value).toString('hex')}"`;
-  return String(value);
+  return typeof value === 'string' ? `"${value.replace(/["\\]/g, '\\$&')}"` : String(value);
 }
