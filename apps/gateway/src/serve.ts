@@ -8,7 +8,7 @@ import {
   systemRandom,
   type Logger,
 } from '@clawbernetes/kernel';
-import { loadOrCreateKeyFile } from '@clawbernetes/identity/node';
+import { loadOrCreateKeyFile } from '@clawbernetes/identity/key-file';
 import { openPostgresStore, openSqliteStore, type Schema, type Store } from '@clawbernetes/storage';
 import { join } from 'node:path';
 import type { GatewayConfig } from './config.ts';

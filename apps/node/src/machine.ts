@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { nodeIdOf } from '@clawbernetes/identity';
-import { loadOrCreateKeyFile } from '@clawbernetes/identity/node';
+import { loadOrCreateKeyFile } from '@clawbernetes/identity/key-file';
 import {
   errorMessage,
   systemClock as clock,

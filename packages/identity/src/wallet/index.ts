@@ -16,3 +16,25 @@ export {
   type ShareGroup,
   type SplitOptions,
 } from './slip39/shares.ts';
+export {
+  DEFAULT_COST,
+  keystoreText,
+  openKeystore,
+  parseKeystore,
+  requirePassphrase,
+  sealKeystore,
+  type Keystore,
+  type SealOptions,
+} from './keystore.ts';
+export { parseSolanaKey, pathlessSolanaKey, solanaKeyText } from './solana-key.ts';
+export {
+  activeKey,
+  eraseSecret,
+  walletFacts,
+  walletKeyPair,
+  withNextKey,
+  withoutRetiredKeys,
+  type WalletFacts,
+  type WalletKey,
+  type WalletSecret,
+} from './wallet.ts';

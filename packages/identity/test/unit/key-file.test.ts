@@ -4,7 +4,7 @@ import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { loadKeyFile, loadOrCreateKeyFile } from '../../src/node/index.ts';
+import { loadKeyFile, loadOrCreateKeyFile } from '../../src/node/key-file.ts';
 
 let folder: string;
 let file: string;

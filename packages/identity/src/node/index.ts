@@ -1,1 +1,0 @@
-export { loadKeyFile, loadOrCreateKeyFile } from './key-file.ts';
