@@ -23,3 +23,8 @@ export {
   type Transfer,
   type TransferFlag,
 } from './machine/transfer-record.ts';
+export { LEDGER_SCHEMA } from './journal/ledger-schema.ts';
+export type { Authority, Operation, OperationKind } from './journal/frame.ts';
+export { encodeFreezes, type Freeze } from './machine/freeze-record.ts';
+export { DEFAULT_LEDGER_OPTIONS, Ledger, type LedgerDeps, type LedgerOptions } from './ledger.ts';
+export type { LedgerError } from './errors.ts';

@@ -31,6 +31,11 @@ export class WideTable {
     return this.#size;
   }
 
+  /** Entries that there is room for; entry n is at place 8 × n. */
+  get capacity(): number {
+    return this.#mask + 1;
+  }
+
   /** The place of the key whose four words are at `at`, or the complement (`~`) of where it would go. */
   find(words: Uint32Array, at: number): number {
     const [a, b, c, d] = [u32(words, at), u32(words, at + 1), u32(words, at + 2), u32(words, at + 3)];

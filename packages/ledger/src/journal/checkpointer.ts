@@ -1,0 +1,118 @@
+import type { Clock, Logger } from '@clawbernetes/kernel';
+import type { Store } from '@clawbernetes/storage';
+import { u32 } from '../machine/cells.ts';
+import { ID_STATE, entryState } from '../machine/id-memory.ts';
+import type { LedgerMachine } from '../machine/ledger-machine.ts';
+import type { WideTable } from '../machine/wide-table.ts';
+import { dropOldCheckpoints, writeParts } from './checkpoint.ts';
+import type { IdArchive } from './id-archive.ts';
+import { ENTRY_WORDS, type IdRun } from './id-run.ts';
+import { IdSorter } from './id-sorter.ts';
+
+/** Places of a table that are looked at before others get their turn. */
+const PLACES_PER_TURN = 65_536;
+
+/**
+ * Sets ids aside and stores the state from which the next replay begins, beside the work that goes on: only
+ * the copy of the balances is taken in one go.
+ */
+export class Checkpointer implements AsyncDisposable {
+  readonly #deps: { readonly store: Store; readonly clock: Clock; readonly logger: Logger };
+  readonly #machine: LedgerMachine;
+  readonly #archive: IdArchive;
+  #sorter: IdSorter | undefined;
+  #busy: Promise<void> | undefined;
+
+  constructor(
+    deps: { readonly store: Store; readonly clock: Clock; readonly logger: Logger },
+    { machine, archive }: { readonly machine: LedgerMachine; readonly archive: IdArchive },
+  ) {
+    this.#deps = deps;
+    this.#machine = machine;
+    this.#archive = archive;
+  }
+
+  get isBusy(): boolean {
+    return this.#busy !== undefined;
+  }
+
+  /**
+   * Of the state as it is now, after the frame `sequence`.
+   * @param durable resolves once that frame is.
+   */
+  take(
+    { sequence, hash }: { readonly sequence: number; readonly hash: Uint8Array },
+    durable: Promise<void>,
+  ): Promise<void> {
+    const snapshot = this.#machine.snapshot();
+    const aside = this.#machine.ids.setAside();
+    const ids = held(this.#machine);
+    this.#busy = this.#store({ sequence, hash, snapshot, ids }, aside, durable).finally(() => {
+      this.#busy = undefined;
+    });
+    return this.#busy;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#busy?.catch(() => undefined);
+    await this.#sorter?.[Symbol.asyncDispose]();
+  }
+
+  async #store(checkpoint: Checkpoint, aside: WideTable, durable: Promise<void>): Promise<void> {
+    const { store, logger } = this.#deps;
+    const { sequence } = checkpoint;
+    const run = await this.#sorted(aside);
+    await durable;
+    if (run) await this.#archive.write(run, sequence);
+    const row = await writeParts(store, checkpoint);
+    await store.submit(run ? [this.#archive.runRow(run, sequence), row] : [row]);
+    if (run) this.#archive.added(run, sequence);
+    this.#machine.ids.archived();
+    await dropOldCheckpoints(store, sequence);
+    logger.debug('The ledger has a new checkpoint', { sequence, ids: run?.count ?? 0 });
+  }
+
+  async #sorted(aside: WideTable): Promise<IdRun | undefined> {
+    const entries = new Uint32Array(aside.size * ENTRY_WORDS);
+    let words = 0;
+    for (let place = 0; place < aside.capacity; place += PLACES_PER_TURN) {
+      words = copyDone(aside, place, entries, words);
+      await this.#turn();
+    }
+    if (words === 0) return undefined;
+    this.#sorter ??= new IdSorter();
+    return this.#sorter.sort(entries.slice(0, words));
+  }
+
+  #turn(): Promise<void> {
+    return new Promise((resolve) => this.#deps.clock.after(0, resolve));
+  }
+}
+
+/** Right after ids were set aside these are the pending ones. */
+function held({ ids }: LedgerMachine): Uint32Array<ArrayBuffer> {
+  const entries = new Uint32Array(ids.size * ENTRY_WORDS);
+  let words = 0;
+  for (const entry of ids.entries()) {
+    entries.set(entry, words);
+    words += ENTRY_WORDS;
+  }
+  return entries.subarray(0, words);
+}
+
+type Checkpoint = Parameters<typeof writeParts>[1];
+
+/** Copies what is neither pending nor free from some places of a table; answers where the next goes. */
+function copyDone(table: WideTable, firstSlot: number, to: Uint32Array, from: number): number {
+  let words = from;
+  const last = Math.min(table.capacity, firstSlot + PLACES_PER_TURN);
+  for (let slot = firstSlot; slot < last; slot += 1) {
+    const entry = table.entry(slot * ENTRY_WORDS);
+    const isThere = (u32(entry, 0) | u32(entry, 1) | u32(entry, 2) | u32(entry, 3)) !== 0;
+    const state = entryState(entry);
+    if (!isThere || state === ID_STATE.none || state === ID_STATE.live) continue;
+    to.set(entry, words);
+    words += ENTRY_WORDS;
+  }
+  return words;
+}

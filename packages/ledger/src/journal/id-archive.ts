@@ -1,0 +1,177 @@
+import { present } from '@clawbernetes/kernel';
+import type { Row, RowChange, Store } from '@clawbernetes/storage';
+import { u32 } from '../machine/cells.ts';
+import { idTimeMs } from '../machine/id-time.ts';
+import { ENTRY_WORDS, findEntry, PAGE_ENTRIES, pageOf, passesFilter, type IdRun } from './id-run.ts';
+
+/** Rows of pages that are submitted together: about two mebibytes. */
+const PAGES_PER_BATCH = 32;
+/** Pages that are read at once. */
+const PAGES_PER_READ = 64;
+
+interface KnownRun {
+  readonly sequence: number;
+  readonly firstMs: number;
+  readonly lastMs: number;
+  /** The first id of each page, four words each. */
+  readonly firsts: Uint32Array;
+  readonly filter: Uint32Array;
+}
+
+/**
+ * Ids that the machine has set aside, in sorted runs in the store. In memory are only a filter and the first
+ * id of each page; an id that comes in the order of time, as nearly all do, is not even looked up there.
+ */
+export class IdArchive {
+  readonly #store: Store;
+  readonly #runs: KnownRun[];
+
+  private constructor(store: Store, runs: KnownRun[]) {
+    this.#store = store;
+    this.#runs = runs;
+  }
+
+  /** With the runs up to a checkpoint; what came after it never counted. */
+  static async open(store: Store, checkpoint: number): Promise<IdArchive> {
+    const rows: Row[] = await store.rows
+      .selectFrom('ledger_id_run')
+      .selectAll()
+      .where('sequence', '<=', checkpoint)
+      .orderBy('sequence')
+      .execute();
+    return new IdArchive(store, rows.map(knownRun));
+  }
+
+  get runCount(): number {
+    return this.#runs.length;
+  }
+
+  /** The latest time of any id in it; −1 while it is empty. */
+  get lastMs(): number {
+    return this.#runs.reduce((latest, { lastMs }) => Math.max(latest, lastMs), -1);
+  }
+
+  /** Stores the pages of a run. They count once `added` with the rows of `runRow`. */
+  async write(run: IdRun, sequence: number): Promise<void> {
+    const pages = Math.ceil(run.count / PAGE_ENTRIES);
+    for (let first = 0; first < pages; first += PAGES_PER_BATCH) {
+      const changes: RowChange[] = [];
+      for (let page = first; page < Math.min(pages, first + PAGES_PER_BATCH); page += 1) {
+        const words = run.entries.subarray(page * PAGE_WORDS, (page + 1) * PAGE_WORDS);
+        changes.push({ table: 'ledger_id_page', upsert: { sequence, page, body: bytesOf(words) } });
+      }
+      await this.#store.submit(changes);
+    }
+  }
+
+  /** The row that makes a run count, to be submitted with its checkpoint. */
+  runRow(run: IdRun, sequence: number): RowChange {
+    const facts = { count: run.count, first_ms: run.firstMs, last_ms: run.lastMs };
+    const upsert = { sequence, ...facts, firsts: bytesOf(firstsOf(run)), filter: bytesOf(run.filter) };
+    return { table: 'ledger_id_run', upsert };
+  }
+
+  added(run: IdRun, sequence: number): void {
+    const { firstMs, lastMs, filter } = run;
+    this.#runs.push({ sequence, firstMs, lastMs, firsts: firstsOf(run), filter });
+  }
+
+  /** The time from which on ids are known even without the oldest run. */
+  get oldestEndMs(): number {
+    return present(this.#runs[0], 'the oldest run').lastMs + 1;
+  }
+
+  /** Drops the oldest run. By now no id of its time may be taken any more. */
+  async dropOldest(): Promise<void> {
+    const { sequence, firsts } = present(this.#runs.shift(), 'the oldest run');
+    const pages = Array.from({ length: firsts.length / 4 }, (_, page) => page);
+    await this.#store.submit([
+      { table: 'ledger_id_run', delete: { sequence } },
+      ...pages.map((page) => ({ table: 'ledger_id_page', delete: { sequence, page } })),
+    ]);
+  }
+
+  /** Where an id could be, by page; nothing is read. */
+  whereabouts(words: Uint32Array, at: number): readonly PagePlace[] {
+    const timeMs = idTimeMs(words, at);
+    const places: PagePlace[] = [];
+    for (const { sequence, firstMs, lastMs, firsts, filter } of this.#runs) {
+      if (timeMs < firstMs || timeMs > lastMs || !passesFilter(filter, words, at)) continue;
+      const page = pageOf(firsts, words, at);
+      if (page >= 0) places.push({ sequence, page, id: words.slice(at, at + 4) });
+    }
+    return places;
+  }
+
+  /** The entries of those that are really there. */
+  async recall(places: readonly PagePlace[]): Promise<readonly Uint32Array[]> {
+    const entries: Uint32Array[] = [];
+    for (const [sequence, ofRun] of Map.groupBy(places, (place) => place.sequence)) {
+      const byPage = [...Map.groupBy(ofRun, ({ page }) => page)];
+      for (let first = 0; first < byPage.length; first += PAGES_PER_READ) {
+        const wanted = byPage.slice(first, first + PAGES_PER_READ);
+        const bodies = await this.#pages(
+          sequence,
+          wanted.map(([page]) => page),
+        );
+        for (const [page, ofPage] of wanted) {
+          const body = present(bodies.get(page), `page ${page} of the ids of checkpoint ${sequence}`);
+          for (const { id } of ofPage) {
+            const found = findEntry(body, id, 0);
+            if (found >= 0) entries.push(body.slice(found, found + ENTRY_WORDS));
+          }
+        }
+      }
+    }
+    return entries;
+  }
+
+  async #pages(sequence: number, pages: readonly number[]): Promise<Map<number, Uint32Array>> {
+    const rows: Row[] = await this.#store.rows
+      .selectFrom('ledger_id_page')
+      .select(['page', 'body'])
+      .where('sequence', '=', sequence)
+      .where('page', 'in', pages)
+      .execute();
+    return new Map(rows.map((row) => [Number(row['page']), wordsOf(row['body'])]));
+  }
+}
+
+/** A page that may hold an id. */
+export interface PagePlace {
+  readonly sequence: number;
+  readonly page: number;
+  readonly id: Uint32Array;
+}
+
+const PAGE_WORDS = PAGE_ENTRIES * ENTRY_WORDS;
+
+function knownRun(row: Row): KnownRun {
+  return {
+    sequence: Number(row['sequence']),
+    firstMs: Number(row['first_ms']),
+    lastMs: Number(row['last_ms']),
+    firsts: wordsOf(row['firsts']),
+    filter: wordsOf(row['filter']),
+  };
+}
+
+function firstsOf({ entries, count }: IdRun): Uint32Array<ArrayBuffer> {
+  const pages = Math.ceil(count / PAGE_ENTRIES);
+  const firsts = new Uint32Array(4 * pages);
+  for (let page = 0; page < pages; page += 1) {
+    for (let word = 0; word < 4; word += 1) firsts[4 * page + word] = u32(entries, page * PAGE_WORDS + word);
+  }
+  return firsts;
+}
+
+function bytesOf(words: Uint32Array): Uint8Array {
+  // A copy: the store may take what it is given for good.
+  return new Uint8Array(words.buffer, words.byteOffset, words.byteLength).slice();
+}
+
+function wordsOf(value: unknown): Uint32Array {
+  // A copy, for the bytes may begin anywhere.
+  if (!(value instanceof Uint8Array)) throw new TypeError('a column of ids holds bytes');
+  return new Uint32Array(value.slice().buffer);
+}

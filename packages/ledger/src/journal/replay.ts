@@ -1,0 +1,84 @@
+import { assert, type Clock, type Random } from '@clawbernetes/kernel';
+import type { Row, Store } from '@clawbernetes/storage';
+import { ledgerError } from '../errors.ts';
+import { LedgerMachine } from '../machine/ledger-machine.ts';
+import { applyFrame } from './apply-frame.ts';
+import { chainHash, GENESIS } from './chain-hash.ts';
+import { readCheckpoint } from './checkpoint.ts';
+import { decodeFrame } from './frame.ts';
+import { IdArchive } from './id-archive.ts';
+import { ENTRY_WORDS } from './id-run.ts';
+import { recallOlder } from './recall-older.ts';
+
+/** Frames that are read at once: together within what a store answers. */
+const FRAMES_PER_READ = 32;
+
+export interface Replayed {
+  readonly machine: LedgerMachine;
+  readonly archive: IdArchive;
+  /** Of the newest frame, and the chain hash after it. */
+  readonly sequence: number;
+  readonly hash: Uint8Array;
+  /** Frames since the checkpoint. */
+  readonly replayed: number;
+}
+
+/** Brings back the state: from the newest checkpoint, then frame by frame. */
+export async function replay(
+  { store, random }: { readonly store: Store; readonly clock: Clock; readonly random: Random },
+  { expectedIds }: { readonly expectedIds: number },
+): Promise<Replayed> {
+  const machine = new LedgerMachine({ seed: seedOf(random) }, { expectedIds });
+  const checkpoint = await readCheckpoint(store);
+  const archive = await IdArchive.open(store, checkpoint?.sequence ?? 0);
+  if (checkpoint) machine.restore(checkpoint.snapshot, entriesOf(checkpoint.ids));
+  machine.ids.archivedUntil(archive.lastMs);
+  let sequence = checkpoint?.sequence ?? 0;
+  let hash: Uint8Array = checkpoint?.hash ?? GENESIS;
+  const first = sequence;
+  for await (const row of frames(store, sequence)) {
+    sequence += 1;
+    assert(Number(row['sequence']) === sequence, 'frames have no gaps');
+    const body = bytesOf(row['body']);
+    const frame = decodeFrame(body, sequence);
+    await recallOlder(machine.ids, archive, frame.operations);
+    hash = chainHash(hash, body, applyFrame(machine, frame).results);
+    if (Buffer.compare(hash, bytesOf(row['hash'])) !== 0) throw diverged(sequence);
+  }
+  return { machine, archive, sequence, hash, replayed: sequence - first };
+}
+
+async function* frames(store: Store, after: number): AsyncGenerator<Row, void, undefined> {
+  for (let last = after; ;) {
+    const rows: Row[] = await store.rows
+      .selectFrom('ledger_frame')
+      .select(['sequence', 'hash', 'body'])
+      .where('sequence', '>', last)
+      .where('sequence', '<=', last + FRAMES_PER_READ)
+      .orderBy('sequence')
+      .execute();
+    yield* rows;
+    if (rows.length < FRAMES_PER_READ) return;
+    last += FRAMES_PER_READ;
+  }
+}
+
+function* entriesOf(ids: Uint32Array): Generator<Uint32Array, void, undefined> {
+  for (let at = 0; at < ids.length; at += ENTRY_WORDS) yield ids.subarray(at, at + ENTRY_WORDS);
+}
+
+function seedOf(random: Random): number {
+  return Buffer.from(random.bytes(4)).readUInt32LE();
+}
+
+function bytesOf(value: unknown): Uint8Array {
+  assert(value instanceof Uint8Array, 'the column holds bytes');
+  return value;
+}
+
+function diverged(sequence: number): Error {
+  const message =
+    `Frame ${sequence} of the journal gives other answers than when it was written, or was changed since. Nothing ` +
+    'was booked on top of it. Restore the journal from a backup, or run the version that wrote it.';
+  return ledgerError(message, { code: 'journal-diverged', sequence });
+}

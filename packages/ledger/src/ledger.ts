@@ -1,0 +1,274 @@
+import { assert, every, type Clock, type Logger, type Random, type Timer } from '@clawbernetes/kernel';
+import type { Store } from '@clawbernetes/storage';
+import { ledgerError } from './errors.ts';
+import { ITEM_BYTES, applyFrame } from './journal/apply-frame.ts';
+import { chainHash } from './journal/chain-hash.ts';
+import { Checkpointer } from './journal/checkpointer.ts';
+import { encodeFrame, operationBytes, type Operation } from './journal/frame.ts';
+import type { IdArchive } from './journal/id-archive.ts';
+import { recallOlder } from './journal/recall-older.ts';
+import { replay } from './journal/replay.ts';
+import type { AccountView, LedgerMachine } from './machine/ledger-machine.ts';
+import { MAX_BATCH_ITEMS } from './machine/transfer-record.ts';
+
+export interface LedgerOptions {
+  /** Most that waits for its turn. */
+  readonly maxQueuedBytes: number;
+  readonly maxQueuedRequests: number;
+  /** Most bytes of one frame; a single request may be longer. */
+  readonly frameBytes: number;
+  /** Frames that are on their way to the disk at once; more requests then share the next. */
+  readonly framesInFlight: number;
+  /** Ids that are held in memory before they are set aside. */
+  readonly heldIds: number;
+  /** Runs of ids that are remembered; with a further one, the oldest is forgotten. */
+  readonly maxIdRuns: number;
+}
+
+export const DEFAULT_LEDGER_OPTIONS: LedgerOptions = {
+  maxQueuedBytes: 64 * 1024 * 1024,
+  maxQueuedRequests: 100_000,
+  frameBytes: 512 * 1024,
+  framesInFlight: 4,
+  heldIds: 1_000_000,
+  maxIdRuns: 32,
+};
+
+/** How late what is pending may expire while nobody asks for anything. */
+const EXPIRY_CHECK_MS = 500;
+
+export interface LedgerDeps {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+}
+
+interface Waiting {
+  readonly operation: Operation;
+  readonly bytes: number;
+  readonly resolve: (results: Uint8Array) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/**
+ * The ledger: one writer that applies requests to the machine in memory, frame by frame, and answers each
+ * once its frame is durable. Whatever was answered survives; whatever was not may have happened or not, and
+ * the same request under the same ids finds out.
+ */
+export class Ledger implements AsyncDisposable {
+  readonly #deps: LedgerDeps;
+  readonly #options: LedgerOptions;
+  readonly #machine: LedgerMachine;
+  readonly #archive: IdArchive;
+  readonly #checkpointer: Checkpointer;
+  #sequence: number;
+  #hash: Uint8Array;
+  #queue: Waiting[] = [];
+  #queuedBytes = 0;
+  #inFlight = 0;
+  #running: Promise<void> | undefined;
+  #stored: Promise<void> = Promise.resolve();
+  #freed: PromiseWithResolvers<void> | undefined;
+  #failure: Error | undefined;
+  readonly #ticking: Timer;
+
+  private constructor(deps: LedgerDeps, options: LedgerOptions, state: Awaited<ReturnType<typeof replay>>) {
+    this.#deps = deps;
+    this.#options = options;
+    this.#machine = state.machine;
+    this.#archive = state.archive;
+    this.#sequence = state.sequence;
+    this.#hash = state.hash;
+    this.#checkpointer = new Checkpointer(deps, { machine: state.machine, archive: state.archive });
+    deps.store.onFailed((error) => this.#fail(error));
+    this.#ticking = every(deps.clock, EXPIRY_CHECK_MS, () => {
+      if (this.#expiryIsDue && !this.#failure) this.#running ??= this.#run();
+    });
+  }
+
+  /** Reads back what is stored. @throws CodedError `journal-damaged`, `journal-diverged`, `journal-too-new`. */
+  static async open(deps: LedgerDeps, options: Partial<LedgerOptions> = {}): Promise<Ledger> {
+    const all = { ...DEFAULT_LEDGER_OPTIONS, ...options };
+    const startedMs = deps.clock.monotonicMs();
+    const state = await replay(deps, { expectedIds: all.heldIds });
+    const tookMs = Math.round(deps.clock.monotonicMs() - startedMs);
+    deps.logger.info('The ledger was read back', {
+      frames: state.replayed,
+      sequence: state.sequence,
+      tookMs,
+    });
+    return new Ledger(deps, all, state);
+  }
+
+  /** Number of the newest frame, durable or about to be. */
+  get sequence(): number {
+    return this.#sequence;
+  }
+
+  get accountCount(): number {
+    return this.#machine.accountCount;
+  }
+
+  /**
+   * Resolves with a result code for each item once they are durable.
+   * @throws CodedError `request-invalid`, `ledger-overloaded`: nothing was done; `ledger-closed`: it may have
+   * been done, repeat it when the ledger is open again.
+   */
+  submit(operation: Operation): Promise<Uint8Array> {
+    const bytes = operationBytes(operation);
+    const { maxQueuedBytes, maxQueuedRequests } = this.#options;
+    if (this.#failure) return Promise.reject(this.#failure);
+    checkShape(operation);
+    if (this.#queuedBytes + bytes > maxQueuedBytes || this.#queue.length >= maxQueuedRequests) {
+      const message = 'Too much waits to be booked. Try again in a moment, under the same ids.';
+      return Promise.reject(ledgerError(message, { code: 'ledger-overloaded' }));
+    }
+    this.#queuedBytes += bytes;
+    const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
+    this.#queue.push({ operation, bytes, resolve, reject });
+    this.#running ??= this.#run();
+    return promise;
+  }
+
+  /** An account as of all that was submitted before, once that is durable; undefined if there is none. */
+  async account(id: bigint): Promise<AccountView | undefined> {
+    await this.settled();
+    return this.#machine.account(id);
+  }
+
+  /** Resolves once everything that was submitted so far is durable. @throws CodedError `ledger-closed`. */
+  async settled(): Promise<void> {
+    await this.#running;
+    await this.#stored;
+    if (this.#failure) throw this.#failure;
+  }
+
+  /** The state for an auditor: after all that was submitted. */
+  async audit(): Promise<{ readonly sequence: number; readonly chainHash: string }> {
+    await this.settled();
+    this.#machine.assertConservation();
+    return { sequence: this.#sequence, chainHash: Buffer.from(this.#hash).toString('hex') };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#ticking.cancel();
+    await this.settled().catch(() => undefined);
+    await this.#checkpointer[Symbol.asyncDispose]();
+    this.#failure ??= closed();
+  }
+
+  /** Frame after frame while anything waits. */
+  async #run(): Promise<void> {
+    // All that is submitted in the same turn of the event loop shares a frame.
+    await Promise.resolve();
+    try {
+      while ((this.#queue.length > 0 || this.#expiryIsDue) && !this.#failure) {
+        if (this.#inFlight >= this.#options.framesInFlight) await this.#room();
+        else await this.#book(this.#take());
+      }
+    } catch (error) {
+      this.#fail(error);
+    } finally {
+      this.#running = undefined;
+    }
+  }
+
+  get #expiryIsDue(): boolean {
+    return this.#machine.nextExpiryMs <= Math.max(this.#machine.timeMs, this.#deps.clock.nowMs());
+  }
+
+  /** As many of those that wait as fit into a frame, but at least one. */
+  #take(): readonly Waiting[] {
+    let [count, bytes, items] = [0, 0, 0];
+    for (const { operation, bytes: length } of this.#queue) {
+      const more = operation.items.length / ITEM_BYTES[operation.kind];
+      const isFull = bytes + length > this.#options.frameBytes || items + more > MAX_BATCH_ITEMS;
+      if (count > 0 && isFull) break;
+      count += 1;
+      bytes += length;
+      items += more;
+    }
+    this.#queuedBytes -= bytes;
+    return this.#queue.splice(0, count);
+  }
+
+  async #book(taken: readonly Waiting[]): Promise<void> {
+    const operations = taken.map(({ operation }) => operation);
+    await recallOlder(this.#machine.ids, this.#archive, operations);
+    const timeMs = Math.max(this.#machine.timeMs, Math.floor(this.#deps.clock.nowMs()));
+    const { results } = applyFrame(this.#machine, { timeMs, operations });
+    const body = encodeFrame({ timeMs, operations });
+    this.#sequence += 1;
+    this.#hash = chainHash(this.#hash, body, results);
+    const insert = { sequence: this.#sequence, time_ms: timeMs, hash: this.#hash, body };
+    this.#inFlight += 1;
+    const durable = this.#deps.store.submit([{ table: 'ledger_frame', insert }]);
+    this.#stored = durable.then(
+      () => this.#durable(taken, results),
+      (error: unknown) => this.#lost(taken, error),
+    );
+    const done = this.#machine.ids.size - this.#machine.pendingCount;
+    if (done >= this.#options.heldIds && !this.#checkpointer.isBusy) this.#checkpoint();
+  }
+
+  #durable(taken: readonly Waiting[], results: readonly Uint8Array[]): void {
+    this.#release();
+    for (const [index, { resolve }] of taken.entries()) resolve(results[index] ?? new Uint8Array());
+  }
+
+  #lost(taken: readonly Waiting[], error: unknown): void {
+    this.#fail(error);
+    for (const { reject } of taken) reject(this.#failure ?? closed());
+    this.#release();
+  }
+
+  #checkpoint(): void {
+    this.#checkpointer.take({ sequence: this.#sequence, hash: this.#hash }, this.#stored).then(
+      () => this.#forgetOldest(),
+      (error: unknown) => this.#fail(error),
+    );
+  }
+
+  #forgetOldest(): void {
+    if (this.#archive.runCount <= this.#options.maxIdRuns || this.#failure) return;
+    const items = new Uint8Array(Float64Array.of(this.#archive.oldestEndMs).buffer);
+    this.submit({ kind: 'forget', items })
+      .then(() => this.#archive.dropOldest())
+      .catch((error: unknown) => this.#fail(error));
+  }
+
+  #room(): Promise<void> {
+    this.#freed ??= Promise.withResolvers();
+    return this.#freed.promise;
+  }
+
+  #release(): void {
+    this.#inFlight -= 1;
+    this.#freed?.resolve();
+    this.#freed = undefined;
+  }
+
+  #fail(error: unknown): void {
+    if (!this.#failure) this.#deps.logger.error('The ledger has stopped', { error: String(error) });
+    this.#failure ??= closed(error);
+    for (const { reject } of this.#queue.splice(0)) reject(this.#failure);
+    this.#queuedBytes = 0;
+    this.#freed?.resolve();
+    this.#freed = undefined;
+  }
+}
+
+function checkShape({ kind, items }: Operation): void {
+  const count = items.length / ITEM_BYTES[kind];
+  assert(
+    Number.isInteger(count) && count > 0 && count <= MAX_BATCH_ITEMS,
+    'a request has 1 to 8,190 whole items',
+  );
+}
+
+function closed(cause?: unknown): Error {
+  const message =
+    'The ledger is closed. Whether the request was booked is not known: open it anew and repeat it.';
+  return ledgerError(message, { code: 'ledger-closed' }, cause);
+}
