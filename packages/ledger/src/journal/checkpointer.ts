@@ -1,7 +1,7 @@
 import type { Clock, Logger } from '@clawbernetes/kernel';
 import type { Store } from '@clawbernetes/storage';
 import { u32 } from '../machine/cells.ts';
-import { ID_STATE, entryState } from '../machine/id-memory.ts';
+import { ID_STATE } from '../machine/id-memory.ts';
 import type { LedgerMachine } from '../machine/ledger-machine.ts';
 import type { WideTable } from '../machine/wide-table.ts';
 import { dropOldCheckpoints, writeParts } from './checkpoint.ts';
@@ -9,8 +9,8 @@ import type { IdArchive } from './id-archive.ts';
 import { ENTRY_WORDS, type IdRun } from './id-run.ts';
 import { IdSorter } from './id-sorter.ts';
 
-/** Places of a table that are looked at before others get their turn. */
-const PLACES_PER_TURN = 65_536;
+/** Looked at before others get their turn. */
+const WORDS_PER_TURN = 65_536 * ENTRY_WORDS;
 
 /**
  * Sets ids aside and stores the state from which the next replay begins, beside the work that goes on: only
@@ -75,8 +75,8 @@ export class Checkpointer implements AsyncDisposable {
   async #sorted(aside: WideTable): Promise<IdRun | undefined> {
     const entries = new Uint32Array(aside.size * ENTRY_WORDS);
     let words = 0;
-    for (let place = 0; place < aside.capacity; place += PLACES_PER_TURN) {
-      words = copyDone(aside, place, entries, words);
+    for (let at = 0; at < aside.entries.length; at += WORDS_PER_TURN) {
+      words = copyDone(aside.entries.subarray(at, at + WORDS_PER_TURN), entries, words);
       await this.#turn();
     }
     if (words === 0) return undefined;
@@ -102,16 +102,13 @@ function held({ ids }: LedgerMachine): Uint32Array<ArrayBuffer> {
 
 type Checkpoint = Parameters<typeof writeParts>[1];
 
-/** Copies what is neither pending nor free from some places of a table; answers where the next goes. */
-function copyDone(table: WideTable, firstSlot: number, to: Uint32Array, from: number): number {
+/** Copies what is neither pending nor free; answers where the next goes. */
+function copyDone(entries: Uint32Array, to: Uint32Array, from: number): number {
   let words = from;
-  const last = Math.min(table.capacity, firstSlot + PLACES_PER_TURN);
-  for (let slot = firstSlot; slot < last; slot += 1) {
-    const entry = table.entry(slot * ENTRY_WORDS);
-    const isThere = (u32(entry, 0) | u32(entry, 1) | u32(entry, 2) | u32(entry, 3)) !== 0;
-    const state = entryState(entry);
-    if (!isThere || state === ID_STATE.none || state === ID_STATE.live) continue;
-    to.set(entry, words);
+  for (let at = 0; at < entries.length; at += ENTRY_WORDS) {
+    const state = u32(entries, at + ENTRY_WORDS - 1);
+    if (state === ID_STATE.none || state === ID_STATE.live) continue;
+    to.set(entries.subarray(at, at + ENTRY_WORDS), words);
     words += ENTRY_WORDS;
   }
   return words;

@@ -19,7 +19,9 @@ export const ID_STATE = {
   failed: 6,
 } as const;
 
-/** Words of an entry: fingerprint of the whole request (two), value, state. */
+/** Key, then what it stands for. */
+const ENTRY_WORDS = 8;
+/** Words of an entry's second half: fingerprint of the whole request (two), value, state. */
 const FINGERPRINT = 0;
 const VALUE = 2;
 const STATE = 3;
@@ -88,12 +90,14 @@ export class IdMemory {
     assert(this.#aside === undefined, 'one part at a time is on its way to the archive');
     const old = this.#table;
     this.#table = new WideTable(this.#seed, this.#expected);
-    for (const place of old.places()) {
-      const entry = old.entry(place);
-      if (u32(entry, 4 + STATE) === ID_STATE.live) this.restore(entry);
-      else if (u32(entry, 4 + STATE) !== ID_STATE.none)
-        this.#asideUntilMs = Math.max(this.#asideUntilMs, idTimeMs(entry, 0));
+    const { entries } = old;
+    let untilMs = this.#asideUntilMs;
+    for (let at = 0; at < entries.length; at += ENTRY_WORDS) {
+      const state = u32(entries, at + 4 + STATE);
+      if (state === ID_STATE.live) this.restore(entries.subarray(at, at + ENTRY_WORDS));
+      else if (state !== ID_STATE.none) untilMs = Math.max(untilMs, idTimeMs(entries, at));
     }
+    this.#asideUntilMs = untilMs;
     this.#aside = old;
     return old;
   }

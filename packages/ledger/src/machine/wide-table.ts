@@ -1,29 +1,32 @@
 import { assert } from '@clawbernetes/kernel';
 import { u32 } from './cells.ts';
 
-/** Words of an entry: four of the key, four of the caller's. Half a cache line, so a lookup is one miss. */
+/** Words of an entry: four of the key, four of the caller's. */
 const STRIDE = 8;
 const SMALLEST = 1024;
-/** In eighths: beyond, the table doubles. */
-const MOST_LOAD = 5;
 
 /**
- * A hash table from 128-bit keys to four 32-bit words, by linear probing in one typed array: no object per
- * entry, no limit at 2^24 entries as of a Map. Keys are not zero. The seed keeps callers, who choose the
+ * A hash table from 128-bit keys to four 32-bit words, in two typed arrays: entries in the order of their
+ * insertion, and slots of 8 bytes (hash, number of the entry) with linear probing. Only the slots are reached
+ * at random, and they are few enough to stay in a processor's cache where whole entries would not. No object
+ * per entry, no limit at 2^24 entries as of a Map. Keys are not zero. The seed keeps callers, who choose the
  * keys, from choosing collisions; nothing that can be seen depends on it.
  */
 export class WideTable {
   readonly #seed: number;
-  #cells: Uint32Array<ArrayBuffer>;
+  #entries: Uint32Array<ArrayBuffer>;
+  /** Hash, then number of the entry plus one; zero while it is free. */
+  #slots: Uint32Array;
   #mask: number;
   #size = 0;
 
   /** @param expected entries that it takes without growing. */
   constructor(seed: number, expected = 0) {
-    let capacity = SMALLEST;
-    while (capacity * MOST_LOAD < expected * 8) capacity *= 2;
+    let capacity = 2 * SMALLEST;
+    while (capacity < 2 * expected) capacity *= 2;
     this.#seed = seed | 1;
-    this.#cells = new Uint32Array(capacity * STRIDE);
+    this.#entries = new Uint32Array(Math.max(SMALLEST, expected) * STRIDE);
+    this.#slots = new Uint32Array(2 * capacity);
     this.#mask = capacity - 1;
   }
 
@@ -31,60 +34,69 @@ export class WideTable {
     return this.#size;
   }
 
-  /** Entries that there is room for; entry n is at place 8 × n. */
-  get capacity(): number {
-    return this.#mask + 1;
-  }
-
   /** The place of the key whose four words are at `at`, or the complement (`~`) of where it would go. */
   find(words: Uint32Array, at: number): number {
-    const [a, b, c, d] = [u32(words, at), u32(words, at + 1), u32(words, at + 2), u32(words, at + 3)];
-    const cells = this.#cells;
-    for (let slot = this.#hash(a, b, c, d) & this.#mask; ; slot = (slot + 1) & this.#mask) {
-      const place = slot * STRIDE;
-      const first = u32(cells, place);
-      const second = u32(cells, place + 1);
-      const third = u32(cells, place + 2);
-      const fourth = u32(cells, place + 3);
-      if (first === a && second === b && third === c && fourth === d) return place;
-      if ((first | second | third | fourth) === 0) return ~place;
+    const [slots, entries, mask] = [this.#slots, this.#entries, this.#mask];
+    const hash = this.#hash(u32(words, at), u32(words, at + 1), u32(words, at + 2), u32(words, at + 3));
+    for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
+      const number = u32(slots, 2 * slot + 1);
+      if (number === 0) return ~slot;
+      if (u32(slots, 2 * slot) !== hash) continue;
+      const place = (number - 1) * STRIDE;
+      if (
+        u32(entries, place) === u32(words, at) &&
+        u32(entries, place + 1) === u32(words, at + 1) &&
+        u32(entries, place + 2) === u32(words, at + 2) &&
+        u32(entries, place + 3) === u32(words, at + 3)
+      )
+        return place;
     }
   }
 
   /** Adds the key whose words are at `at`; `free` is what `find` answered just now. Answers its place. */
   insert(free: number, words: Uint32Array, at: number): number {
     assert(free < 0, 'a key is inserted once');
-    let place = ~free;
-    if ((this.#size + 1) * 8 > (this.#mask + 1) * MOST_LOAD) {
+    let slot = ~free;
+    if (2 * (this.#size + 1) > this.#mask + 1) {
       this.#grow();
-      place = ~this.find(words, at);
+      slot = ~this.find(words, at);
     }
-    for (let word = 0; word < 4; word += 1) this.#cells[place + word] = u32(words, at + word);
+    const place = this.#size * STRIDE;
+    if (place >= this.#entries.length) this.#lengthen();
+    for (let word = 0; word < 4; word += 1) this.#entries[place + word] = u32(words, at + word);
     this.#size += 1;
+    this.#slots[2 * slot] = this.#hash(
+      u32(words, at),
+      u32(words, at + 1),
+      u32(words, at + 2),
+      u32(words, at + 3),
+    );
+    this.#slots[2 * slot + 1] = this.#size;
     return place;
   }
 
-  /** One of the caller's four words at a place. Places move when a key is inserted. */
+  /** One of the caller's four words at a place. */
   value(place: number, word: 0 | 1 | 2 | 3): number {
-    return u32(this.#cells, place + 4 + word);
+    return u32(this.#entries, place + 4 + word);
   }
 
   set(place: number, word: 0 | 1 | 2 | 3, value: number): void {
-    this.#cells[place + 4 + word] = value;
+    this.#entries[place + 4 + word] = value;
   }
 
-  /** All places that are taken, in no order that means anything. */
-  *places(): Generator<number, void, undefined> {
-    const cells = this.#cells;
-    for (let place = 0; place < cells.length; place += STRIDE) {
-      const key = u32(cells, place) | u32(cells, place + 1) | u32(cells, place + 2) | u32(cells, place + 3);
-      if (key !== 0) yield place;
-    }
-  }
-
-  /** Key and value of a place, eight words: a view that holds until the next insertion. */
+  /** The key at a place and the caller's words, eight in all: a view that holds until the next insertion. */
   entry(place: number): Uint32Array {
-    return this.#cells.subarray(place, place + STRIDE);
+    return this.#entries.subarray(place, place + STRIDE);
+  }
+
+  /** All places, in the order of insertion. */
+  *places(): Generator<number, void, undefined> {
+    for (let place = 0; place < this.#size * STRIDE; place += STRIDE) yield place;
+  }
+
+  /** All entries in the order of their insertion, eight words each: a view, as of `entry`. */
+  get entries(): Uint32Array {
+    return this.#entries.subarray(0, this.#size * STRIDE);
   }
 
   #hash(a: number, b: number, c: number, d: number): number {
@@ -93,16 +105,26 @@ export class WideTable {
     hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35) ^ c;
     hash = Math.imul(hash ^ (hash >>> 16), 0x27d4eb2f) ^ d;
     hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d);
-    return hash ^ (hash >>> 13);
+    return (hash ^ (hash >>> 13)) >>> 0;
   }
 
   #grow(): void {
-    const old = this.#cells;
-    this.#cells = new Uint32Array(old.length * 2);
+    const old = this.#slots;
     this.#mask = this.#mask * 2 + 1;
-    for (let place = 0; place < old.length; place += STRIDE) {
-      if ((u32(old, place) | u32(old, place + 1) | u32(old, place + 2) | u32(old, place + 3)) === 0) continue;
-      this.#cells.set(old.subarray(place, place + STRIDE), ~this.find(old, place));
+    const slots = new Uint32Array(old.length * 2);
+    for (let from = 0; from < old.length; from += 2) {
+      if (u32(old, from + 1) === 0) continue;
+      let slot = u32(old, from) & this.#mask;
+      while (u32(slots, 2 * slot + 1) !== 0) slot = (slot + 1) & this.#mask;
+      slots[2 * slot] = u32(old, from);
+      slots[2 * slot + 1] = u32(old, from + 1);
     }
+    this.#slots = slots;
+  }
+
+  #lengthen(): void {
+    const longer = new Uint32Array(this.#entries.length * 2);
+    longer.set(this.#entries);
+    this.#entries = longer;
   }
 }
