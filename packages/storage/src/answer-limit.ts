@@ -20,10 +20,17 @@ export class AnswerLimit {
   count(row: QueryRow): void {
     const { maxQueryRows, maxQueryBytes } = this.#limits;
     this.#rows += 1;
-    for (const name in row) this.#bytes += valueBytes(row[name]);
+    this.#bytes += rowBytes(row);
     if (this.#rows > maxQueryRows) throw tooMuch(`${maxQueryRows} rows`);
     if (this.#bytes > maxQueryBytes) throw tooMuch(`${maxQueryBytes} bytes`);
   }
+}
+
+/** Roughly what a row weighs. */
+export function rowBytes(row: QueryRow): number {
+  let bytes = 0;
+  for (const name in row) bytes += valueBytes(row[name]);
+  return bytes;
 }
 
 function valueBytes(value: unknown): number {

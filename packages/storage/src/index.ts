@@ -11,6 +11,7 @@ export {
   type PostgresStoreOptions,
 } from './postgres/open-postgres-store.ts';
 export type { Row, RowChange, SqlValue } from './row.ts';
+export type { RowRange } from './row-scan.ts';
 export { joinSchemas, type AnyTables, type Migration, type Schema, type TableDefinition } from './schema.ts';
 export {
   openSqliteStore,
@@ -18,4 +19,11 @@ export {
   type SqliteStoreOptions,
 } from './sqlite/open-sqlite-store.ts';
 export { STORAGE_ERROR_CODES, type StorageErrorCode } from './storage-fault.ts';
-export { DEFAULT_STORE_LIMITS, type Store, type StoreLimits, type StoreStats } from './store.ts';
+export {
+  DEFAULT_STORE_LIMITS,
+  type ScannedRow,
+  type ScanOptions,
+  type Store,
+  type StoreLimits,
+  type StoreStats,
+} from './store.ts';

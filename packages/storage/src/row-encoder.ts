@@ -44,6 +44,13 @@ export class RowEncoder {
     return { shapes, values, bytes: bytes + 8 * changes.length };
   }
 
+  /** @throws StorageFault `storage-rejected`. */
+  layout(table: string): TableLayout {
+    const layout = this.#tables.get(table);
+    if (!layout) throw refused(`the schema has no table ${table}`);
+    return layout;
+  }
+
   #shape(table: string, kind: ChangeKind, row: Row): KnownShape {
     const names = Object.keys(row);
     const signature = `${kind} ${table} ${names.join()}`;
@@ -56,8 +63,7 @@ export class RowEncoder {
   }
 
   #newShape(tableName: string, kind: ChangeKind, names: readonly string[]): KnownShape {
-    const table = this.#tables.get(tableName);
-    if (!table) throw refused(`the schema has no table ${tableName}`);
+    const table = this.layout(tableName);
     const unknown = names.find((name) => !table.columns.has(name));
     if (unknown !== undefined) throw refused(`the table ${tableName} has no column ${unknown}`);
     const missing = table.key.find((name) => !names.includes(name));

@@ -3,13 +3,14 @@ import { Kysely } from 'kysely';
 import { CommitQueue } from './commit-queue.ts';
 import { storageError, toStorageError, type StorageError } from './errors.ts';
 import type { RowEncoder } from './row-encoder.ts';
+import { MAX_KEY, MIN_KEY, pages, type PageRequest, type RowRange } from './row-scan.ts';
 import type { EncodedBatch } from './row-shape.ts';
 import type { RowChange } from './row.ts';
 import type { AnyTables } from './schema.ts';
 import { statementDialect, type DialectParts } from './statement-dialect.ts';
 import { StorageFault } from './storage-fault.ts';
-import type { StatementResult, StoreEngine } from './store-engine.ts';
-import type { Store, StoreLimits, StoreStats } from './store.ts';
+import type { StoreEngine } from './store-engine.ts';
+import type { ScannedRow, ScanOptions, Store, StoreLimits, StoreStats } from './store.ts';
 
 export interface RowStoreDeps {
   readonly engine: StoreEngine;
@@ -51,7 +52,9 @@ export class RowStore implements Store {
       { commit: (group) => engine.commit(group), onFault: (fault) => this.#fail(fault) },
       limits,
     );
-    this.rows = new Kysely({ dialect: statementDialect(dialect, (sql, values) => this.#query(sql, values)) });
+    this.rows = new Kysely({
+      dialect: statementDialect(dialect, (sql, values) => this.#read(() => engine.query(sql, values))),
+    });
     engine.onFault((fault) => this.#queue.fail(fault));
   }
 
@@ -61,6 +64,11 @@ export class RowStore implements Store {
     } catch (error) {
       throw this.#named(error);
     }
+  }
+
+  async *scan(range: RowRange, options: ScanOptions = {}): AsyncGenerator<readonly ScannedRow[]> {
+    const request = this.#pageRequest(range);
+    yield* pages((page) => this.#read(() => this.#engine.readPage(page)), request, options);
   }
 
   onFailed(listener: (error: StorageError) => void): void {
@@ -104,14 +112,29 @@ export class RowStore implements Store {
     throw new StorageFault('storage-rejected', detail);
   }
 
-  async #query(sql: string, parameters: readonly unknown[]): Promise<StatementResult> {
+  #pageRequest({ table, from = MIN_KEY, through = MAX_KEY }: RowRange): PageRequest {
+    try {
+      const { key, columns } = this.#encoder.layout(table);
+      const [column, ...others] = key.map((name) => columns.get(name));
+      if (column?.kind !== 'integer' || others.length > 0) {
+        throw new StorageFault('storage-rejected', `the key of ${table} is not one integer column`);
+      }
+      const { maxPageRows: maxRows, maxPageBytes: maxBytes } = this.#limits;
+      const plain = [...columns.values()].map(({ name, kind }) => ({ name, kind }));
+      return { table, key: column.name, columns: plain, from, through, maxRows, maxBytes };
+    } catch (error) {
+      throw this.#named(error);
+    }
+  }
+
+  async #read<T>(read: () => Promise<T>): Promise<T> {
     if (this.#closed) throw this.#named(new StorageFault('storage-failed', 'it is closed'));
     if (this.#queries >= this.#limits.maxQueuedQueries) {
       throw this.#named(new StorageFault('storage-overloaded', `${this.#queries} queries waiting`));
     }
     this.#queries += 1;
     try {
-      return await this.#engine.query(sql, parameters);
+      return await read();
     } catch (error) {
       throw this.#named(error);
     } finally {

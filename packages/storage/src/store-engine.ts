@@ -1,3 +1,4 @@
+import type { ReadPage } from './row-scan.ts';
 import type { EncodedBatch, GroupOutcome } from './row-shape.ts';
 import type { SqlValue } from './row.ts';
 import type { StorageFault } from './storage-fault.ts';
@@ -21,6 +22,8 @@ export interface StoreEngine {
   commit(group: readonly EncodedBatch[]): Promise<GroupOutcome>;
   /** Runs one statement that only reads. */
   readonly query: ExecuteStatement;
+  /** Reads one page of a range of rows. */
+  readonly readPage: ReadPage;
   /** Called at most once, when the engine finds out by itself that it is lost. */
   onFault(listener: (fault: StorageFault) => void): void;
   close(): Promise<void>;

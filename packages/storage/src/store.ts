@@ -1,6 +1,7 @@
 import type { Kysely } from 'kysely';
 import type { StorageError } from './errors.ts';
-import type { RowChange } from './row.ts';
+import type { RowChange, SqlValue } from './row.ts';
+import type { RowRange } from './row-scan.ts';
 import type { AnyTables } from './schema.ts';
 
 /** Durable rows with one writer. Its three adapters pass `storeSuite`. */
@@ -11,15 +12,30 @@ export interface Store extends AsyncDisposable {
   readonly rows: Kysely<AnyTables>;
   /**
    * Resolves when durable. Batches commit in the order of submission, each whole or not at all; many may
-   * share a transaction. An empty batch resolves when all before it are durable.
+   * share a transaction. An empty batch resolves when all before it are durable. Blobs are not copied before
+   * they are written: leave them as they are until this settles. Over a SharedArrayBuffer they cross to the
+   * writing thread without any copy.
    * @throws CodedError `storage-overloaded`: the batch was not taken, the store goes on. Every other code
    * means that the store has failed: all later batches reject with `storage-failed` and the owner, whose
    * memory is ahead, must reopen.
    */
   submit(changes: readonly RowChange[]): Promise<void>;
+  /**
+   * The rows of a table whose key is one integer column, in the order of that key: pages of up to
+   * `maxPageBytes`, the next one being read meanwhile. Rows committed after the first page may be among them.
+   * @throws CodedError as `rows` does; the signal's reason.
+   */
+  scan(range: RowRange, options?: ScanOptions): AsyncIterable<readonly ScannedRow[]>;
   /** Called once when the store can no longer be written; at once if that has happened already. */
   onFailed(listener: (error: StorageError) => void): void;
   stats(): StoreStats;
+}
+
+/** The columns of a row by their names. */
+export type ScannedRow = Readonly<Record<string, SqlValue>>;
+
+export interface ScanOptions {
+  readonly signal?: AbortSignal;
 }
 
 export interface StoreStats {
@@ -45,6 +61,10 @@ export interface StoreLimits {
   /** Roughly, of one answer. */
   readonly maxQueryBytes: number;
   readonly maxQueuedQueries: number;
+  /** Most that one page of a scan holds; two pages are in memory at a time. */
+  readonly maxPageRows: number;
+  /** Roughly, and one row at least. */
+  readonly maxPageBytes: number;
 }
 
 const MIB = 2 ** 20;
@@ -58,6 +78,8 @@ export const DEFAULT_STORE_LIMITS: StoreLimits = {
   maxQueryRows: 100_000,
   maxQueryBytes: 32 * MIB,
   maxQueuedQueries: 1_000,
+  maxPageRows: 2_000,
+  maxPageBytes: 8 * MIB,
 };
 
 export function storeLimits(limits: Partial<StoreLimits> = {}): StoreLimits {

@@ -1,7 +1,8 @@
 import type { AnswerLimits } from '../answer-limit.ts';
+import type { PageRequest } from '../row-scan.ts';
 import type { GroupOutcome } from '../row-shape.ts';
 import { StorageFault } from '../storage-fault.ts';
-import type { StatementResult } from '../store-engine.ts';
+import type { QueryRow, StatementResult } from '../store-engine.ts';
 import type { SqliteDatabase } from '../sqlite/sqlite-database.ts';
 import type { SqliteGroup } from '../sqlite/sqlite-group.ts';
 import type { SqliteSession } from '../sqlite/sqlite-session.ts';
@@ -26,6 +27,8 @@ export class MemorySqliteSession implements SqliteSession {
 
   readonly query = async (sql: string, parameters: readonly unknown[]): Promise<StatementResult> =>
     this.#held().query(sql, parameters, this.#limits);
+
+  readonly readPage = async (request: PageRequest): Promise<QueryRow[]> => this.#held().readPage(request);
 
   async commit(group: SqliteGroup): Promise<GroupOutcome> {
     this.#held();

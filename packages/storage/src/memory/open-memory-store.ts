@@ -30,7 +30,7 @@ export async function openMemoryStore(
   try {
     const session = new MemorySqliteSession(
       disk,
-      () => new SqliteDatabase(':memory:', { maxCheckedBytes: 0 }),
+      () => new SqliteDatabase(':memory:', { maxCheckedBytes: 0, pageBytes: 4096 }),
       limits,
     );
     try {

@@ -1,8 +1,10 @@
 import { BinaryParameter } from './binary-parameter.ts';
 
+export type BindValue = null | string | number | bigint | BinaryParameter;
+
 export interface BindConfig {
   readonly statement?: string | undefined;
-  readonly values?: readonly unknown[] | undefined;
+  readonly values?: readonly BindValue[] | undefined;
 }
 
 const TEXT_FORMAT = 0;
@@ -34,7 +36,7 @@ interface EncodedParameter {
   readonly parts: readonly Uint8Array[];
 }
 
-function encoded(value: unknown): EncodedParameter {
+function encoded(value: BindValue): EncodedParameter {
   if (value === null) return { format: TEXT_FORMAT, parts: [lengthPrefix(NULL_LENGTH)] };
   if (value instanceof BinaryParameter) {
     return { format: BINARY_FORMAT, parts: [lengthPrefix(value.byteLength), ...value.parts] };

@@ -1,4 +1,4 @@
-import type { Client } from 'pg';
+import type { Client, Query } from 'pg';
 import { StorageFault } from '../storage-fault.ts';
 import type { QueryRow, StatementResult } from '../store-engine.ts';
 import { bindMessage } from './bind-message.ts';
@@ -27,13 +27,22 @@ export interface CommandResult extends StatementResult {
   readonly command: string;
 }
 
+type Pg = (typeof import('pg'))['default'];
+
+/** pg calls this for each message of a COPY to us; its types do not say so. */
+interface CopyQuery extends Query {
+  handleCopyData?: (message: { readonly chunk: Buffer }) => void;
+}
+
 /** One pipelined connection: statements sent in one tick travel together and run in order. */
 export class PostgresConnection {
+  readonly #pg: Pg;
   readonly #client: Client;
   #listener: ((fault: StorageFault) => void) | undefined;
   #fault: StorageFault | undefined;
 
-  private constructor(client: Client) {
+  private constructor(pg: Pg, client: Client) {
+    this.#pg = pg;
     this.#client = client;
     sendBlobsUncopied(client);
     client.on('error', (error) => this.#lose(postgresFault(error)));
@@ -51,7 +60,7 @@ export class PostgresConnection {
       pipeline: true,
       types: postgresTypes,
     });
-    const connection = new PostgresConnection(client);
+    const connection = new PostgresConnection(pg, client);
     try {
       await client.connect();
       for (const [name, value] of Object.entries(options.settings)) {
@@ -73,6 +82,26 @@ export class PostgresConnection {
     try {
       const { rows, rowCount, command } = await this.#client.query<QueryRow>(config);
       return { rows, changedRows: rowCount ?? 0, command };
+    } catch (error) {
+      throw postgresFault(error);
+    }
+  }
+
+  /** Runs a COPY to us. What `take` throws fails the copy. */
+  async copyOut(text: string, take: (chunk: Buffer) => void): Promise<void> {
+    if (this.#fault) throw this.#fault;
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const query: CopyQuery = new this.#pg.Query({ text }, (error) => (error ? reject(error) : resolve()));
+    query.handleCopyData = ({ chunk }) => {
+      try {
+        take(chunk);
+      } catch (error) {
+        reject(postgresFault(error));
+      }
+    };
+    this.#client.query(query);
+    try {
+      await promise;
     } catch (error) {
       throw postgresFault(error);
     }

@@ -1,7 +1,9 @@
 import { AnswerLimit, type AnswerLimits } from '../answer-limit.ts';
+import type { PageRequest } from '../row-scan.ts';
 import type { EncodedBatch, GroupOutcome, RowShape } from '../row-shape.ts';
 import { StorageFault } from '../storage-fault.ts';
-import type { StatementResult, StoreEngine } from '../store-engine.ts';
+import type { QueryRow, StatementResult, StoreEngine } from '../store-engine.ts';
+import { CopyReader, copyStatement } from './copy-out.ts';
 import { planGroup, type PlannedStatement } from './group-plan.ts';
 import type { PostgresConnection, PostgresStatement } from './postgres-connection.ts';
 import { postgresFault } from './postgres-fault.ts';
@@ -41,6 +43,12 @@ export class PostgresEngine implements StoreEngine {
     const limit = new AnswerLimit(this.#limits);
     for (const row of result.rows) limit.count(row);
     return result;
+  };
+
+  readonly readPage = async (request: PageRequest): Promise<QueryRow[]> => {
+    const reader = new CopyReader(request.columns);
+    await this.#deps.reader.copyOut(copyStatement(request), (chunk) => reader.read(chunk));
+    return reader.rows;
   };
 
   onFault(listener: (fault: StorageFault) => void): void {

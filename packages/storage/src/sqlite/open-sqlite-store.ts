@@ -24,9 +24,15 @@ export interface SqliteStoreOptions extends Partial<StoreLimits> {
   readonly schema: Schema;
   /** Files up to this size are read through for damage at opening, bytes. */
   readonly maxCheckedBytes?: number;
+  /**
+   * Page size of a new file, bytes, a power of two from 512 to 65,536; one that exists keeps its own. For
+   * blobs of many KiB 16,384 is twice as fast as the default of 4096.
+   */
+  readonly pageBytes?: number;
 }
 
 const DEFAULT_MAX_CHECKED_BYTES = 256 * 2 ** 20;
+const DEFAULT_PAGE_BYTES = 4096;
 
 /**
  * Opens the file for writing, alone: WAL, every commit synced. @throws CodedError `storage-in-use`,
@@ -44,13 +50,20 @@ export async function openSqliteStore(deps: SqliteStoreDeps, options: SqliteStor
 }
 
 async function openSession({ clock, logger }: SqliteStoreDeps, options: SqliteStoreOptions): Promise<Store> {
-  const { path, schema, maxCheckedBytes = DEFAULT_MAX_CHECKED_BYTES, ...rest } = options;
+  const {
+    path,
+    schema,
+    maxCheckedBytes = DEFAULT_MAX_CHECKED_BYTES,
+    pageBytes = DEFAULT_PAGE_BYTES,
+    ...rest
+  } = options;
   const limits = storeLimits(rest);
   const { maxQueryRows, maxQueryBytes } = limits;
   const session = await WorkerSqliteSession.open(path, {
     maxQueryRows,
     maxQueryBytes,
     maxCheckedBytes,
+    pageBytes,
   });
   try {
     const { term, encoder } = await prepareSqlite({ session, clock, logger }, schema);

@@ -1,5 +1,7 @@
 import Database from 'better-sqlite3';
-import { AnswerLimit, type AnswerLimits } from '../answer-limit.ts';
+import { AnswerLimit, rowBytes, type AnswerLimits } from '../answer-limit.ts';
+import { quote } from '../quote.ts';
+import type { PageRequest } from '../row-scan.ts';
 import type { GroupOutcome } from '../row-shape.ts';
 import type { SqlValue } from '../row.ts';
 import { StorageFault } from '../storage-fault.ts';
@@ -14,6 +16,9 @@ const APPLICATION_ID = 0x434c4157;
 const BUSY_TIMEOUT_MS = 100;
 /** Query statements kept prepared; the least recently used goes. */
 const MAX_PREPARED_QUERIES = 200;
+
+/** A checkpoint of this much takes about as long as a commit of it; more would be felt as a pause. */
+const CHECKPOINT_BYTES = 4 * 2 ** 20;
 
 interface PreparedChange {
   readonly width: number;
@@ -32,6 +37,8 @@ interface Attempt {
 export interface SqliteDatabaseOptions {
   /** Files larger than this are not read through for damage at opening, bytes. */
   readonly maxCheckedBytes: number;
+  /** Page size of a new file. */
+  readonly pageBytes: number;
 }
 
 /**
@@ -43,6 +50,7 @@ export class SqliteDatabase {
   readonly #database: Database.Database;
   readonly #options: SqliteDatabaseOptions;
   readonly #changes: PreparedChange[] = [];
+  #checkpointPages = 0;
   readonly #queries = new Map<string, Database.Statement>();
 
   /** @throws StorageFault. A file that is refused is left as it is. */
@@ -82,12 +90,47 @@ export class SqliteDatabase {
     });
   }
 
+  /** Reads rows in the order of an integer key until a limit is reached. */
+  readPage({ table, key, columns, from, through, maxRows, maxBytes }: PageRequest): QueryRow[] {
+    return guarded(() => {
+      const names = columns.map(({ name }) => quote(name)).join(', ');
+      const range = `${quote(key)} >= ? and ${quote(key)} <= ? order by ${quote(key)} limit ?`;
+      const statement = this.#prepareQuery(`select ${names} from ${quote(table)} where ${range}`);
+      const rows: QueryRow[] = [];
+      let bytes = 0;
+      for (const row of statement.iterate([from, through, maxRows].map(bindable))) {
+        const read = readRow(row);
+        rows.push(read);
+        bytes += rowBytes(read);
+        if (bytes >= maxBytes) break;
+      }
+      return rows;
+    });
+  }
+
   /** Commits all batches in one transaction, or, when one is refused, those before it. */
   commit(group: SqliteGroup): GroupOutcome {
     const all = this.#attempt(group, group.ends.length);
     if (!all.fault || all.refusedAt === 0) return outcome(all, 0);
     const before = this.#attempt(group, all.refusedAt);
     return before.fault ? outcome(before, 0) : outcome(all, all.refusedAt);
+  }
+
+  /**
+   * Moves what the log holds into the file once that is worth its syncs, in steps that are short. A failure
+   * does no harm: the log keeps everything, and the next commit says what is wrong.
+   */
+  checkpointWhenDue(): void {
+    try {
+      const [state] = this.#database.pragma('wal_checkpoint(NOOP)') as [
+        { log: number; checkpointed: number },
+      ];
+      if (state.log - state.checkpointed >= this.#checkpointPages) {
+        this.#database.pragma('wal_checkpoint(PASSIVE)');
+      }
+    } catch {
+      // as said above
+    }
   }
 
   /** Undoes a transaction whose owner is gone. */
@@ -101,12 +144,14 @@ export class SqliteDatabase {
 
   #take(): void {
     const database = this.#database;
+    database.pragma(`page_size = ${this.#options.pageBytes}`); // of a new file; an old one keeps its own
     database.pragma('locking_mode = EXCLUSIVE');
     this.#checkIdentity();
     this.#checkIntegrity();
     database.pragma('journal_mode = WAL');
     database.pragma('synchronous = FULL');
-    database.pragma('wal_autocheckpoint = 4000'); // pages; 16 MiB
+    this.#checkpointPages = Math.ceil(CHECKPOINT_BYTES / this.#number('page_size'));
+    database.pragma(`wal_autocheckpoint = ${4 * this.#checkpointPages}`); // should nobody do it before
     database.pragma('journal_size_limit = 67108864');
     database.pragma('cache_size = -8000'); // KiB
     database.pragma('temp_store = MEMORY');
@@ -214,9 +259,15 @@ function readRow(row: unknown): QueryRow {
   for (const name in read) {
     const value = read[name];
     if (typeof value === 'bigint') read[name] = readInteger(value);
-    else if (value instanceof Uint8Array) read[name] = new Uint8Array(value);
+    else if (value instanceof Uint8Array) read[name] = readBlob(value);
   }
   return read;
+}
+
+/** better-sqlite3 gives each blob memory of its own. */
+function readBlob(value: Uint8Array): Uint8Array {
+  if (value.byteLength !== value.buffer.byteLength) return new Uint8Array(value);
+  return new Uint8Array(value.buffer, 0, value.byteLength);
 }
 
 function readInteger(value: bigint): number | bigint {

@@ -1,4 +1,5 @@
 import type { EncodedBatch, GroupOutcome } from '../row-shape.ts';
+import type { ReadPage } from '../row-scan.ts';
 import type { StorageFault } from '../storage-fault.ts';
 import type { ExecuteStatement, StoreEngine } from '../store-engine.ts';
 import { SqliteGroupWriter } from './sqlite-group.ts';
@@ -6,12 +7,14 @@ import type { SqliteSession } from './sqlite-session.ts';
 
 export class SqliteEngine implements StoreEngine {
   readonly query: ExecuteStatement;
+  readonly readPage: ReadPage;
   readonly #session: SqliteSession;
   readonly #writer = new SqliteGroupWriter();
 
   constructor(session: SqliteSession) {
     this.#session = session;
     this.query = session.query;
+    this.readPage = session.readPage;
   }
 
   commit(group: readonly EncodedBatch[]): Promise<GroupOutcome> {

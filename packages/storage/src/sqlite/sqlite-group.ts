@@ -28,11 +28,17 @@ export class SqliteGroupWriter {
         this.#sent.add(shape.id);
         newShapes.push(plain(shape));
       }
-      for (const value of batch.values) values.push(value);
+      for (const value of batch.values) values.push(value instanceof Uint8Array ? compact(value) : value);
       ends.push(shapeIds.length);
     }
     return { newShapes, shapeIds, ends, values };
   }
+}
+
+/** A view crosses to another thread with all the memory under it, unless that is shared. */
+function compact(value: Uint8Array): Uint8Array {
+  const { buffer, byteLength } = value;
+  return buffer instanceof ArrayBuffer && byteLength < buffer.byteLength ? value.slice() : value;
 }
 
 function plain({ id, table, kind, columns, kinds, keyCount, isWhole }: RowShape): RowShape {

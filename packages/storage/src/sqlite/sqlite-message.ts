@@ -1,7 +1,8 @@
 import type { AnswerLimits } from '../answer-limit.ts';
 import type { GroupOutcome } from '../row-shape.ts';
 import type { FaultFacts } from '../storage-fault.ts';
-import type { StatementResult } from '../store-engine.ts';
+import type { PageRequest } from '../row-scan.ts';
+import type { QueryRow, StatementResult } from '../store-engine.ts';
 import type { SqliteDatabaseOptions } from './sqlite-database.ts';
 import type { SqliteGroup } from './sqlite-group.ts';
 
@@ -10,6 +11,7 @@ export type SqliteRequest =
   | { readonly open: { readonly path: string; readonly options: SqliteDatabaseOptions } }
   | { readonly execute: SqliteStatement }
   | { readonly query: SqliteStatement & { readonly limits: AnswerLimits } }
+  | { readonly page: PageRequest }
   | { readonly commit: SqliteGroup }
   | { readonly close: true };
 
@@ -21,5 +23,6 @@ export interface SqliteStatement {
 export type SqliteReply =
   | { readonly done: true }
   | { readonly statement: StatementResult }
+  | { readonly rows: QueryRow[] }
   | { readonly outcome: GroupOutcome }
   | { readonly fault: FaultFacts };

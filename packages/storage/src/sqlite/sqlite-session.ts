@@ -1,4 +1,5 @@
 import type { GroupOutcome } from '../row-shape.ts';
+import type { ReadPage } from '../row-scan.ts';
 import type { ExecuteStatement } from '../store-engine.ts';
 import type { StorageFault } from '../storage-fault.ts';
 import type { SqliteGroup } from './sqlite-group.ts';
@@ -7,6 +8,7 @@ import type { SqliteGroup } from './sqlite-group.ts';
 export interface SqliteSession {
   readonly execute: ExecuteStatement;
   readonly query: ExecuteStatement;
+  readonly readPage: ReadPage;
   commit(group: SqliteGroup): Promise<GroupOutcome>;
   onFault(listener: (fault: StorageFault) => void): void;
   close(): Promise<void>;

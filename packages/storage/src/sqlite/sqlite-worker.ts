@@ -6,7 +6,11 @@ import type { SqliteReply, SqliteRequest } from './sqlite-message.ts';
 
 let database: SqliteDatabase | undefined;
 
-parentPort?.on('message', (request: SqliteRequest) => parentPort?.postMessage(reply(request)));
+parentPort?.on('message', (request: SqliteRequest) => {
+  const answer = reply(request);
+  parentPort?.postMessage(answer, blobsOf(answer));
+  if ('commit' in request) database?.checkpointWhenDue(); // after the acknowledgement, not before it
+});
 
 function reply(request: SqliteRequest): SqliteReply {
   try {
@@ -28,9 +32,23 @@ function perform(request: SqliteRequest): SqliteReply {
     const { sql, parameters, limits } = request.query;
     return { statement: database.query(sql, parameters, limits) };
   }
+  if ('page' in request) return { rows: database.readPage(request.page) };
   if ('execute' in request)
     return { statement: database.execute(request.execute.sql, request.execute.parameters) };
   database.close();
   database = undefined;
   return { done: true };
+}
+
+/** Blobs in an answer, which change threads without being copied. */
+function blobsOf(answer: SqliteReply): ArrayBuffer[] {
+  const rows = 'statement' in answer ? answer.statement.rows : 'rows' in answer ? answer.rows : [];
+  const blobs = new Set<ArrayBuffer>();
+  for (const row of rows) {
+    for (const name in row) {
+      const value = row[name];
+      if (value instanceof Uint8Array && value.buffer instanceof ArrayBuffer) blobs.add(value.buffer);
+    }
+  }
+  return [...blobs];
 }

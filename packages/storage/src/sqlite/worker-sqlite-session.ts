@@ -1,9 +1,10 @@
 import { errorMessage } from '@clawbernetes/kernel';
 import { Worker } from 'node:worker_threads';
 import type { AnswerLimits } from '../answer-limit.ts';
+import type { PageRequest } from '../row-scan.ts';
 import type { GroupOutcome } from '../row-shape.ts';
 import { StorageFault } from '../storage-fault.ts';
-import type { StatementResult } from '../store-engine.ts';
+import type { QueryRow, StatementResult } from '../store-engine.ts';
 import type { SqliteDatabaseOptions } from './sqlite-database.ts';
 import type { SqliteGroup } from './sqlite-group.ts';
 import type { SqliteReply, SqliteRequest } from './sqlite-message.ts';
@@ -39,11 +40,11 @@ export class WorkerSqliteSession implements SqliteSession {
   /** @throws StorageFault. */
   static async open(
     path: string,
-    { maxCheckedBytes, ...limits }: SqliteDatabaseOptions & AnswerLimits,
+    { maxCheckedBytes, pageBytes, ...limits }: SqliteDatabaseOptions & AnswerLimits,
   ): Promise<WorkerSqliteSession> {
     const session = new WorkerSqliteSession(limits);
     try {
-      await session.#ask({ open: { path, options: { maxCheckedBytes } } });
+      await session.#ask({ open: { path, options: { maxCheckedBytes, pageBytes } } });
       return session;
     } catch (error) {
       await session.#stop();
@@ -56,6 +57,12 @@ export class WorkerSqliteSession implements SqliteSession {
 
   readonly query = (sql: string, parameters: readonly unknown[]): Promise<StatementResult> =>
     this.#statement({ query: { sql, parameters, limits: this.#limits } });
+
+  readonly readPage = async (page: PageRequest): Promise<QueryRow[]> => {
+    const reply = await this.#ask({ page });
+    if ('rows' in reply) return reply.rows;
+    throw new StorageFault('storage-failed', 'the worker thread answered something else');
+  };
 
   async commit(group: SqliteGroup): Promise<GroupOutcome> {
     const reply = await this.#ask({ commit: group });

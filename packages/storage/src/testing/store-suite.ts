@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Row, RowChange } from '../row.ts';
 import type { Schema } from '../schema.ts';
 import type { Store, StoreLimits } from '../store.ts';
+import { BLOB_BEHAVIOURS } from './blob-behaviours.ts';
 import { testSchema } from './test-schema.ts';
 
 /** One place where rows are kept, empty at first; the same rows are there at each opening. */
@@ -24,7 +25,7 @@ export function storeSuite(
   const title =
     skipped === undefined ? `${name}: the store suite` : `${name}: the store suite [skipped: ${skipped}]`;
   describe.skipIf(skipped !== undefined)(title, () => {
-    for (const [behaviour, check] of Object.entries(BEHAVIOURS)) {
+    for (const [behaviour, check] of Object.entries({ ...BEHAVIOURS, ...BLOB_BEHAVIOURS })) {
       it(behaviour, async () => {
         await using fixture = await openFixture();
         await check(fixture);

@@ -1,10 +1,11 @@
 import type { Schema } from '../schema.ts';
 
-/** Tables of every column kind and a two-part key. */
+/** Tables of every column kind, a two-part key and an integer key. */
 export const testSchema: Schema = {
   tables: [
     { name: 'item', key: ['id'] },
     { name: 'event', key: ['stream', 'sequence'] },
+    { name: 'record', key: ['sequence'] },
   ],
   migrations: [
     {
@@ -29,6 +30,19 @@ export const testSchema: Schema = {
           .addColumn('sequence', 'bigint', (column) => column.notNull())
           .addColumn('body', 'text')
           .addPrimaryKeyConstraint('event_key', ['stream', 'sequence'])
+          .execute();
+      },
+    },
+    {
+      name: 'test-0002-record',
+      async up(database) {
+        await database.schema
+          .createTable('record')
+          .addColumn('sequence', 'bigint', (column) => column.primaryKey().notNull())
+          .addColumn('time_ms', 'bigint', (column) => column.notNull())
+          .addColumn('body', 'bytea')
+          .addColumn('note', 'text')
+          .addColumn('share', 'double precision')
           .execute();
       },
     },

@@ -14,6 +14,7 @@ import { journalSchema } from './journal-schema.ts';
 
 const ENGINE = process.argv[2] ?? 'all';
 const TOTAL_BYTES = Number(process.argv[3] ?? 128) * 2 ** 20;
+const PAGE_BYTES = Number(process.argv[4] ?? 16_384);
 const SIZES = [1024, 65_536, 655_360] as const;
 const MAX_ROWS = 8000;
 /** Bytes submitted and not yet acknowledged. */
@@ -140,24 +141,16 @@ async function alone(store: Store): Promise<object> {
 
 async function readAll(store: Store): Promise<object> {
   const startMs = performance.now();
+  const cpu = process.threadCpuUsage();
   let bytes = 0;
   let rows = 0;
-  let after = 0;
-  for (;;) {
-    const page = await store.rows
-      .selectFrom('journal')
-      .selectAll()
-      .where('sequence', '>', after)
-      .orderBy('sequence')
-      .limit(24)
-      .execute();
+  for await (const page of store.scan({ table: 'journal' })) {
     for (const row of page) bytes += (row['body'] as Uint8Array).byteLength;
     rows += page.length;
-    if (page.length === 0) break;
-    after = page.at(-1)?.['sequence'] as number;
   }
   const ms = performance.now() - startMs;
-  return { rows, mbPerSecond: round(bytes / ms / 1000) };
+  const { user, system } = process.threadCpuUsage(cpu);
+  return { rows, mbPerSecond: round(bytes / ms / 1000), mainShare: round((user + system) / 1000 / ms) };
 }
 
 async function measure(engine: string, store: Store): Promise<void> {
@@ -206,7 +199,11 @@ const folder = await mkdtemp(join(tmpdir(), 'claw-journal-perf-'));
 console.log(JSON.stringify({ cpu: cpus()[0]?.model, cores: cpus().length, node: process.version }));
 plainFile(join(folder, 'plain'));
 if (ENGINE !== 'postgres') {
-  await using store = await openSqliteStore(deps, { path: join(folder, 'a.db'), schema: journalSchema });
+  await using store = await openSqliteStore(deps, {
+    path: join(folder, 'a.db'),
+    schema: journalSchema,
+    pageBytes: PAGE_BYTES,
+  });
   await measure('sqlite', store);
 }
 if (ENGINE !== 'sqlite') {

@@ -125,7 +125,7 @@ describe.skipIf(skipped)(`PostgreSQL faults${skipped === undefined ? '' : ` [ski
   it('loses nothing acknowledged when its connection is cut at any moment', async () => {
     const url = await server().createDatabase();
     for (const delayMs of [0, 3, 7, 15, 40]) {
-      await server().query('drop table if exists event, item, storage_migration', url);
+      await server().query('drop table if exists event, item, record, storage_migration', url);
       const store = await open(url);
       const failures: string[] = [];
       store.onFailed((error) => failures.push(error.code));

@@ -76,7 +76,7 @@ describe('SQLite faults', () => {
   it('acknowledges only what is synced: a write-ahead log with synchronous FULL', async () => {
     await using fixture = await openSqliteFixture();
     const path = join(fixture.folder, 'fleet.db');
-    const database = new SqliteDatabase(path, { maxCheckedBytes: 0 });
+    const database = new SqliteDatabase(path, { maxCheckedBytes: 0, pageBytes: 4096 });
     const read = (pragma: string): unknown => database.execute(`pragma ${pragma}`, []).rows[0]?.[pragma];
     expect(['journal_mode', 'synchronous', 'locking_mode'].map(read)).toEqual(['wal', 2, 'exclusive']);
     database.close();

@@ -1,9 +1,10 @@
-// Child process of the kill tests: submits batches of two rows without end and prints each one once
-// acknowledged. Arguments: engine, place, first sequence.
+// Child process of the kill tests: submits batches of four rows, one with a blob, without end and prints each
+// one once acknowledged. Arguments: engine, place, first sequence.
 import { seededRandom, silentLogger, systemClock, systemRandom } from '@clawbernetes/kernel';
 import { openPostgresStore, openSqliteStore, type Store } from '@clawbernetes/storage';
 import { testSchema } from '@clawbernetes/storage/testing';
 import { writeSync } from 'node:fs';
+import { blobOf } from './blob-of.ts';
 
 const IN_FLIGHT = 40;
 const [engine = '', place = '', first = '0'] = process.argv.slice(2);
@@ -20,6 +21,7 @@ async function writeForever(): Promise<never> {
     await store.submit([
       { table: 'event', insert: { stream: 'one', sequence, body } },
       { table: 'event', insert: { stream: 'two', sequence, body } },
+      { table: 'record', insert: { sequence, time_ms: 0, body: blobOf(sequence) } },
       { table: 'item', upsert: { id: 'last', state: 'x', revision: sequence } },
     ]);
     writeSync(1, `${sequence}\n`); // at once: what is buffered dies with the process

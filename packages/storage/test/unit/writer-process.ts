@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'vitest';
+import { blobOf } from './blob-of.ts';
 
 const WRITER = fileURLToPath(new URL('./write-events.ts', import.meta.url));
 
@@ -48,6 +49,15 @@ export async function expectWhole(store: Store, acknowledged: readonly number[])
   expect(sequencesOf('two')).toEqual(written);
   expect(written).toEqual(written.map((_, index) => index));
   expect(acknowledged.filter((sequence) => sequence >= written.length)).toEqual([]);
+  let records = 0;
+  for await (const page of store.scan({ table: 'record' })) {
+    for (const { sequence, body } of page) {
+      expect(sequence).toBe(records);
+      expect(Buffer.compare(body as Uint8Array, blobOf(records)), `blob ${records}`).toBe(0);
+      records += 1;
+    }
+  }
+  expect(records).toBe(written.length);
   const last = await store.rows.selectFrom('item').select('revision').executeTakeFirstOrThrow();
   expect(last['revision']).toBe(written.length - 1);
   return written.length;
