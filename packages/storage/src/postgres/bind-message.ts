@@ -1,10 +1,9 @@
 import { BinaryParameter } from './binary-parameter.ts';
 
-export type BindValue = null | string | number | bigint | BinaryParameter;
-
 export interface BindConfig {
   readonly statement?: string | undefined;
-  readonly values?: readonly BindValue[] | undefined;
+  /** Text and numbers, nulls, and binary parameters. */
+  readonly values?: readonly unknown[] | undefined;
 }
 
 const TEXT_FORMAT = 0;
@@ -36,10 +35,13 @@ interface EncodedParameter {
   readonly parts: readonly Uint8Array[];
 }
 
-function encoded(value: BindValue): EncodedParameter {
+function encoded(value: unknown): EncodedParameter {
   if (value === null) return { format: TEXT_FORMAT, parts: [lengthPrefix(NULL_LENGTH)] };
   if (value instanceof BinaryParameter) {
     return { format: BINARY_FORMAT, parts: [lengthPrefix(value.byteLength), ...value.parts] };
+  }
+  if (typeof value !== 'string' && typeof value !== 'number' && typeof value !== 'bigint') {
+    throw new TypeError(`a ${typeof value} cannot be bound`);
   }
   const text = Buffer.from(String(value), 'utf8');
   return { format: TEXT_FORMAT, parts: [lengthPrefix(text.byteLength), text] };

@@ -1,3 +1,4 @@
+import type pg from 'pg';
 import type { Client, Query } from 'pg';
 import { StorageFault } from '../storage-fault.ts';
 import type { QueryRow, StatementResult } from '../store-engine.ts';
@@ -27,8 +28,6 @@ export interface CommandResult extends StatementResult {
   readonly command: string;
 }
 
-type Pg = (typeof import('pg'))['default'];
-
 /** pg calls this for each message of a COPY to us; its types do not say so. */
 interface CopyQuery extends Query {
   handleCopyData?: (message: { readonly chunk: Buffer }) => void;
@@ -36,13 +35,13 @@ interface CopyQuery extends Query {
 
 /** One pipelined connection: statements sent in one tick travel together and run in order. */
 export class PostgresConnection {
-  readonly #pg: Pg;
+  readonly #pg: typeof pg;
   readonly #client: Client;
   #listener: ((fault: StorageFault) => void) | undefined;
   #fault: StorageFault | undefined;
 
-  private constructor(pg: Pg, client: Client) {
-    this.#pg = pg;
+  private constructor(library: typeof pg, client: Client) {
+    this.#pg = library;
     this.#client = client;
     sendBlobsUncopied(client);
     client.on('error', (error) => this.#lose(postgresFault(error)));
@@ -51,8 +50,8 @@ export class PostgresConnection {
 
   /** @throws StorageFault. */
   static async open(options: PostgresConnectionOptions): Promise<PostgresConnection> {
-    const { default: pg } = await import('pg'); // only those who use PostgreSQL load it
-    const client = new pg.Client({
+    const { default: library } = await import('pg'); // only those who use PostgreSQL load it
+    const client = new library.Client({
       connectionString: options.url,
       application_name: options.applicationName,
       connectionTimeoutMillis: options.connectTimeoutMs,
@@ -60,7 +59,7 @@ export class PostgresConnection {
       pipeline: true,
       types: postgresTypes,
     });
-    const connection = new PostgresConnection(pg, client);
+    const connection = new PostgresConnection(library, client);
     try {
       await client.connect();
       for (const [name, value] of Object.entries(options.settings)) {
