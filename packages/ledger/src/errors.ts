@@ -12,7 +12,9 @@ export type LedgerError =
   | { readonly code: 'ledger-overloaded' }
   /** The store failed, or the ledger is closed; open it anew. */
   | { readonly code: 'ledger-closed' }
-  /** A request that is no request: too long, torn records, a signature that does not fit. */
+  /** It was not signed by whom it names, or not for this ledger. Nothing of it was done. */
+  | { readonly code: 'signature-invalid' }
+  /** A request that is no request: empty, too long, torn records. */
   | { readonly code: 'request-invalid' };
 
 export function ledgerError(message: string, facts: LedgerError, cause?: unknown): CodedError<LedgerError> {

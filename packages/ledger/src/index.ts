@@ -28,3 +28,4 @@ export type { Authority, Operation, OperationKind } from './journal/frame.ts';
 export { encodeFreezes, type Freeze } from './machine/freeze-record.ts';
 export { DEFAULT_LEDGER_OPTIONS, Ledger, type LedgerDeps, type LedgerOptions } from './ledger.ts';
 export type { LedgerError } from './errors.ts';
+export { signRequest, type UnsignedRequest } from './service/request-signature.ts';

@@ -1,4 +1,4 @@
-import { assert, every, type Clock, type Logger, type Random, type Timer } from '@clawbernetes/kernel';
+import { every, type Clock, type Logger, type Random, type Timer } from '@clawbernetes/kernel';
 import type { Store } from '@clawbernetes/storage';
 import { ledgerError } from './errors.ts';
 import { ITEM_BYTES, applyFrame } from './journal/apply-frame.ts';
@@ -10,8 +10,11 @@ import { recallOlder } from './journal/recall-older.ts';
 import { replay } from './journal/replay.ts';
 import type { AccountView, LedgerMachine } from './machine/ledger-machine.ts';
 import { MAX_BATCH_ITEMS } from './machine/transfer-record.ts';
+import { SignatureVerifier } from './service/signature-verifier.ts';
 
 export interface LedgerOptions {
+  /** Names this ledger in every signed request; requests for another are refused. */
+  readonly ledgerId: string;
   /** Most that waits for its turn. */
   readonly maxQueuedBytes: number;
   readonly maxQueuedRequests: number;
@@ -25,7 +28,7 @@ export interface LedgerOptions {
   readonly maxIdRuns: number;
 }
 
-export const DEFAULT_LEDGER_OPTIONS: LedgerOptions = {
+export const DEFAULT_LEDGER_OPTIONS: Omit<LedgerOptions, 'ledgerId'> = {
   maxQueuedBytes: 64 * 1024 * 1024,
   maxQueuedRequests: 100_000,
   frameBytes: 512 * 1024,
@@ -62,10 +65,12 @@ export class Ledger implements AsyncDisposable {
   readonly #machine: LedgerMachine;
   readonly #archive: IdArchive;
   readonly #checkpointer: Checkpointer;
+  readonly #verifier = new SignatureVerifier();
   #sequence: number;
   #hash: Uint8Array;
   #queue: Waiting[] = [];
   #queuedBytes = 0;
+  #queuedRequests = 0;
   #inFlight = 0;
   #running: Promise<void> | undefined;
   #stored: Promise<void> = Promise.resolve();
@@ -88,7 +93,10 @@ export class Ledger implements AsyncDisposable {
   }
 
   /** Reads back what is stored. @throws CodedError `journal-damaged`, `journal-diverged`, `journal-too-new`. */
-  static async open(deps: LedgerDeps, options: Partial<LedgerOptions> = {}): Promise<Ledger> {
+  static async open(
+    deps: LedgerDeps,
+    options: Partial<LedgerOptions> & Pick<LedgerOptions, 'ledgerId'>,
+  ): Promise<Ledger> {
     const all = { ...DEFAULT_LEDGER_OPTIONS, ...options };
     const startedMs = deps.clock.monotonicMs();
     const state = await replay(deps, { expectedIds: all.heldIds });
@@ -111,24 +119,50 @@ export class Ledger implements AsyncDisposable {
   }
 
   /**
-   * Resolves with a result code for each item once they are durable.
-   * @throws CodedError `request-invalid`, `ledger-overloaded`: nothing was done; `ledger-closed`: it may have
-   * been done, repeat it when the ledger is open again.
+   * Resolves with a result code for each item once they are durable. Without authority it is the ledger's own
+   * request; with one, its signature is verified first.
+   * @throws CodedError `request-invalid`, `signature-invalid`, `ledger-overloaded`: nothing was done;
+   * `ledger-closed`: it may have been done, repeat it when the ledger is open again.
    */
-  submit(operation: Operation): Promise<Uint8Array> {
-    const bytes = operationBytes(operation);
-    const { maxQueuedBytes, maxQueuedRequests } = this.#options;
-    if (this.#failure) return Promise.reject(this.#failure);
+  async submit(operation: Operation): Promise<Uint8Array> {
     checkShape(operation);
-    if (this.#queuedBytes + bytes > maxQueuedBytes || this.#queue.length >= maxQueuedRequests) {
-      const message = 'Too much waits to be booked. Try again in a moment, under the same ids.';
-      return Promise.reject(ledgerError(message, { code: 'ledger-overloaded' }));
+    const bytes = operationBytes(operation);
+    this.#admit(bytes);
+    try {
+      if (operation.authority) await this.#verify(operation);
+      if (this.#failure) throw this.#failure;
+    } catch (error) {
+      this.#leave(bytes);
+      throw error;
     }
-    this.#queuedBytes += bytes;
     const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
     this.#queue.push({ operation, bytes, resolve, reject });
     this.#running ??= this.#run();
     return promise;
+  }
+
+  #admit(bytes: number): void {
+    if (this.#failure) throw this.#failure;
+    const { maxQueuedBytes, maxQueuedRequests } = this.#options;
+    if (this.#queuedBytes + bytes > maxQueuedBytes || this.#queuedRequests >= maxQueuedRequests) {
+      const message = 'Too much waits to be booked. Try again in a moment, under the same ids.';
+      throw ledgerError(message, { code: 'ledger-overloaded' });
+    }
+    this.#queuedBytes += bytes;
+    this.#queuedRequests += 1;
+  }
+
+  #leave(bytes: number, requests = 1): void {
+    this.#queuedBytes -= bytes;
+    this.#queuedRequests -= requests;
+  }
+
+  async #verify(operation: Operation): Promise<void> {
+    if (await this.#verifier.verify(operation, this.#options.ledgerId)) return;
+    const message =
+      `The request is not signed by the key that it names, or not for the ledger ${this.#options.ledgerId}. ` +
+      'Sign exactly what is sent, with the key that owns the account.';
+    throw ledgerError(message, { code: 'signature-invalid' });
   }
 
   /** An account as of all that was submitted before, once that is durable; undefined if there is none. */
@@ -155,6 +189,7 @@ export class Ledger implements AsyncDisposable {
     this.#ticking.cancel();
     await this.settled().catch(() => undefined);
     await this.#checkpointer[Symbol.asyncDispose]();
+    await this.#verifier[Symbol.asyncDispose]();
     this.#failure ??= closed();
   }
 
@@ -189,7 +224,7 @@ export class Ledger implements AsyncDisposable {
       bytes += length;
       items += more;
     }
-    this.#queuedBytes -= bytes;
+    this.#leave(bytes, count);
     return this.#queue.splice(0, count);
   }
 
@@ -252,8 +287,10 @@ export class Ledger implements AsyncDisposable {
   #fail(error: unknown): void {
     if (!this.#failure) this.#deps.logger.error('The ledger has stopped', { error: String(error) });
     this.#failure ??= closed(error);
-    for (const { reject } of this.#queue.splice(0)) reject(this.#failure);
-    this.#queuedBytes = 0;
+    for (const { bytes, reject } of this.#queue.splice(0)) {
+      this.#leave(bytes);
+      reject(this.#failure);
+    }
     this.#freed?.resolve();
     this.#freed = undefined;
   }
@@ -261,10 +298,9 @@ export class Ledger implements AsyncDisposable {
 
 function checkShape({ kind, items }: Operation): void {
   const count = items.length / ITEM_BYTES[kind];
-  assert(
-    Number.isInteger(count) && count > 0 && count <= MAX_BATCH_ITEMS,
-    'a request has 1 to 8,190 whole items',
-  );
+  if (Number.isInteger(count) && count > 0 && count <= MAX_BATCH_ITEMS) return;
+  const message = `A request has 1 to ${MAX_BATCH_ITEMS} items of ${ITEM_BYTES[kind]} bytes; this one has ${items.length} bytes.`;
+  throw ledgerError(message, { code: 'request-invalid' });
 }
 
 function closed(cause?: unknown): Error {
