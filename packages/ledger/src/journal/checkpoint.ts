@@ -5,7 +5,7 @@ import type { Snapshot } from '../machine/snapshot.ts';
 
 /** Of one row of a section. */
 const PART_BYTES = 1024 * 1024;
-const SECTIONS = ['accounts', 'pending', 'requests', 'ids'] as const;
+const SECTIONS = ['accounts', 'pending', 'requests', 'ids', 'key'] as const;
 type Section = (typeof SECTIONS)[number];
 
 /** A state from which a replay begins: all that is known after the frame `sequence`. */
@@ -26,6 +26,7 @@ export async function writeParts(store: Store, checkpoint: Checkpoint): Promise<
     pending: snapshot.pending,
     requests: snapshot.requests,
     ids: new Uint8Array(ids.buffer, ids.byteOffset, ids.byteLength),
+    key: snapshot.fingerprintKey,
   };
   let part = 0;
   for (const section of SECTIONS) {
@@ -51,7 +52,7 @@ export async function readCheckpoint(store: Store): Promise<Checkpoint | undefin
     .executeTakeFirst();
   if (!row) return undefined;
   const sequence = Number(row['sequence']);
-  const bodies: Record<Section, Uint8Array[]> = { accounts: [], pending: [], requests: [], ids: [] };
+  const bodies: Record<Section, Uint8Array[]> = { accounts: [], pending: [], requests: [], ids: [], key: [] };
   const parts = Number(row['parts']);
   for (let part = 0; part < parts; part += 1) {
     const { section, body } = await readPart(store, sequence, part);
@@ -63,7 +64,7 @@ export async function readCheckpoint(store: Store): Promise<Checkpoint | undefin
   return {
     sequence,
     hash: bytesOf(row['hash']),
-    snapshot: { timeMs, sinceMs, accounts, pending, requests },
+    snapshot: { timeMs, sinceMs, fingerprintKey: whole('key'), accounts, pending, requests },
     ids: new Uint32Array(whole('ids').buffer),
   };
 }

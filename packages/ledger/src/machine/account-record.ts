@@ -1,3 +1,5 @@
+import { assertFits } from './cells.ts';
+
 /**
  * An account as it travels and lies in the journal: 64 bytes, little endian.
  *
@@ -39,6 +41,9 @@ export function encodeAccounts(accounts: readonly Account[]): Uint8Array {
     const view = new DataView(bytes.buffer, index * ACCOUNT_BYTES, ACCOUNT_BYTES);
     if (id < 0n || id >> 128n !== 0n) throw new RangeError(`${id} is not in 128 bits.`);
     if (owner.length !== OWNER_BYTES) throw new RangeError('An owner is a public key of 32 bytes.');
+    assertFits('An asset', asset, 32);
+    assertFits('A code', code, 16);
+    assertFits('Flags', flags, 16);
     if (floor !== BigInt.asIntN(64, floor)) throw new RangeError(`A floor of ${floor} is not in 64 bits.`);
     view.setBigUint64(0, id & LOW, true);
     view.setBigUint64(8, id >> 64n, true);
@@ -56,7 +61,8 @@ export function readAccount(bytes: Uint8Array, index: number): Account {
   const view = new DataView(bytes.buffer, start, ACCOUNT_BYTES);
   return {
     id: view.getBigUint64(0, true) | (view.getBigUint64(8, true) << 64n),
-    owner: bytes.slice(index * ACCOUNT_BYTES + 16, index * ACCOUNT_BYTES + 48),
+    // A copy even of a Buffer, whose own slice is a view.
+    owner: Uint8Array.from(bytes.subarray(index * ACCOUNT_BYTES + 16, index * ACCOUNT_BYTES + 48)),
     floor: view.getBigInt64(48, true),
     asset: view.getUint32(56, true),
     code: view.getUint16(60, true),

@@ -16,3 +16,9 @@ export function u64(cells: BigUint64Array, index: number): bigint {
 export function f64(cells: Float64Array, index: number): number {
   return cells[index] as number;
 }
+
+/** @throws RangeError for a number that a cell of so many bits would cut. */
+export function assertFits(what: string, value: number, bits: 16 | 32): void {
+  if (Number.isInteger(value) && value >= 0 && value < 2 ** bits) return;
+  throw new RangeError(`${what} of ${value} is not a whole number in ${bits} bits.`);
+}

@@ -8,10 +8,12 @@ export interface Freeze {
 
 const LOW = (1n << 64n) - 1n;
 
+/** @throws RangeError for an id that does not fit. */
 export function encodeFreezes(freezes: readonly Freeze[]): Uint8Array {
   const bytes = new Uint8Array(freezes.length * FREEZE_BYTES);
   const view = new DataView(bytes.buffer);
   for (const [index, { account, frozen }] of freezes.entries()) {
+    if (account !== BigInt.asUintN(128, account)) throw new RangeError(`${account} is not in 128 bits.`);
     view.setBigUint64(index * FREEZE_BYTES, account & LOW, true);
     view.setBigUint64(index * FREEZE_BYTES + 8, account >> 64n, true);
     view.setBigUint64(index * FREEZE_BYTES + 16, frozen ? 1n : 0n, true);

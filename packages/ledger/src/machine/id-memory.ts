@@ -1,7 +1,8 @@
 import { assert } from '@clawbernetes/kernel';
 import { u32 } from './cells.ts';
 import { idTimeMs } from './id-time.ts';
-import { HALF, TRANSFER_HALVES } from './transfer-record.ts';
+import { fingerprintKey, RequestFingerprint } from './request-fingerprint.ts';
+import { HALF } from './transfer-record.ts';
 import { WideTable } from './wide-table.ts';
 
 /** What an id stands for. Numbers are stored in snapshots. */
@@ -25,18 +26,17 @@ const ENTRY_WORDS = 8;
 const FINGERPRINT = 0;
 const VALUE = 2;
 const STATE = 3;
-const FIRST_SEED = 0x9e3779b1;
-const SECOND_SEED = 0x7feb352d;
 
 /**
- * Which ids were used, for what, and with which answer. A repeat of the same request is told from another
- * request under the same id by a fingerprint of 64 bits; whoever makes two requests collide confuses nobody
- * but himself, since ids are his own.
+ * Which ids were used, for what, by whom, and with which answer. A repeat of the same request is told from
+ * another request under the same id by a keyed fingerprint of 64 bits.
  */
 export class IdMemory {
   readonly #seed: number;
   readonly #expected: number;
   #table: WideTable;
+  #key: Uint8Array<ArrayBuffer>;
+  #fingerprint: RequestFingerprint;
   /** What was set aside and is not yet to be found in the archive. */
   #aside: WideTable | undefined;
   /** What the archive knows of the ids of the batch at hand. */
@@ -50,6 +50,30 @@ export class IdMemory {
     this.#seed = seed;
     this.#expected = expected;
     this.#table = new WideTable(seed, expected);
+    this.#key = fingerprintKey(seed);
+    this.#fingerprint = new RequestFingerprint(this.#key);
+  }
+
+  /** Under which the fingerprints of all entries were taken. */
+  get key(): Uint8Array<ArrayBuffer> {
+    return this.#key;
+  }
+
+  /** Goes on with the fingerprints of an earlier run. */
+  useKey(key: Uint8Array): void {
+    this.#key = Uint8Array.from(key);
+    this.#fingerprint = new RequestFingerprint(this.#key);
+  }
+
+  /** Names the request at hand, of which `isSame` and `remember` speak: the record at `base`, and its signer. */
+  identify(halves: Uint32Array, base: number, signer: number): void {
+    this.#fingerprint.take(halves, base, signer);
+  }
+
+  /** Whether the request at hand is the one that the id of this entry was first used for. */
+  isSame(entry: Uint32Array): boolean {
+    const { first, second } = this.#fingerprint;
+    return u32(entry, 4 + FINGERPRINT) === first && u32(entry, 5 + FINGERPRINT) === second;
   }
 
   /** Entries that are held here. */
@@ -136,11 +160,11 @@ export class IdMemory {
     return this.#table.entry(place);
   }
 
-  /** Remembers the record that begins at `base`; `place` is what `find` answered just now for its id. */
+  /** Remembers the request at hand; `place` is what `find` answered just now for its id. */
   remember(place: number, halves: Uint32Array, base: number, state: number, value: number): void {
     const at = place < 0 ? this.#table.insert(place, halves, base + HALF.id) : place;
-    this.#table.set(at, FINGERPRINT, fingerprint(halves, base, FIRST_SEED));
-    this.#table.set(at, 1, fingerprint(halves, base, SECOND_SEED));
+    this.#table.set(at, FINGERPRINT, this.#fingerprint.first);
+    this.#table.set(at, 1, this.#fingerprint.second);
     this.#table.set(at, VALUE, value);
     this.#table.set(at, STATE, state);
   }
@@ -163,7 +187,7 @@ export class IdMemory {
   }
 }
 
-/** State, value and sameness of an entry, which is key, fingerprint, value and state. */
+/** State and value of an entry, which is key, fingerprint, value and state. */
 export function entryState(entry: Uint32Array): number {
   return u32(entry, 4 + STATE);
 }
@@ -172,28 +196,9 @@ export function entryValue(entry: Uint32Array): number {
   return u32(entry, 4 + VALUE);
 }
 
-/** Whether the record that begins at `base` is the one that the id of this entry was first used for. */
-export function isSameRequest(entry: Uint32Array, halves: Uint32Array, base: number): boolean {
-  return (
-    u32(entry, 4 + FINGERPRINT) === fingerprint(halves, base, FIRST_SEED) &&
-    u32(entry, 5 + FINGERPRINT) === fingerprint(halves, base, SECOND_SEED)
-  );
-}
-
 function copyInto(table: WideTable | undefined, entry: Uint32Array): void {
   if (table === undefined) return;
   const found = table.find(entry, 0);
   const place = found < 0 ? table.insert(found, entry, 0) : found;
   for (const word of [0, 1, 2, 3] as const) table.set(place, word, u32(entry, 4 + word));
-}
-
-/** Of all fields but the id: 32 bits that depend on `seed`. */
-function fingerprint(halves: Uint32Array, base: number, seed: number): number {
-  let hash = seed;
-  for (let word = HALF.debit; word < TRANSFER_HALVES; word += 1) {
-    hash = Math.imul(hash ^ u32(halves, base + word), 0x85ebca6b);
-    hash ^= hash >>> 13;
-  }
-  hash = Math.imul(hash, 0xc2b2ae35);
-  return (hash ^ (hash >>> 16)) >>> 0;
 }

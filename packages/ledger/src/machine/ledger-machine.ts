@@ -1,14 +1,14 @@
 import { assert } from '@clawbernetes/kernel';
-import { ACCOUNT_BYTES, ACCOUNT_FLAGS, readAccount } from './account-record.ts';
+import { ACCOUNT_BYTES, ACCOUNT_FLAGS, NO_FLOOR, readAccount, type Account } from './account-record.ts';
 import { AccountTable, CREDITS_PENDING, DEBITS_PENDING, NOBODY, type Balance } from './account-table.ts';
-import { u32 } from './cells.ts';
+import { u32, u64 } from './cells.ts';
 import { ID_STATE, IdMemory } from './id-memory.ts';
 import { PendingTable } from './pending-table.ts';
 import { RequestMemory, type SignedRequest } from './request-memory.ts';
 import { restoreSnapshot, takeSnapshot, type MachineTables, type Snapshot } from './snapshot.ts';
 import { RESULTS } from './result-code.ts';
 import { MAX_BATCH_ITEMS } from './transfer-record.ts';
-import { LEDGER, TransferMachine } from './transfer-machine.ts';
+import { LEDGER, STRANGER, TransferMachine } from './transfer-machine.ts';
 import type { TransferOutcome } from './transfer-outcome.ts';
 import { isZero } from './transfer-shape.ts';
 
@@ -54,7 +54,10 @@ export class LedgerMachine {
   readonly #requests = new RequestMemory();
   #timeMs = 0;
 
-  /** @param seed of the hash tables; it changes nothing that can be seen. */
+  /**
+   * @param seed of the hash tables and fingerprints, a whole number below 2^53. It changes nothing that can be
+   *   seen, and is a secret: whoever knows it can make one request pass for the repeat of another.
+   */
   constructor({ seed }: { readonly seed: number }, options: Partial<MachineOptions> = {}) {
     const { maxAccounts, maxPending, expectedIds } = { ...DEFAULT_MACHINE_OPTIONS, ...options };
     this.#accounts = new AccountTable(seed, maxAccounts);
@@ -92,6 +95,7 @@ export class LedgerMachine {
 
   /** Moves time on, which never goes back, and gives up what has expired by then, the earliest first. */
   advance(timeMs: number): readonly Expiry[] {
+    assert(Number.isSafeInteger(timeMs), 'the time of a ledger is a whole number of ms');
     assert(timeMs >= this.#timeMs, 'the time of a ledger never goes back');
     this.#timeMs = timeMs;
     const expired: (Expiry & { readonly atMs: number })[] = [];
@@ -122,7 +126,8 @@ export class LedgerMachine {
 
   /** What speaks against a signed request as a whole, before its items are looked at; or 0. */
   requestFault({ signer, nonce, expiresAtMs, signature }: SignedRequest): number {
-    if (expiresAtMs < this.#timeMs) return RESULTS['request-expired'].code;
+    // So said that no number is expired, too.
+    if (!(expiresAtMs >= this.#timeMs)) return RESULTS['request-expired'].code;
     return this.#requests.isFresh(signer, nonce, signature) ? RESULTS.ok.code : RESULTS['nonce-used'].code;
   }
 
@@ -178,23 +183,35 @@ export class LedgerMachine {
   }
 
   /**
-   * Checks over all accounts that nothing was made or lost: by asset, what was debited was credited, and what
-   * is pending in balances is what is pending in transfers.
+   * Checks over all accounts that nothing was made or lost: by asset, what was debited was credited; account by
+   * account, what is pending in balances is what is pending in transfers, and nobody paid below his floor.
    */
   assertConservation(): void {
     const sums = new Map<number, bigint>();
-    let [debitsPending, creditsPending] = [0n, 0n];
+    const waiting = this.#waiting();
     for (let account = 0; account < this.#accounts.size; account += 1) {
       const asset = this.#accounts.asset(account);
       const { debitsPosted, creditsPosted, ...balance } = this.#accounts.balance(account);
       sums.set(asset, (sums.get(asset) ?? 0n) + creditsPosted - debitsPosted);
-      debitsPending += balance.debitsPending;
-      creditsPending += balance.creditsPending;
+      const isWaiting =
+        balance.debitsPending === waiting[2 * account] && balance.creditsPending === waiting[2 * account + 1];
+      assert(isWaiting, 'pending balances are pending transfers');
+      const out = debitsPosted + balance.debitsPending;
+      const { floor } = this.#accounts.facts(account);
+      assert(out === 0n || floor === NO_FLOOR || creditsPosted - out >= floor, 'nobody paid below his floor');
     }
     for (const sum of sums.values()) assert(sum === 0n, 'by asset, what was debited was credited');
-    let waiting = 0n;
-    for (const slot of this.#pending.slots()) waiting += this.#pending.amount(slot);
-    assert(debitsPending === waiting && creditsPending === waiting, 'pending balances are pending transfers');
+  }
+
+  /** What waits to be debited and credited, two for each account. */
+  #waiting(): BigUint64Array {
+    const waiting = new BigUint64Array(2 * this.#accounts.size);
+    for (const slot of this.#pending.slots()) {
+      const [debit, credit] = [2 * this.#pending.debit(slot), 2 * this.#pending.credit(slot) + 1];
+      waiting[debit] = u64(waiting, debit) + this.#pending.amount(slot);
+      waiting[credit] = u64(waiting, credit) + this.#pending.amount(slot);
+    }
+    return waiting;
   }
 
   #expire(slot: number): Expiry {
@@ -215,9 +232,7 @@ export class LedgerMachine {
     if (account.asset === 0) return RESULTS['asset-zero'].code;
     if (account.code === 0) return RESULTS['code-zero'].code;
     if (account.flags !== 0) return RESULTS['flags-invalid'].code;
-    const mayGoBelow = account.floor < 0n && signer !== undefined;
-    if (mayGoBelow || (signer && Buffer.compare(signer, account.owner) !== 0))
-      return RESULTS['not-authorized'].code;
+    if (signer && !mayOpen(account, signer)) return RESULTS['not-authorized'].code;
     const known = this.#accounts.find(halves, 0);
     if (known >= 0) return this.#isSame(known, account) ? RESULTS.ok.code : RESULTS['id-conflict'].code;
     if (this.#accounts.isFull) return RESULTS['too-many-accounts'].code;
@@ -225,7 +240,7 @@ export class LedgerMachine {
     return RESULTS.ok.code;
   }
 
-  #isSame(known: number, account: ReturnType<typeof readAccount>): boolean {
+  #isSame(known: number, account: Account): boolean {
     const { floor, asset, code } = this.#accounts.facts(known);
     return (
       floor === account.floor &&
@@ -246,7 +261,7 @@ export class LedgerMachine {
   }
 
   #numberOf(id: bigint): number {
-    return this.#accounts.find(halvesOf(id), 0);
+    return id === BigInt.asUintN(128, id) ? this.#accounts.find(halvesOf(id), 0) : -1;
   }
 
   #view(number: number): AccountView {
@@ -256,8 +271,10 @@ export class LedgerMachine {
   }
 }
 
-/** Owner number that no account has. */
-const STRANGER = 0xffff_ffff;
+/** Owners open what is theirs; what is nobody's, or may owe, opens the ledger. */
+function mayOpen({ owner, floor }: Account, signer: Uint8Array): boolean {
+  return floor >= 0n && signer.some((byte) => byte !== 0) && Buffer.compare(signer, owner) === 0;
+}
 
 function halvesOf(id: bigint): Uint32Array {
   return Uint32Array.from([0n, 32n, 64n, 96n], (shift) => Number((id >> shift) & 0xffff_ffffn));

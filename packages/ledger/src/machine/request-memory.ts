@@ -19,6 +19,8 @@ export class RequestMemory {
   readonly #latest = new Map<string, Latest>();
 
   isFresh(signer: Uint8Array, nonce: number, signature: Uint8Array): boolean {
+    // Nothing would come after one that is not a number.
+    if (!Number.isSafeInteger(nonce)) return false;
     const latest = this.#latest.get(keyOf(signer));
     if (latest === undefined || nonce > latest.nonce) return true;
     return nonce === latest.nonce && Buffer.compare(signature, latest.signature) === 0;

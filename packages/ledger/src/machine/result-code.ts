@@ -3,7 +3,7 @@
  * TigerBeetle's `CreateTransferResult`, with our own names where ours mean something else.
  *
  * `final` failures depend on the state, which changes: their answer is remembered under the id, so that a
- * repeat gets the same one. The others would come out the same anyway, and their id stays free.
+ * repeat gets the same one, unless its signer owns no account. The id of any other failure stays free.
  */
 export const RESULTS = {
   ok: { code: 0, final: false, says: 'Done.' },
@@ -54,7 +54,11 @@ export const RESULTS = {
     final: true,
     says: 'It would take the account to pay from below its floor.',
   },
-  'balance-too-large': { code: 20, final: true, says: 'A balance would reach 2^63 base units.' },
+  'balance-too-large': {
+    code: 20,
+    final: true,
+    says: 'A balance, with what is pending, would reach 2^63 base units.',
+  },
   'pending-not-found': { code: 21, final: true, says: 'There is no pending transfer with this id.' },
   'pending-already-posted': { code: 22, final: true, says: 'The pending transfer has been posted.' },
   'pending-already-voided': { code: 23, final: true, says: 'The pending transfer has been voided.' },

@@ -15,6 +15,8 @@ export interface Snapshot {
   readonly timeMs: number;
   /** Ids from before this time are refused. */
   readonly sinceMs: number;
+  /** Under which the fingerprints of ids were taken. No part of the state: leave it out of its hash. */
+  readonly fingerprintKey: Uint8Array<ArrayBuffer>;
   /** By number: account record, then its four sums of 8 bytes. */
   readonly accounts: Uint8Array<ArrayBuffer>;
   /** By id: id 16, debit u32, credit u32, amount u64, expiry f64. */
@@ -39,6 +41,7 @@ export function takeSnapshot(tables: MachineTables, timeMs: number): Snapshot {
   return {
     timeMs,
     sinceMs: tables.ids.sinceMs,
+    fingerprintKey: tables.ids.key,
     accounts: writeAccounts(tables.accounts),
     pending: writePending(tables.pending),
     requests: writeRequests(tables.requests),
@@ -51,6 +54,7 @@ export function restoreSnapshot(tables: MachineTables, snapshot: Snapshot): void
   readPending(tables, snapshot.pending);
   readRequests(tables.requests, snapshot.requests);
   tables.ids.forgetBefore(snapshot.sinceMs);
+  tables.ids.useKey(snapshot.fingerprintKey);
 }
 
 function writeAccounts(accounts: AccountTable): Uint8Array<ArrayBuffer> {

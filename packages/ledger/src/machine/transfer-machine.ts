@@ -7,7 +7,7 @@ import {
   type AccountTable,
 } from './account-table.ts';
 import { u16, u32, u64 } from './cells.ts';
-import { entryState, entryValue, ID_STATE, isSameRequest, type IdMemory } from './id-memory.ts';
+import { entryState, entryValue, ID_STATE, type IdMemory } from './id-memory.ts';
 import { idTimeMs } from './id-time.ts';
 import type { PendingTable } from './pending-table.ts';
 import { isFinalFailure, RESULTS } from './result-code.ts';
@@ -25,6 +25,8 @@ import { shapeFault, type TransferViews } from './transfer-shape.ts';
 
 /** Signer of what the ledger itself does: it may move what belongs to anybody. */
 export const LEDGER = -1;
+/** A signer who owns no account. */
+export const STRANGER = -2;
 
 const OK = RESULTS.ok.code;
 /** The clocks of callers may be ahead of the ledger's by this. */
@@ -66,7 +68,6 @@ export class TransferMachine {
     const { count } = this.#views;
     const results = new Uint8Array(count);
     for (let item = 0; item < count; item += 1) this.#step(item, results);
-    if (this.#chainStart >= 0) this.#breakChain(count - 1, RESULTS['linked-event-chain-open'].code, results);
     return results;
   }
 
@@ -75,13 +76,16 @@ export class TransferMachine {
     const isLinked = (flags & TRANSFER_FLAGS.linked) !== 0;
     if (isLinked && this.#chainStart < 0) this.#chainStart = item;
     this.outcome.effects[item] = EFFECT.none;
-    if (this.#chainBroken) results[item] = RESULTS['linked-event-failed'].code;
-    else {
-      const code = this.#one(item);
-      results[item] = code;
-      if (code !== OK && this.#chainStart >= 0) this.#breakChain(item, code, results);
-    }
+    const code = this.#answer(item, isLinked);
+    results[item] = code;
+    if (code !== OK && this.#chainStart >= 0 && !this.#chainBroken) this.#breakChain(item, results);
     if (!isLinked) this.#endChain();
+  }
+
+  /** What its chain makes of an item, or it of itself. */
+  #answer(item: number, isLinked: boolean): number {
+    if (isLinked && item === this.#views.count - 1) return RESULTS['linked-event-chain-open'].code;
+    return this.#chainBroken ? RESULTS['linked-event-failed'].code : this.#one(item);
   }
 
   #endChain(): void {
@@ -91,13 +95,12 @@ export class TransferMachine {
     this.#chainBroken = false;
   }
 
-  /** Undoes what the chain did before `item`, which failed with `code`. */
-  #breakChain(item: number, code: number, results: Uint8Array): void {
-    for (let before = item; before >= this.#chainStart; before -= 1) {
+  /** Undoes what the chain did before `item`, which failed. */
+  #breakChain(item: number, results: Uint8Array): void {
+    for (let before = item - 1; before >= this.#chainStart; before -= 1) {
       this.#undo(before);
       results[before] = RESULTS['linked-event-failed'].code;
     }
-    results[item] = code;
     this.#chainBroken = true;
   }
 
@@ -107,18 +110,28 @@ export class TransferMachine {
     if (fault !== OK) return fault;
     const { ids } = this.#tables;
     const { halves, quarters } = this.#views;
+    const madeAtMs = idTimeMs(halves, half + HALF.id);
+    // Also where it is still held: when the archive drops it must not show.
+    if (madeAtMs < ids.sinceMs) return RESULTS['id-too-old'].code;
+    ids.identify(halves, half, this.#signer);
     const place = ids.find(halves, half + HALF.id);
     const used = place >= 0 ? ids.entry(place) : ids.findOlder(halves, half + HALF.id);
-    if (used && entryState(used) !== ID_STATE.none) return repeatedCode(used, halves, half);
-    const madeAtMs = idTimeMs(halves, half + HALF.id);
+    if (used && entryState(used) !== ID_STATE.none) return this.#repeatedCode(used);
     if (madeAtMs > this.#timeMs + AHEAD_MS) return RESULTS['id-in-future'].code;
-    if (madeAtMs < ids.sinceMs) return RESULTS['id-too-old'].code;
     const flags = u16(quarters, 2 * (half + HALF.tail) + 1);
     const completes = (flags & (TRANSFER_FLAGS.post | TRANSFER_FLAGS.void)) !== 0;
     const code = completes ? this.#complete(item, word, half, flags) : this.#move(item, word, half, flags);
     if (code === OK) this.#remember(place, item, half);
-    else if (isFinalFailure(code)) ids.remember(place, halves, half, ID_STATE.failed, code);
+    // Strangers fail at no cost, so they leave no trace: neither a full memory nor a used id.
+    else if (isFinalFailure(code) && this.#signer !== STRANGER)
+      ids.remember(place, halves, half, ID_STATE.failed, code);
     return code;
+  }
+
+  /** The same request has the same answer as the first time. */
+  #repeatedCode(used: Uint32Array): number {
+    if (!this.#tables.ids.isSame(used)) return RESULTS['id-conflict'].code;
+    return entryState(used) === ID_STATE.failed ? entryValue(used) : OK;
   }
 
   #remember(place: number, item: number, half: number): void {
@@ -164,9 +177,7 @@ export class TransferMachine {
     if (!accounts.canPay(debit, amount)) return RESULTS['insufficient-funds'].code;
     const overflows =
       accounts.overflows(debit, DEBITS_PENDING, amount) ||
-      accounts.overflows(debit, DEBITS_POSTED, amount) ||
-      accounts.overflows(credit, CREDITS_PENDING, amount) ||
-      accounts.overflows(credit, CREDITS_POSTED, amount);
+      accounts.overflows(credit, CREDITS_PENDING, amount);
     return overflows ? RESULTS['balance-too-large'].code : OK;
   }
 
@@ -185,7 +196,7 @@ export class TransferMachine {
     const asked = u64(words, word + WORD.amount);
     const amount = asked === 0n && isPost ? whole : asked;
     if (amount > whole) return RESULTS['pending-amount-exceeded'].code;
-    const fault = isPost ? this.#postFault(debit, credit, amount) : OK;
+    const fault = isPost ? this.#postFault(debit, credit) : OK;
     if (fault !== OK) return fault;
     accounts.subtract64(debit, DEBITS_PENDING, whole);
     accounts.subtract64(credit, CREDITS_PENDING, whole);
@@ -203,18 +214,19 @@ export class TransferMachine {
 
   /** Why what is named is not pending. */
   #goneCode(state: number, at: number): number {
+    const { ids } = this.#tables;
+    // What is forgotten is forgotten where it is still held, too.
+    if (idTimeMs(this.#views.halves, at) < ids.sinceMs) return goneCode(ID_STATE.none);
     if (state !== ID_STATE.none) return goneCode(state);
-    const older = this.#tables.ids.findOlder(this.#views.halves, at);
+    const older = ids.findOlder(this.#views.halves, at);
     return goneCode(older ? entryState(older) : state);
   }
 
-  #postFault(debit: number, credit: number, amount: bigint): number {
+  /** There is room for what is posted since it was reserved. */
+  #postFault(debit: number, credit: number): number {
     const { accounts } = this.#tables;
     if (accounts.isFrozen(debit)) return RESULTS['debit-account-frozen'].code;
-    if (accounts.isFrozen(credit)) return RESULTS['credit-account-frozen'].code;
-    const overflows =
-      accounts.overflows(debit, DEBITS_POSTED, amount) || accounts.overflows(credit, CREDITS_POSTED, amount);
-    return overflows ? RESULTS['balance-too-large'].code : OK;
+    return accounts.isFrozen(credit) ? RESULTS['credit-account-frozen'].code : OK;
   }
 
   #undo(item: number): void {
@@ -244,12 +256,6 @@ export class TransferMachine {
     ids.change(ids.find(halves, item * TRANSFER_HALVES + HALF.id), ID_STATE.none);
     this.outcome.effects[item] = EFFECT.none;
   }
-}
-
-/** The same request has the same answer as the first time. */
-function repeatedCode(used: Uint32Array, halves: Uint32Array, half: number): number {
-  if (!isSameRequest(used, halves, half)) return RESULTS['id-conflict'].code;
-  return entryState(used) === ID_STATE.failed ? entryValue(used) : OK;
 }
 
 function goneCode(state: number): number {

@@ -1,3 +1,5 @@
+import { assertFits } from './cells.ts';
+
 /**
  * A transfer as it travels, is signed and lies in the journal: 80 bytes, little endian, so that the machine
  * reads it in place.
@@ -85,19 +87,25 @@ export class TransferBatch {
       pendingId = 0n,
       amount = 0n,
       reference = 0n,
+      timeoutSeconds = 0,
+      code = 0,
+      flags = 0,
     } = transfer;
     const base = this.#count * TRANSFER_WORDS;
     if (base >= this.#words.length) throw new RangeError('The batch is full.');
     if (amount < 0n || amount > LOW) throw new RangeError(`An amount of ${amount} is not in 64 bits.`);
+    assertFits('A timeout', timeoutSeconds, 32);
+    assertFits('A code', code, 16);
+    assertFits('Flags', flags, 16);
     this.#put(base + WORD.id, id);
     this.#put(base + WORD.debit, pendingId === 0n ? debitAccount : pendingId);
     this.#put(base + WORD.credit, creditAccount);
     this.#words[base + WORD.amount] = amount;
     this.#put(base + WORD.reference, reference);
     const half = this.#count * TRANSFER_HALVES;
-    this.#halves[half + HALF.timeout] = transfer.timeoutSeconds ?? 0;
-    this.#quarters[2 * (half + HALF.tail)] = transfer.code ?? 0;
-    this.#quarters[2 * (half + HALF.tail) + 1] = transfer.flags ?? 0;
+    this.#halves[half + HALF.timeout] = timeoutSeconds;
+    this.#quarters[2 * (half + HALF.tail)] = code;
+    this.#quarters[2 * (half + HALF.tail) + 1] = flags;
     this.#count += 1;
   }
 
