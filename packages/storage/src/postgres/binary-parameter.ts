@@ -23,7 +23,7 @@ export class BinaryParameter {
       parts.push(int32(value === null ? NULL_LENGTH : value.byteLength));
       if (value !== null) parts.push(value);
     }
-    return new BinaryParameter(joined(parts));
+    return new BinaryParameter(joinSmall(parts));
   }
 }
 
@@ -47,7 +47,7 @@ function int32(value: number): Buffer {
 }
 
 /** The same bytes in order, with runs of small parts made one. */
-function joined(parts: readonly Uint8Array[]): Uint8Array[] {
+export function joinSmall(parts: readonly Uint8Array[]): Uint8Array[] {
   const result: Uint8Array[] = [];
   let small: Uint8Array[] = [];
   const flush = (): void => {

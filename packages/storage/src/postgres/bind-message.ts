@@ -1,4 +1,4 @@
-import { BinaryParameter } from './binary-parameter.ts';
+import { BinaryParameter, joinSmall } from './binary-parameter.ts';
 
 export interface BindConfig {
   readonly statement?: string | undefined;
@@ -24,7 +24,7 @@ export function bindMessage({ statement = '', values = [] }: BindConfig): Uint8A
   const length = parts.reduce((sum, part) => sum + part.byteLength, 4);
   const start = Buffer.alloc(5, 'B');
   start.writeInt32BE(length, 1);
-  return [start, ...parts];
+  return joinSmall([start, ...parts]);
 }
 
 /** One format code for all result columns: text. */

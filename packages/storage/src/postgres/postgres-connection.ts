@@ -1,3 +1,4 @@
+import { errorMessage } from '@clawbernetes/kernel';
 import type pg from 'pg';
 import type { Client, Query } from 'pg';
 import { StorageFault } from '../storage-fault.ts';
@@ -95,7 +96,7 @@ export class PostgresConnection {
       try {
         take(chunk);
       } catch (error) {
-        reject(postgresFault(error));
+        reject(new StorageFault('storage-failed', errorMessage(error), { cause: error }));
       }
     };
     this.#client.query(query);

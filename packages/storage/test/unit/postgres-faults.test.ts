@@ -196,6 +196,21 @@ describe.skipIf(skipped)(`PostgreSQL faults${skipped === undefined ? '' : ` [ski
     ]);
   });
 
+  it('keeps blobs as they are given, also in a table made before', async () => {
+    const url = await server().createDatabase();
+    await (await open(url))[Symbol.asyncDispose]();
+    const storage = async (): Promise<unknown> =>
+      server().query(
+        `select attstorage::text as kind from pg_attribute where attname = 'body'
+        and atttypid = 'bytea'::regtype`,
+        url,
+      );
+    expect(await storage()).toEqual([{ kind: 'e' }, { kind: 'e' }]);
+    await server().query('alter table record alter column body set storage extended', url);
+    await open(url);
+    expect(await storage()).toEqual([{ kind: 'e' }, { kind: 'e' }]);
+  });
+
   it('names a server that is away, a database that is missing and one that is read-only', async () => {
     await expect(open('postgres://user:secret@127.0.0.1:1/none')).rejects.toMatchObject({
       code: 'storage-unavailable',

@@ -91,6 +91,23 @@ describe('SQLite faults', () => {
     expect(store.stats()).toMatchObject({ batches: 1000, transactions: 1 });
   });
 
+  it('keeps its log short, however much is written, in a file of the page size asked for', async () => {
+    await using fixture = await openSqliteFixture();
+    const deps = { clock: systemClock, logger: silentLogger };
+    const options = { path: fixture.path, schema: testSchema, pageBytes: 16_384 };
+    const body = new Uint8Array(655_360).fill(7);
+    await using store = await openSqliteStore(deps, options);
+    const submit = (sequence: number): Promise<void> =>
+      store.submit([{ table: 'record', insert: { sequence, time_ms: 0, body } }]);
+    for (let first = 0; first < 90; first += 30) {
+      await Promise.all(Array.from({ length: 30 }, (_, index) => submit(first + index)));
+    }
+    expect((await stat(fixture.path)).size).toBeGreaterThan(48 * 2 ** 20);
+    expect((await stat(`${fixture.path}-wal`)).size).toBeLessThan(16 * 2 ** 20);
+    const header = await readFile(fixture.path);
+    expect(header.readUInt16BE(16)).toBe(16_384);
+  });
+
   it('refuses a file that is no database', async () => {
     await using fixture = await openSqliteFixture();
     await mkdir(dirname(fixture.path));
