@@ -1,4 +1,5 @@
 import { CodedError, errorCode } from '@clawbernetes/kernel';
+import type { IdentityErrorCode } from '@clawbernetes/identity';
 import { isApiErrorCode, meaningOf } from '@clawbernetes/protocol/errors';
 
 /** Exit code of each error that is the CLI's own; those of the API say theirs in the protocol. */
@@ -11,7 +12,34 @@ const EXIT_CODES = {
   'child-exited': 1,
   'not-ready': 1,
   'home-unusable': 1,
-} as const satisfies Record<string, 1 | 2 | 3 | 4 | 5>;
+  'file-unreadable': 1,
+  'wallet-exists': 1,
+  // Ctrl-C at a question, as for any program that it ends.
+  cancelled: 130,
+} as const satisfies Record<string, 1 | 2 | 3 | 4 | 5 | 130>;
+
+/** Exit code of each error about keys and wallets. */
+const IDENTITY_EXIT_CODES: Readonly<Record<IdentityErrorCode, 1 | 3 | 4 | 5>> = {
+  'invalid-join-token': 5,
+  'invalid-key': 5,
+  'invalid-key-name': 5,
+  'invalid-path': 5,
+  'invalid-phrase': 5,
+  'invalid-shares': 5,
+  'invalid-statement': 1,
+  'key-file-exists': 1,
+  'key-file-invalid': 1,
+  'key-file-permissions': 1,
+  'key-file-unreadable': 1,
+  'keystore-absent': 4,
+  'keystore-damaged': 1,
+  'keystore-exists': 1,
+  'keystore-passphrase': 3,
+  'keystore-permissions': 1,
+  'keystore-unreadable': 1,
+  'keystore-version': 1,
+  'weak-passphrase': 5,
+};
 
 export type CliErrorCode = keyof typeof EXIT_CODES;
 
@@ -35,5 +63,6 @@ export function invalidArguments(message: string): CodedError<CliErrorFacts> {
 export function exitCodeOf(error: unknown): number {
   const code = errorCode(error) ?? 'internal';
   if (isApiErrorCode(code)) return meaningOf(code).exitCode;
+  if (Object.hasOwn(IDENTITY_EXIT_CODES, code)) return IDENTITY_EXIT_CODES[code as IdentityErrorCode];
   return Object.hasOwn(EXIT_CODES, code) ? EXIT_CODES[code as CliErrorCode] : 1;
 }

@@ -38,8 +38,9 @@ const FORMAT_HINT = '-f means --follow here; write --format json.';
 function helpFor(argv: readonly string[], code: string): string {
   const words = argv.filter((word) => /^[a-z]+$/.test(word));
   const unknown = code === 'commander.unknownCommand';
-  const depth = (GROUPS.has(words[0] ?? '') ? 2 : 1) - (unknown ? 1 : 0);
-  return ['clawbernetes', ...words.slice(0, depth), '--help'].join(' ');
+  let depth = 1;
+  while (GROUPS.has(words.slice(0, depth).join(' '))) depth += 1;
+  return ['clawbernetes', ...words.slice(0, unknown ? depth - 1 : depth), '--help'].join(' ');
 }
 
-const GROUPS: ReadonlySet<string> = new Set(['node', 'workload', 'config']);
+const GROUPS: ReadonlySet<string> = new Set(['node', 'workload', 'config', 'molt', 'molt wallet']);

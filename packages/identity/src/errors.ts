@@ -1,7 +1,6 @@
 import { CodedError } from '@clawbernetes/kernel';
 
 export type IdentityErrorCode =
-  | 'invalid-backup'
   | 'invalid-join-token'
   | 'invalid-key'
   | 'invalid-key-name'

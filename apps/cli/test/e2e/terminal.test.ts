@@ -1,46 +1,11 @@
 // Shows what Ctrl-C does at a terminal while a workload runs in the foreground: it asks, detaches, goes on or
 // stops.
-import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import path from 'node:path';
 import type { WorkloadView } from '@clawbernetes/protocol';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { eventually } from './cli-process.ts';
+import { noTerminal, TerminalSession } from './terminal-session.ts';
 import { TestFleet } from './test-fleet.ts';
 
-const BIN = path.resolve(import.meta.dirname, '../../bin/clawbernetes.js');
 const CTRL_C = '\u0003';
-
-/** The command at a terminal of its own, made by script(1). */
-class TerminalSession {
-  readonly #child: ChildProcess;
-  readonly exitCode: Promise<number | null>;
-  output = '';
-
-  constructor(fleet: TestFleet, script: string) {
-    const command = `exec '${process.execPath}' '${BIN}' ${script}`;
-    this.#child = spawn('script', ['-qfec', command, '/dev/null'], {
-      cwd: fleet.folder,
-      env: { PATH: process.env['PATH'], TERM: 'xterm', CLAWBERNETES_HOME: fleet.home },
-    });
-    this.#child.stdout?.on('data', (chunk: Buffer) => (this.output += chunk.toString()));
-    this.exitCode = new Promise((resolve) => this.#child.once('close', resolve));
-  }
-
-  async expectOutput(text: string): Promise<void> {
-    await eventually(
-      () => this.output.includes(text),
-      () => `"${text}" is missing in:\n${this.output}`,
-    );
-  }
-
-  press(key: string): void {
-    this.output = '';
-    this.#child.stdin?.write(key);
-  }
-}
-
-const noTerminal =
-  spawnSync('script', ['--version']).status === 0 ? '' : 'needs script: apt-get install bsdutils';
 
 describe.skipIf(noTerminal)(`Ctrl-C at a terminal ${noTerminal && `[skipped: ${noTerminal}]`}`, () => {
   let fleet: TestFleet;
@@ -50,7 +15,10 @@ describe.skipIf(noTerminal)(`Ctrl-C at a terminal ${noTerminal && `[skipped: ${n
   afterAll(() => fleet[Symbol.asyncDispose]());
 
   async function begin(name: string): Promise<TerminalSession> {
-    const session = new TerminalSession(fleet, `run --name ${name} -- sh -c 'echo be''gun; sleep 600'`);
+    const session = new TerminalSession(
+      { home: fleet.home, cwd: fleet.folder },
+      `run --name ${name} -- sh -c 'echo be''gun; sleep 600'`,
+    );
     await session.expectOutput('begun');
     session.press(CTRL_C);
     await session.expectOutput('Press Ctrl-C again to stop');

@@ -25,10 +25,12 @@ const statement = identity.signStatement(key, 'd', {
   body: 1, audience: 'a', nonce: '1', issuedAtMs: 1, expiresAtMs: 2,
 });
 const cost = { memoryKib: 64, passes: 1, lanes: 1 };
-const keystore = await wallet.sealKeystore(Uint8Array.of(7), { facts: null, passphrase: 'long enough', cost });
+const facts = null;
+const keystore = await wallet.sealKeystore(Uint8Array.of(7), { facts, passphrase: 'long enough', cost });
 const parsed = wallet.parseKeystore(wallet.keystoreText(keystore), 'f');
 const proof = identity.addProof({ n: 1 }, key, { createdMs: 1 });
-const [shares] = wallet.splitSecret(new Uint8Array(16), { groups: [{ threshold: 2, count: 2 }], iterationExponent: 0 });
+const groups = [{ threshold: 2, count: 2 }];
+const [shares] = wallet.splitSecret(new Uint8Array(16), { groups, iterationExponent: 0 });
 const { token } = identity.createJoinToken({ gatewayPublicKey: key.publicKey });
 stdout.write(JSON.stringify({
   node: await tryNode(),
