@@ -1,5 +1,6 @@
 import type { Random } from '@clawbernetes/kernel';
 import { NO_FLOOR, type Account } from '../machine/account-record.ts';
+import type { ResultName } from '../machine/result-code.ts';
 import { TRANSFER_FLAGS, type Transfer } from '../machine/transfer-record.ts';
 
 export type LedgerStep =
@@ -16,6 +17,7 @@ export type LedgerStep =
 
 /** How many requests it can come back to: small, so that the same ids meet often. */
 const RECALLED = 48;
+const RECALLED_PENDING = 8;
 const MAX_BATCH = 12;
 const { linked, pending, post, void: giveUp } = TRANSFER_FLAGS;
 
@@ -40,11 +42,15 @@ export const POSSIBLE_ACCOUNTS: readonly Account[] = [
   account(78n, CAROL, 0n, 2),
 ];
 
+/** Those of them that are opened first. */
+const OPENED = POSSIBLE_ACCOUNTS.slice(0, 8);
+
 /** Draws steps that meet often: the same few accounts, ids that come again, pending transfers in reach. */
 export class RandomWorkload {
   readonly #random: Pick<Random, 'fraction'>;
-  readonly #recent: Transfer[] = [];
-  #recentPending: bigint[] = [];
+  #sent: readonly Transfer[] = [];
+  #recent: readonly Transfer[] = [];
+  #recentPending: readonly bigint[] = [];
   #nextId = 1n;
   #timeMs: number;
   #isFirst = true;
@@ -54,10 +60,19 @@ export class RandomWorkload {
     this.#timeMs = startMs;
   }
 
+  /** What the latest step was answered: it goes on with what succeeded. */
+  hear(answers: readonly ResultName[]): void {
+    const done = this.#sent.filter((_, index) => answers[index] === 'ok');
+    const reserved = done.filter(({ flags }) => (flags & pending) !== 0).map(({ id }) => id);
+    this.#recentPending = [...this.#recentPending, ...reserved].slice(-RECALLED_PENDING);
+    this.#recent = [...this.#recent, ...this.#sent].slice(-RECALLED);
+    this.#sent = [];
+  }
+
   next(): LedgerStep {
     if (this.#isFirst) {
       this.#isFirst = false;
-      return { kind: 'open', accounts: POSSIBLE_ACCOUNTS.slice(0, 8) };
+      return { kind: 'open', accounts: OPENED };
     }
     const draw = this.#below(100);
     if (draw < 70) return this.#transfers();
@@ -78,7 +93,7 @@ export class RandomWorkload {
 
   #freeze(): LedgerStep {
     const id = this.#chance(5) ? 4n * BigInt(this.#below(3)) : this.#pick(POSSIBLE_ACCOUNTS).id;
-    return { kind: 'freeze', id, frozen: this.#chance(40) };
+    return { kind: 'freeze', id, frozen: this.#chance(15) };
   }
 
   #open(): LedgerStep {
@@ -111,7 +126,7 @@ export class RandomWorkload {
     // Only by chance is the last one linked to nothing.
     const last = transfers.at(-1);
     if (last && !this.#chance(4)) transfers[transfers.length - 1] = { ...last, flags: last.flags & ~linked };
-    for (const transfer of transfers) this.#remember(transfer);
+    this.#sent = transfers;
     return { kind: 'transfer', transfers, ...signed };
   }
 
@@ -119,7 +134,7 @@ export class RandomWorkload {
     if (this.#chance(10)) return this.#again(before);
     const draw = this.#below(100);
     const transfer = draw < 65 ? this.#move(signer, draw < 35) : this.#completion(before, draw < 90);
-    const isLinked = this.#chance(25);
+    const isLinked = this.#chance(18);
     const whole = isLinked ? { ...transfer, flags: transfer.flags | linked } : transfer;
     return this.#chance(4) ? { ...whole, ...this.#change() } : whole;
   }
@@ -149,10 +164,10 @@ export class RandomWorkload {
   }
 
   #move(signer: Uint8Array | undefined, isPending: boolean): Transfer {
-    const own = POSSIBLE_ACCOUNTS.filter(({ owner }) => owner === (signer ?? NOBODY));
-    const debit = own.length > 0 && this.#chance(80) ? this.#pick(own) : this.#pick(POSSIBLE_ACCOUNTS);
-    const peers = POSSIBLE_ACCOUNTS.filter(({ asset }) => asset === debit.asset);
-    const credit = this.#chance(95) ? this.#pick(peers) : this.#pick(POSSIBLE_ACCOUNTS);
+    const own = OPENED.filter(({ owner }) => owner === (signer ?? NOBODY));
+    const debit = own.length > 0 && this.#chance(90) ? this.#pick(own) : this.#pick(POSSIBLE_ACCOUNTS);
+    const peers = OPENED.filter(({ id, asset }) => asset === debit.asset && id !== debit.id);
+    const credit = this.#chance(90) ? this.#pick(peers) : this.#pick(POSSIBLE_ACCOUNTS);
     const isLarge = debit.asset === 2 && this.#chance(20);
     return {
       ...NOTHING,
@@ -171,13 +186,6 @@ export class RandomWorkload {
     const pendingId = known !== undefined && this.#chance(95) ? known : this.#freshId();
     const amount = isPost && this.#chance(50) ? BigInt(this.#below(20)) : 0n;
     return { ...NOTHING, id: this.#freshId(), pendingId, amount, flags: isPost ? post : giveUp };
-  }
-
-  #remember(transfer: Transfer): void {
-    this.#recent.push(transfer);
-    if ((transfer.flags & pending) !== 0) this.#recentPending.push(transfer.id);
-    if (this.#recent.length > RECALLED) this.#recent.shift();
-    this.#recentPending = this.#recentPending.slice(-12);
   }
 
   #freshId(): bigint {

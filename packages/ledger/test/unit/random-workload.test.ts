@@ -28,7 +28,8 @@ test('any few steps', () => {
     fc.property(fc.array(fc.nat(65_535), { maxLength: 600, size: 'max' }), (numbers) => {
       const workload = new RandomWorkload(drawn(numbers), DEFAULT_TWINS.startMs);
       const twins = new LedgerTwins();
-      for (let steps = 0; steps < numbers.length / 20; steps += 1) twins.apply(workload.next());
+      for (let steps = 0; steps < numbers.length / 20; steps += 1)
+        workload.hear(twins.apply(workload.next()));
     }),
     { numRuns: 2000 },
   );
@@ -43,7 +44,7 @@ test(`${OPERATIONS} operations from seed ${SEED} reach every answer`, () => {
     for (let inWorld = 0; inWorld < OPERATIONS_PER_WORLD;) {
       const step = workload.next();
       inWorld += itemsOf(step);
-      twins.apply(step);
+      workload.hear(twins.apply(step));
     }
     operations += OPERATIONS_PER_WORLD;
     for (const answer of twins.answers.keys()) reached.add(answer);
