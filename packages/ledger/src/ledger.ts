@@ -10,7 +10,7 @@ import { recallOlder } from './journal/recall-older.ts';
 import { replay } from './journal/replay.ts';
 import type { AccountView, LedgerMachine } from './machine/ledger-machine.ts';
 import { MAX_BATCH_ITEMS } from './machine/transfer-record.ts';
-import { SignatureVerifier } from './service/signature-verifier.ts';
+import { WorkerThreads, type LedgerThreads } from './service/ledger-threads.ts';
 
 export interface LedgerOptions {
   /** Names this ledger in every signed request; requests for another are refused. */
@@ -45,6 +45,8 @@ export interface LedgerDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  /** Default: real ones, of its own. */
+  readonly threads?: LedgerThreads;
 }
 
 interface Waiting {
@@ -65,7 +67,7 @@ export class Ledger implements AsyncDisposable {
   readonly #machine: LedgerMachine;
   readonly #archive: IdArchive;
   readonly #checkpointer: Checkpointer;
-  readonly #verifier = new SignatureVerifier();
+  readonly #threads: LedgerThreads;
   #sequence: number;
   #hash: Uint8Array;
   #queue: Waiting[] = [];
@@ -85,7 +87,9 @@ export class Ledger implements AsyncDisposable {
     this.#archive = state.archive;
     this.#sequence = state.sequence;
     this.#hash = state.hash;
-    this.#checkpointer = new Checkpointer(deps, { machine: state.machine, archive: state.archive });
+    this.#threads = deps.threads ?? new WorkerThreads();
+    const { machine, archive } = state;
+    this.#checkpointer = new Checkpointer({ ...deps, threads: this.#threads }, { machine, archive });
     deps.store.onFailed((error) => this.#fail(error));
     this.#ticking = every(deps.clock, EXPIRY_CHECK_MS, () => {
       if (this.#expiryIsDue && !this.#failure) this.#running ??= this.#run();
@@ -158,7 +162,7 @@ export class Ledger implements AsyncDisposable {
   }
 
   async #verify(operation: Operation): Promise<void> {
-    if (await this.#verifier.verify(operation, this.#options.ledgerId)) return;
+    if (await this.#threads.verify(operation, this.#options.ledgerId)) return;
     const message =
       `The request is not signed by the key that it names, or not for the ledger ${this.#options.ledgerId}. ` +
       'Sign exactly what is sent, with the key that owns the account.';
@@ -189,7 +193,7 @@ export class Ledger implements AsyncDisposable {
     this.#ticking.cancel();
     await this.settled().catch(() => undefined);
     await this.#checkpointer[Symbol.asyncDispose]();
-    await this.#verifier[Symbol.asyncDispose]();
+    await this.#threads[Symbol.asyncDispose]();
     this.#failure ??= closed();
   }
 
@@ -265,12 +269,13 @@ export class Ledger implements AsyncDisposable {
     );
   }
 
+  /** Refuses ids of a time of which too much would have to be remembered. */
   #forgetOldest(): void {
-    if (this.#archive.runCount <= this.#options.maxIdRuns || this.#failure) return;
-    const items = new Uint8Array(Float64Array.of(this.#archive.oldestEndMs).buffer);
-    this.submit({ kind: 'forget', items })
-      .then(() => this.#archive.dropOldest())
-      .catch((error: unknown) => this.#fail(error));
+    const sinceMs = this.#archive.sinceMs(this.#options.maxIdRuns);
+    if (sinceMs <= this.#machine.ids.sinceMs || this.#failure) return;
+    const items = new Uint8Array(Float64Array.of(sinceMs).buffer);
+    // Their runs go with the checkpoint after this.
+    this.submit({ kind: 'forget', items }).catch((error: unknown) => this.#fail(error));
   }
 
   #room(): Promise<void> {

@@ -4,27 +4,33 @@ import { u32 } from '../machine/cells.ts';
 import { ID_STATE } from '../machine/id-memory.ts';
 import type { LedgerMachine } from '../machine/ledger-machine.ts';
 import type { WideTable } from '../machine/wide-table.ts';
+import type { LedgerThreads } from '../service/ledger-threads.ts';
 import { dropOldCheckpoints, writeParts } from './checkpoint.ts';
 import type { IdArchive } from './id-archive.ts';
 import { ENTRY_WORDS, type IdRun } from './id-run.ts';
-import { IdSorter } from './id-sorter.ts';
 
 /** Looked at before others get their turn. */
 const WORDS_PER_TURN = 65_536 * ENTRY_WORDS;
+
+export interface CheckpointerDeps {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly threads: Pick<LedgerThreads, 'sort'>;
+}
 
 /**
  * Sets ids aside and stores the state from which the next replay begins, beside the work that goes on: only
  * the copy of the balances is taken in one go.
  */
 export class Checkpointer implements AsyncDisposable {
-  readonly #deps: { readonly store: Store; readonly clock: Clock; readonly logger: Logger };
+  readonly #deps: CheckpointerDeps;
   readonly #machine: LedgerMachine;
   readonly #archive: IdArchive;
-  #sorter: IdSorter | undefined;
   #busy: Promise<void> | undefined;
 
   constructor(
-    deps: { readonly store: Store; readonly clock: Clock; readonly logger: Logger },
+    deps: CheckpointerDeps,
     { machine, archive }: { readonly machine: LedgerMachine; readonly archive: IdArchive },
   ) {
     this.#deps = deps;
@@ -55,7 +61,6 @@ export class Checkpointer implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#busy?.catch(() => undefined);
-    await this.#sorter?.[Symbol.asyncDispose]();
   }
 
   async #store(checkpoint: Checkpoint, aside: WideTable, durable: Promise<void>): Promise<void> {
@@ -69,6 +74,7 @@ export class Checkpointer implements AsyncDisposable {
     if (run) this.#archive.added(run, sequence);
     this.#machine.ids.archived();
     await dropOldCheckpoints(store, sequence);
+    await this.#archive.dropBefore(checkpoint.snapshot.sinceMs);
     logger.debug('The ledger has a new checkpoint', { sequence, ids: run?.count ?? 0 });
   }
 
@@ -80,8 +86,7 @@ export class Checkpointer implements AsyncDisposable {
       await this.#turn();
     }
     if (words === 0) return undefined;
-    this.#sorter ??= new IdSorter();
-    return this.#sorter.sort(entries.slice(0, words));
+    return this.#deps.threads.sort(entries.slice(0, words));
   }
 
   #turn(): Promise<void> {

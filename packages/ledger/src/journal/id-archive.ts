@@ -24,7 +24,8 @@ interface KnownRun {
  */
 export class IdArchive {
   readonly #store: Store;
-  readonly #runs: KnownRun[];
+  #runs: KnownRun[];
+  #version = 0;
 
   private constructor(store: Store, runs: KnownRun[]) {
     this.#store = store;
@@ -42,8 +43,9 @@ export class IdArchive {
     return new IdArchive(store, rows.map(knownRun));
   }
 
-  get runCount(): number {
-    return this.#runs.length;
+  /** Rises whenever it comes to hold other runs. */
+  get version(): number {
+    return this.#version;
   }
 
   /** The latest time of any id in it; −1 while it is empty. */
@@ -73,22 +75,29 @@ export class IdArchive {
 
   added(run: IdRun, sequence: number): void {
     const { firstMs, lastMs, filter } = run;
+    this.#version += 1;
     this.#runs.push({ sequence, firstMs, lastMs, firsts: firstsOf(run), filter });
   }
 
-  /** The time from which on ids are known even without the oldest run. */
-  get oldestEndMs(): number {
-    return present(this.#runs[0], 'the oldest run').lastMs + 1;
+  /** The time from which on ids are known if only the newest `runs` runs are kept; 0 while there are no more. */
+  sinceMs(runs: number): number {
+    const older = this.#runs.slice(0, Math.max(0, this.#runs.length - runs));
+    return older.reduce((latest, { lastMs }) => Math.max(latest, lastMs + 1), 0);
   }
 
-  /** Drops the oldest run. By now no id of its time may be taken any more. */
-  async dropOldest(): Promise<void> {
-    const { sequence, firsts } = present(this.#runs.shift(), 'the oldest run');
-    const pages = Array.from({ length: firsts.length / 4 }, (_, page) => page);
-    await this.#store.submit([
-      { table: 'ledger_id_run', delete: { sequence } },
-      ...pages.map((page) => ({ table: 'ledger_id_page', delete: { sequence, page } })),
-    ]);
+  /** Drops what no replay can need any more, since all replays begin with ids of `sinceMs` at the earliest. */
+  async dropBefore(sinceMs: number): Promise<void> {
+    const old = this.#runs.filter(({ lastMs }) => lastMs < sinceMs);
+    if (old.length === 0) return;
+    this.#version += 1;
+    this.#runs = this.#runs.filter((run) => !old.includes(run));
+    for (const { sequence, firsts } of old) {
+      const pages = Array.from({ length: firsts.length / 4 }, (_, page) => page);
+      await this.#store.submit([
+        { table: 'ledger_id_run', delete: { sequence } },
+        ...pages.map((page) => ({ table: 'ledger_id_page', delete: { sequence, page } })),
+      ]);
+    }
   }
 
   /** Where an id could be, by page; nothing is read. */

@@ -1,6 +1,6 @@
 import { idTimeMs } from '../machine/id-time.ts';
 import type { IdMemory } from '../machine/id-memory.ts';
-import { HALF, TRANSFER_BYTES, TRANSFER_HALVES } from '../machine/transfer-record.ts';
+import { HALF, TRANSFER_BYTES, TRANSFER_FLAGS, TRANSFER_HALVES } from '../machine/transfer-record.ts';
 import { u32 } from '../machine/cells.ts';
 import type { Operation } from './frame.ts';
 import type { IdArchive, PagePlace } from './id-archive.ts';
@@ -14,22 +14,27 @@ export async function recallOlder(
   archive: IdArchive,
   operations: readonly Operation[],
 ): Promise<void> {
-  const places: PagePlace[] = [];
-  for (const { kind, items } of operations) {
-    if (kind === 'transfers') collect(ids, archive, items, places);
+  for (let version = -1; version !== archive.version;) {
+    // While pages are read a checkpoint may end, and move ids from memory to where this did not look.
+    version = archive.version;
+    const places: PagePlace[] = [];
+    for (const { kind, items } of operations) if (kind === 'transfers') collect(ids, archive, items, places);
+    ids.recall(places.length === 0 ? [] : await archive.recall(places));
   }
-  ids.recall(places.length === 0 ? [] : await archive.recall(places));
 }
 
 function collect(ids: IdMemory, archive: IdArchive, items: Uint8Array, places: PagePlace[]): void {
   const aligned = items.byteOffset % 4 === 0 ? items : Uint8Array.from(items);
   const halves = new Uint32Array(aligned.buffer, aligned.byteOffset, aligned.byteLength / 4);
   const count = items.length / TRANSFER_BYTES;
+  const look = (at: number): void => {
+    if (idTimeMs(halves, at) > ids.asideUntilMs || ids.find(halves, at) >= 0) return;
+    places.push(...archive.whereabouts(halves, at));
+  };
   for (let item = 0; item < count; item += 1) {
-    // Of a transfer that is no post or void the second is an account: looked up in vain, harmlessly.
-    for (const at of [item * TRANSFER_HALVES + HALF.id, item * TRANSFER_HALVES + HALF.pending]) {
-      if (idTimeMs(halves, at) > ids.asideUntilMs || u32(halves, at + 3) === 0) continue;
-      if (ids.find(halves, at) < 0) places.push(...archive.whereabouts(halves, at));
-    }
+    const base = item * TRANSFER_HALVES;
+    look(base + HALF.id);
+    const flags = u32(halves, base + HALF.tail) >>> 16;
+    if ((flags & (TRANSFER_FLAGS.post | TRANSFER_FLAGS.void)) !== 0) look(base + HALF.pending);
   }
 }

@@ -1,0 +1,32 @@
+import type { IdRun } from '../journal/id-run.ts';
+import { IdSorter } from '../journal/id-sorter.ts';
+import type { Operation } from '../journal/frame.ts';
+import { SignatureVerifier } from './signature-verifier.ts';
+
+/** Work that takes longer than the thread that books may be kept. */
+export interface LedgerThreads extends AsyncDisposable {
+  /** Sorts ids that are set aside; `entries` are given away. */
+  sort(entries: Uint32Array<ArrayBuffer>): Promise<IdRun>;
+  /** Whether the operation carries a valid signature for this ledger; requests of a signer keep their order. */
+  verify(operation: Operation, ledgerId: string): Promise<boolean>;
+}
+
+/** Real threads, which start when they are first needed. */
+export class WorkerThreads implements LedgerThreads {
+  readonly #verifier = new SignatureVerifier();
+  #sorter: IdSorter | undefined;
+
+  sort(entries: Uint32Array<ArrayBuffer>): Promise<IdRun> {
+    this.#sorter ??= new IdSorter();
+    return this.#sorter.sort(entries);
+  }
+
+  verify(operation: Operation, ledgerId: string): Promise<boolean> {
+    return this.#verifier.verify(operation, ledgerId);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#sorter?.[Symbol.asyncDispose]();
+    await this.#verifier[Symbol.asyncDispose]();
+  }
+}

@@ -1,0 +1,183 @@
+// Shows on a simulated disk that a ledger which crashes at any moment, again and again, has lost nothing that
+// it answered, done nothing twice, and comes back as the naive ledger that follows its journal.
+import { present, seededRandom, silentLogger } from '@clawbernetes/kernel';
+import { VirtualClock } from '@clawbernetes/kernel/testing';
+import { encodeAccounts, encodeFreezes, Ledger, LEDGER_SCHEMA, TransferBatch } from '@clawbernetes/ledger';
+import { readAccount, readTransfer, resultName, type Operation } from '@clawbernetes/ledger';
+import { NaiveLedger, RandomWorkload, SameThread } from '@clawbernetes/ledger/testing';
+import { MemoryDisk, openMemoryStore, type Row, type Store } from '@clawbernetes/storage';
+import { describe, expect, it } from 'vitest';
+import { decodeFrame } from '../../src/journal/frame.ts';
+import { readFreeze } from '../../src/machine/freeze-record.ts';
+
+const START_MS = Date.UTC(2026, 0, 1);
+/** Small, so that checkpoints are frequent and old ids are forgotten. */
+const OPTIONS = { ledgerId: 'test', heldIds: 30, maxIdRuns: 4, framesInFlight: 3, frameBytes: 2000 };
+
+interface Answered {
+  readonly operation: Operation;
+  readonly results: readonly (string | undefined)[];
+}
+
+/** A ledger on a simulated disk, driven by one seed. */
+class CrashingLedger {
+  readonly answered: Answered[] = [];
+  readonly #clock = new VirtualClock({ startMs: START_MS });
+  readonly #random;
+  readonly #disk: MemoryDisk;
+  readonly #workload: RandomWorkload;
+  #store: Store | undefined;
+  ledger: Ledger | undefined;
+  crashes = 0;
+
+  constructor(seed: number) {
+    this.#random = seededRandom(seed);
+    this.#disk = new MemoryDisk({ clock: this.#clock, random: this.#random }, { minMs: 0, maxMs: 5 });
+    this.#workload = new RandomWorkload(this.#random, START_MS);
+  }
+
+  async open(): Promise<void> {
+    const deps = {
+      clock: this.#clock,
+      random: this.#random,
+      logger: silentLogger,
+      threads: new SameThread(),
+    };
+    this.#store = await openMemoryStore({ clock: this.#clock }, this.#disk, { schema: LEDGER_SCHEMA });
+    this.ledger = await Ledger.open({ ...deps, store: this.#store }, OPTIONS);
+  }
+
+  /** Submits some steps at once, and lets time pass, perhaps not enough for all of them to be stored. */
+  async work(steps: number): Promise<void> {
+    const ledger = present(this.ledger, 'an open ledger');
+    for (let step = 0; step < steps; step += 1) {
+      const operation = this.#random.fraction() < 0.3 ? this.#earlier() : this.#next();
+      if (!operation) continue;
+      ledger.submit(operation).then(
+        (codes) => this.answered.push({ operation, results: [...codes].map((code) => resultName(code)) }),
+        () => undefined,
+      );
+      if (this.#random.fraction() < 0.5) await this.#clock.advance(this.#random.fraction() * 4);
+    }
+  }
+
+  async crash(): Promise<void> {
+    this.crashes += 1;
+    this.#disk.crash();
+    await this.#clock.advance(50);
+    await this.ledger?.[Symbol.asyncDispose]();
+    await this.#store?.[Symbol.asyncDispose]().catch(() => undefined);
+    await this.open();
+  }
+
+  async settle(): Promise<void> {
+    await this.#clock.advance(2000);
+  }
+
+  async count(table: string): Promise<number> {
+    const rows = await present(this.#store, 'an open store')
+      .rows.selectFrom(table)
+      .select('sequence')
+      .execute();
+    return rows.length;
+  }
+
+  /** All frames, as the store has them. */
+  async frames(): Promise<readonly Uint8Array[]> {
+    const rows: Row[] = await present(this.#store, 'an open store')
+      .rows.selectFrom('ledger_frame')
+      .select(['sequence', 'body'])
+      .orderBy('sequence')
+      .execute();
+    expect(rows.map((row) => row['sequence'])).toEqual(rows.map((_, index) => index + 1));
+    return rows.map((row) => row['body'] as Uint8Array);
+  }
+
+  /** Something that was asked before, perhaps long ago: it must have the same answer, or be too old. */
+  #earlier(): Operation | undefined {
+    return this.answered[Math.floor(this.#random.fraction() * this.answered.length)]?.operation;
+  }
+
+  #next(): Operation | undefined {
+    const step = this.#workload.next();
+    switch (step.kind) {
+      case 'open':
+        return { kind: 'accounts', items: encodeAccounts(step.accounts) };
+      case 'transfer': {
+        const batch = new TransferBatch(step.transfers.length);
+        for (const transfer of step.transfers) batch.add(transfer);
+        return batch.count === 0 ? undefined : { kind: 'transfers', items: batch.bytes };
+      }
+      case 'freeze':
+        return { kind: 'freezes', items: encodeFreezes([{ account: step.id, frozen: step.frozen }]) };
+      default:
+        return undefined;
+    }
+  }
+}
+
+/** Follows the journal from its beginning, and answers what each operation got. */
+class Follower {
+  readonly naive = new NaiveLedger({ maxAccounts: 1e6, maxPending: 1e6 });
+  readonly results = new Map<string, string[][]>();
+
+  follow(bodies: readonly Uint8Array[]): void {
+    for (const [index, body] of bodies.entries()) {
+      const { timeMs, operations } = decodeFrame(body, index + 1);
+      this.naive.advance(timeMs);
+      for (const operation of operations) {
+        const key = keyOf(operation);
+        const results = this.#apply(operation);
+        this.results.set(key, [...(this.results.get(key) ?? []), results]);
+      }
+    }
+  }
+
+  #apply({ kind, items }: Operation): string[] {
+    if (kind === 'accounts') return this.naive.openAccounts(each(items, 64, readAccount));
+    if (kind === 'transfers') return this.naive.transfer(each(items, 80, readTransfer));
+    if (kind === 'freezes') {
+      return each(items, 24, readFreeze).map(({ account, frozen }) => this.naive.setFrozen(account, frozen));
+    }
+    const view = new DataView(items.buffer, items.byteOffset, items.byteLength);
+    this.naive.forgetBefore(view.getFloat64(0, true));
+    return ['ok'];
+  }
+}
+
+function each<T>(items: Uint8Array, size: number, read: (bytes: Uint8Array, index: number) => T): T[] {
+  return Array.from({ length: items.length / size }, (_, index) => read(items, index));
+}
+
+function keyOf({ kind, items }: Operation): string {
+  return `${kind}:${Buffer.from(items).toString('hex')}`;
+}
+
+async function checkAgainstJournal(run: CrashingLedger): Promise<void> {
+  const follower = new Follower();
+  follower.follow(await run.frames());
+  for (const { operation, results } of run.answered)
+    expect(follower.results.get(keyOf(operation))).toContainEqual(results);
+  const ledger = present(run.ledger, 'an open ledger');
+  for (const { owner: _, ...account } of follower.naive.accounts())
+    expect(await ledger.account(account.id)).toEqual(account);
+  await ledger.audit();
+}
+
+describe('a ledger that crashes', () => {
+  it.each(Array.from({ length: 40 }, (_, seed) => seed))('seed %i', async (seed) => {
+    const run = new CrashingLedger(seed);
+    const random = seededRandom(seed + 1000);
+    await run.open();
+    for (let round = 0; round < 12; round += 1) {
+      await run.work(1 + Math.floor(random.fraction() * 40));
+      if (random.fraction() < 0.5) await run.settle();
+      await run.crash();
+      await checkAgainstJournal(run);
+    }
+    await run.settle();
+    expect(run.answered.length).toBeGreaterThan(20);
+    expect(await run.count('ledger_checkpoint')).toBeGreaterThan(0);
+    expect(await run.count('ledger_id_run')).toBeGreaterThan(0);
+  });
+});
