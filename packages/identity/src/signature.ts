@@ -1,7 +1,7 @@
 import { ed25519Sign, ed25519Verify } from '#crypto';
 import { KEY_BYTES, requireKeyLength } from './key-pair.ts';
 import { lengthPrefixed } from './length-prefixed.ts';
-import { isWeakPublicKey } from './weak-key.ts';
+import { isWeakPoint } from './weak-point.ts';
 
 export const SIGNATURE_BYTES = 64;
 
@@ -34,12 +34,14 @@ export function signRaw(privateKey: Uint8Array, message: Uint8Array): Uint8Array
 }
 
 /**
- * Plain Ed25519 (RFC 8032) without domain separation: for formats of others only. Servers and browsers agree
- * on every signature; for weak keys none is valid.
+ * Plain Ed25519 (RFC 8032) without domain separation: for formats of others only. Cofactorless, and nothing
+ * holds where the key or R is a weak point: so servers and browsers agree on every signature, also on one
+ * that its signer made to divide them.
  */
 export function verifyRaw(publicKey: Uint8Array, signature: Uint8Array, message: Uint8Array): boolean {
   if (publicKey.length !== KEY_BYTES || signature.length !== SIGNATURE_BYTES) return false;
-  return !isWeakPublicKey(publicKey) && ed25519Verify(publicKey, signature, message);
+  if (isWeakPoint(publicKey) || isWeakPoint(signature.subarray(0, KEY_BYTES))) return false;
+  return ed25519Verify(publicKey, signature, message);
 }
 
 function messageOf(domain: string, parts: readonly (Uint8Array | string)[]): Uint8Array {

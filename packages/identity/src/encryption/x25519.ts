@@ -2,7 +2,7 @@ import { x25519PublicKey, x25519Shared } from '#crypto';
 import { ed25519 } from '@noble/curves/ed25519.js';
 import { identityError } from '../errors.ts';
 import { requireKeyLength } from '../key-pair.ts';
-import { isWeakPublicKey } from '../weak-key.ts';
+import { isWeakPoint } from '../weak-point.ts';
 
 /**
  * The X25519 key that belongs to an Ed25519 key, by the birational map u = (1 + y) / (1 − y) (RFC 7748, 4.1).
@@ -11,7 +11,7 @@ import { isWeakPublicKey } from '../weak-key.ts';
 export function encryptionPublicKeyOf(ed25519PublicKey: Uint8Array): Uint8Array {
   requireKeyLength(ed25519PublicKey, 'Ed25519 public');
   try {
-    if (!isWeakPublicKey(ed25519PublicKey)) return ed25519.utils.toMontgomery(ed25519PublicKey);
+    if (!isWeakPoint(ed25519PublicKey)) return ed25519.utils.toMontgomery(ed25519PublicKey);
   } catch {
     // Not on the curve: refused below.
   }

@@ -113,11 +113,11 @@ export class WalletFolder {
     return oldFile;
   }
 
-  /** Old versions of a wallet, oldest first. */
+  /** Old versions of a wallet, and what writers that were killed left of new ones. */
   async oldFiles(name: string): Promise<readonly string[]> {
     this.fileOf(name);
     const files = await this.#files();
-    const own = files.filter((file) => file.startsWith(`${name}.`) && file.endsWith('.old'));
+    const own = files.filter((file) => file.startsWith(`${name}.`) && /\.(?:old|new)$/.test(file));
     return own.toSorted().map((file) => path.join(this.folder, file));
   }
 

@@ -11,7 +11,7 @@ export { deriveIdentity, identityPath, type IdentityPath } from './identity-path
 export { createEntropy, entropyOf, phraseOf, phraseWords, seedOf } from './phrase.ts';
 export {
   recoverSecret,
-  sharesNeeded,
+  sharesMissing,
   splitSecret,
   type ShareGroup,
   type SplitOptions,

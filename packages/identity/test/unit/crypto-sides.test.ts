@@ -8,7 +8,7 @@ import { describe, expect, test } from 'vitest';
 import * as browserCrypto from '../../src/browser/browser-crypto.ts';
 import { generateKeyPair, verifyRaw } from '../../src/index.ts';
 import * as nodeCrypto from '../../src/node/node-crypto.ts';
-import { isWeakPublicKey } from '../../src/weak-key.ts';
+import { isWeakPoint } from '../../src/weak-point.ts';
 
 const { Point } = ed25519;
 const key32 = fc.uint8Array({ minLength: 32, maxLength: 32 });
@@ -53,19 +53,19 @@ describe('weak keys', () => {
     expect(new Set(encodings.map((each) => hex.encode(each))).size).toBe(8);
     for (const encoding of encodings) {
       const otherSign = encoding.map((byte, index) => (index === 31 ? byte ^ 0x80 : byte));
-      expect([isWeakPublicKey(encoding), isWeakPublicKey(otherSign)]).toEqual([true, true]);
+      expect([isWeakPoint(encoding), isWeakPoint(otherSign)]).toEqual([true, true]);
     }
   });
 
   test('so is every y that is not reduced, and no honest key', () => {
     for (let low = 0xed; low <= 0xff; low += 1) {
       const y = Uint8Array.from({ length: 32 }, (_, index) => (index === 0 ? low : 0xff));
-      expect(isWeakPublicKey(y)).toBe(true);
-      expect(isWeakPublicKey(y.with(31, 0x7f))).toBe(true);
+      expect(isWeakPoint(y)).toBe(true);
+      expect(isWeakPoint(y.with(31, 0x7f))).toBe(true);
     }
     fc.assert(
       fc.property(key32, (privateKey) => {
-        expect(isWeakPublicKey(nodeCrypto.ed25519PublicKey(privateKey))).toBe(false);
+        expect(isWeakPoint(nodeCrypto.ed25519PublicKey(privateKey))).toBe(false);
       }),
     );
   });
@@ -78,33 +78,65 @@ describe('weak keys', () => {
   });
 });
 
-/**
- * Signs so that only a verifier that multiplies by the cofactor accepts: R gets a component of small order.
- */
-function cofactoredSignature(
+/** Signs with a nonce and points of the signer's choice, as only a dishonest signer does. */
+function craftedSignature(
   privateKey: Uint8Array,
-  torsion: typeof Point.BASE,
   text: Uint8Array,
-): Uint8Array {
-  const { scalar, pointBytes } = ed25519.utils.getExtendedPublicKey(privateKey);
-  const nonce = 123_456_789n;
-  const r = Point.BASE.multiply(nonce).add(torsion).toBytes();
-  const k = Point.Fn.create(bytesToNumberLE(nodeCrypto.sha512(r, pointBytes, text)));
-  return Uint8Array.from([...r, ...numberToBytesLE(Point.Fn.create(nonce + k * scalar), 32)]);
+  { nonce, torsionOfR = Point.ZERO, torsionOfKey = Point.ZERO }: Crafting,
+): { readonly key: Uint8Array; readonly signature: Uint8Array } {
+  const { scalar, point } = ed25519.utils.getExtendedPublicKey(privateKey);
+  const key = point.add(torsionOfKey).toBytes();
+  const r = Point.BASE.multiplyUnsafe(nonce).add(torsionOfR).toBytes();
+  const k = Point.Fn.create(bytesToNumberLE(nodeCrypto.sha512(r, key, text)));
+  const s = numberToBytesLE(Point.Fn.create(nonce + k * scalar), 32);
+  return { key, signature: Uint8Array.from([...r, ...s]) };
 }
 
-test('servers and browsers agree on signatures with a component of small order', () => {
-  const { privateKey, publicKey } = generateKeyPair();
+interface Crafting {
+  readonly nonce: bigint;
+  readonly torsionOfR?: typeof Point.BASE;
+  readonly torsionOfKey?: typeof Point.BASE;
+}
+
+describe('signatures made to divide servers and browsers', () => {
+  const { privateKey } = generateKeyPair();
   const text = new TextEncoder().encode('divide and conquer');
-  const verdicts = smallOrderPoints().map((torsion) => {
-    const signature = cofactoredSignature(privateKey, torsion, text);
-    const node = nodeCrypto.ed25519Verify(publicKey, signature, text);
-    expect(browserCrypto.ed25519Verify(publicKey, signature, text)).toBe(node);
-    // The library's own verify takes them all, which is why it is not used.
-    expect(ed25519.verify(signature, text, publicKey)).toBe(true);
-    return node;
+
+  test('an R with a component of small order is refused by both', () => {
+    const verdicts = smallOrderPoints().map((torsionOfR) => {
+      const { key, signature } = craftedSignature(privateKey, text, { nonce: 123_456_789n, torsionOfR });
+      const node = nodeCrypto.ed25519Verify(key, signature, text);
+      expect(browserCrypto.ed25519Verify(key, signature, text)).toBe(node);
+      // The library's own verify takes them all, which is why it is not used.
+      expect(ed25519.verify(signature, text, key)).toBe(true);
+      return node;
+    });
+    expect(verdicts).toEqual([true, ...Array.from({ length: 7 }, () => false)]);
   });
-  expect(verdicts).toEqual([true, ...Array.from({ length: 7 }, () => false)]);
+
+  test('both judge alike a key with such a component', () => {
+    const verdicts = smallOrderPoints().flatMap((torsionOfKey) =>
+      Array.from({ length: 16 }, (_, index) => {
+        const spoken = Uint8Array.of(index);
+        const { key, signature } = craftedSignature(privateKey, spoken, { nonce: 77n, torsionOfKey });
+        const node = nodeCrypto.ed25519Verify(key, signature, spoken);
+        expect(browserCrypto.ed25519Verify(key, signature, spoken)).toBe(node);
+        return node;
+      }),
+    );
+    expect(new Set(verdicts)).toEqual(new Set([true, false]));
+  });
+
+  // OpenSSL refuses the neutral element as R and the equation does not, so it is refused before either.
+  test('a weak R is refused whoever verifies', () => {
+    const { key, signature } = craftedSignature(privateKey, text, { nonce: 0n });
+    expect(browserCrypto.ed25519Verify(key, signature, text)).toBe(true);
+    expect(verifyRaw(key, signature, text)).toBe(false);
+    for (const torsionOfR of smallOrderPoints()) {
+      const crafted = craftedSignature(privateKey, text, { nonce: 0n, torsionOfR });
+      expect(verifyRaw(crafted.key, crafted.signature, text)).toBe(false);
+    }
+  });
 });
 
 test('both answer false for what is no signature', () => {

@@ -4,7 +4,7 @@ import { hex } from '@scure/base';
 import { seededRandom } from '@clawbernetes/kernel';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { recoverSecret, sharesNeeded, splitSecret } from '../../src/wallet/index.ts';
+import { recoverSecret, sharesMissing, splitSecret } from '../../src/wallet/index.ts';
 import { WORDS } from '../../src/wallet/slip39/word-list.ts';
 import { bytes, readVectors, vectorsAbsent } from './vectors.ts';
 
@@ -48,7 +48,8 @@ test('any threshold of shares is enough, surplus ones must fit, and fewer say no
       expect(recoverSecret(mixed.slice(0, size.threshold))).toEqual(value);
       expect(recoverSecret(mixed)).toEqual(value);
       expect(() => recoverSecret(mixed.slice(0, size.threshold - 1))).toThrow(INVALID);
-      expect(sharesNeeded(mixed[0] ?? '')).toMatchObject({ threshold: size.threshold });
+      const missing = mixed.map((_, given) => sharesMissing(mixed.slice(0, given + 1)));
+      expect(missing).toEqual(mixed.map((_, given) => Math.max(0, size.threshold - given - 1)));
     }),
     { numRuns: 20 },
   );
@@ -66,6 +67,10 @@ test('groups: enough of them, each with enough members', () => {
   const groups = splitSecret(secret, { ...options, groupThreshold: 2, passphrase: 'p', iterationExponent });
   const [[single = ''] = [], pair = [], many = []] = groups;
   expect(recoverSecret([single, ...pair.slice(1)], 'p')).toEqual(secret);
+  expect(sharesMissing([single])).toBe(1);
+  expect(sharesMissing(pair.slice(0, 1))).toBe(2);
+  expect(sharesMissing([single, ...many.slice(0, 1), ...pair.slice(0, 1)])).toBe(1);
+  expect(sharesMissing([single, ...pair.slice(1)])).toBe(0);
   expect(recoverSecret([...pair.slice(0, 2), ...many.slice(2)], 'p')).toEqual(secret);
   expect(() => recoverSecret([single], 'p')).toThrow(/2 groups are needed and 1 are given/);
   expect(() => recoverSecret([single, pair[0] ?? ''], 'p')).toThrow(/2 shares of a group are needed/);
@@ -82,6 +87,7 @@ test('a share of another set, one given twice and a changed one are refused', ()
   const [one = '', two = '', three = ''] = split(1);
   expect(() => recoverSecret([one, split(2)[1] ?? ''])).toThrow(/not all of the same set/);
   expect(() => recoverSecret([one, one])).toThrow(/given twice/);
+  expect(() => sharesMissing([one, one])).toThrow(/given twice/);
   const swapped = two
     .split(' ')
     .with(8, two.split(' ')[8] === 'zero' ? 'academic' : 'zero')

@@ -5,7 +5,7 @@ import {
   pathlessSolanaKey,
   phraseWords,
   recoverSecret,
-  sharesNeeded,
+  sharesMissing,
   walletFacts,
   type WalletSecret,
 } from '@clawbernetes/identity/wallet';
@@ -62,15 +62,15 @@ function readBackup(text: string): Uint8Array {
 async function askBackup(context: Context): Promise<Uint8Array> {
   const instead = '--from <file>';
   const first = await askSecret(context, 'Recovery phrase, or the first share', {
-    check: complaint((text) => (isPhrase(text) ? entropyOf(text) : sharesNeeded(text))),
+    check: complaint((text) => (isPhrase(text) ? entropyOf(text) : sharesMissing([text]))),
     instead,
   });
   if (isPhrase(first)) return entropyOf(first);
-  const { count } = sharesNeeded(first);
   const shares = [first];
-  while (shares.length < count) {
-    const message = `Share ${shares.length + 1} of ${count}`;
-    shares.push(await askSecret(context, message, { check: complaint(sharesNeeded), instead }));
+  for (let missing = sharesMissing(shares); missing > 0; missing = sharesMissing(shares)) {
+    const message = `Next share; ${missing === 1 ? 'one more is' : `${missing} more are`} needed`;
+    const check = complaint((text) => sharesMissing([...shares, text]));
+    shares.push(await askSecret(context, message, { check, instead }));
   }
   return entropyOfShares(shares);
 }

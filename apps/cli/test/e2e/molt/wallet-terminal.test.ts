@@ -67,7 +67,8 @@ describe.skipIf(noTerminal)(`a wallet at a terminal ${noTerminal && `[skipped: $
     const session = start('recover --wallet again');
     await answer(session, 'Recovery phrase, or the first share', 'no words of any list');
     await answer(session, 'not in the SLIP-39 word list', shares[2]);
-    await answer(session, 'Share 2 of 2', shares[0]);
+    await answer(session, 'one more is needed', shares[2]);
+    await answer(session, 'a share is given twice', shares[0]);
     await answer(session, 'New passphrase for wallet again', PASSPHRASE);
     await answer(session, 'The same again', PASSPHRASE);
     await session.expectOutput(address);

@@ -1,5 +1,6 @@
 import { present, systemRandom, type Random } from '@clawbernetes/kernel';
-import { decryptSecret, encryptSecret } from './secret-cipher.ts';
+import type { Point } from './field.ts';
+import { decryptSecret, encryptSecret, type CipherOptions } from './secret-cipher.ts';
 import { decodeShare, encodeShare, invalidShares, type Share } from './share.ts';
 import { join, split } from './shamir.ts';
 
@@ -58,41 +59,68 @@ export function splitSecret(
  */
 export function recoverSecret(phrases: readonly string[], passphrase = ''): Uint8Array {
   requirePassphrase(passphrase);
+  const { groups, groupThreshold, ...cipher } = readSet(phrases);
+  if (groups.length < groupThreshold) {
+    throw invalidShares(`${groupThreshold} groups are needed and ${groups.length} are given`);
+  }
+  return decryptSecret(joined(groups.map(groupSecret), groupThreshold), { ...cipher, passphrase });
+}
+
+/**
+ * At least how many more shares are needed besides these, for asking people for them; 0 if these are enough.
+ * @throws CodedError `invalid-shares` where they do not fit together.
+ */
+export function sharesMissing(phrases: readonly string[]): number {
+  const { groups, groupThreshold } = readSet(phrases);
+  const missing = groups.map((members) => Math.max(0, thresholdOf(members) - members.length));
+  const started = missing.toSorted((left, right) => left - right).slice(0, groupThreshold);
+  const unseen = groupThreshold - started.length;
+  return started.reduce((sum, count) => sum + count, unseen);
+}
+
+interface ShareSet extends Omit<CipherOptions, 'passphrase'> {
+  /** Shares by group, each group's distinct and of one threshold. */
+  readonly groups: readonly (readonly Share[])[];
+  readonly groupThreshold: number;
+}
+
+function readSet(phrases: readonly string[]): ShareSet {
   if (phrases.length > MAX_GIVEN) throw invalidShares(`there are more than ${MAX_GIVEN}`);
   const shares = phrases.map(decodeShare);
   const [first] = shares;
   if (!first) throw invalidShares('there are none');
   requireOneSet(shares, first);
-  const groups = Map.groupBy(shares, ({ groupIndex }) => groupIndex);
-  if (groups.size < first.groupThreshold) {
-    throw invalidShares(`${first.groupThreshold} groups are needed and ${groups.size} are given`);
-  }
-  const points = [...groups].map(([x, members]) => ({ x, y: groupSecret(members) }));
-  const encrypted = join(points, first.groupThreshold);
-  if (!encrypted) throw invalidShares('they do not belong together');
-  return decryptSecret(encrypted, { ...first, passphrase });
+  const groups = [...Map.groupBy(shares, ({ groupIndex }) => groupIndex).values()];
+  groups.forEach(requireOneGroup);
+  return { ...first, groups };
 }
 
-/** How many more shares of this share's group are needed in all; for asking people for them. */
-export function sharesNeeded(phrase: string): ShareGroup & { readonly groupThreshold: number } {
-  const { memberThreshold, groupThreshold } = decodeShare(phrase);
-  return { threshold: memberThreshold, count: memberThreshold * groupThreshold, groupThreshold };
-}
-
-function groupSecret(members: readonly Share[]): Uint8Array {
-  const threshold = members[0]?.memberThreshold ?? 1;
+function requireOneGroup(members: readonly Share[]): void {
+  const threshold = thresholdOf(members);
   if (members.some(({ memberThreshold }) => memberThreshold !== threshold)) {
     throw invalidShares('shares of one group differ in how many are needed');
   }
   const distinct = new Set(members.map(({ memberIndex }) => memberIndex));
   if (distinct.size < members.length) throw invalidShares('a share is given twice');
+}
+
+function thresholdOf([first]: readonly Share[]): number {
+  return present(first, 'a share of the group').memberThreshold;
+}
+
+function groupSecret(members: readonly Share[]): Point {
+  const threshold = thresholdOf(members);
   if (members.length < threshold) {
     throw invalidShares(`${threshold} shares of a group are needed and ${members.length} are given`);
   }
   const points = members.map(({ memberIndex, value }) => ({ x: memberIndex, y: value }));
+  return { x: members[0]?.groupIndex ?? 0, y: joined(points, threshold) };
+}
+
+function joined(points: readonly Point[], threshold: number): Uint8Array {
   const secret = join(points, threshold);
-  if (!secret) throw invalidShares('they do not belong together');
-  return secret;
+  if (secret) return secret;
+  throw invalidShares('they do not belong together');
 }
 
 const COMMON = ['identifier', 'extendable', 'iterationExponent', 'groupThreshold', 'groupCount'] as const;
