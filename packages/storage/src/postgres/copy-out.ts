@@ -32,8 +32,16 @@ export function copyStatement({
     as bytes_before from ${quote(table)} where ${by} >= ${integer(from)} and ${by} <= ${integer(through)}
     order by ${by} limit ${integer(maxRows)}`;
   const page = `select ${names} from (${rows}) as page where bytes_before < ${integer(maxBytes)} order by ${by}`;
-  return `copy (${page}) to stdout (format binary)`;
+  return `${BY_INDEX} copy (${page}) to stdout (format binary)`;
 }
+
+/**
+ * For this transaction, which the statements of one message are: a planner without statistics would rather
+ * sort all rows up to the end, for each page again.
+ */
+const BY_INDEX = ['enable_seqscan', 'enable_bitmapscan', 'enable_sort']
+  .map((setting) => `set local ${setting} = off;`)
+  .join(' ');
 
 /** COPY takes no parameters; the smallest bigint has no literal without a cast. */
 function integer(value: number | bigint): string {

@@ -29,16 +29,23 @@ interface Bodies {
   next(): Uint8Array;
 }
 
+type Memory = 'private' | 'shared';
+
 /** Bodies that nothing can compress, in a ring, as a writer that reuses its buffers has them. */
-function bodies(size: number): Bodies {
+function bodies(size: number, memory: Memory = 'private'): Bodies {
   const count = Math.ceil((BYTES_IN_FLIGHT * 2) / size);
-  const bytes = new Uint8Array(size * count);
-  for (let at = 0; at < bytes.length; at += 65_536) {
-    crypto.getRandomValues(bytes.subarray(at, Math.min(at + 65_536, bytes.length)));
-  }
-  const ring = Array.from({ length: count }, (_, index) => bytes.slice(index * size, (index + 1) * size));
+  const ring = Array.from({ length: count }, () => randomBody(size, memory));
   let at = 0;
-  return { next: () => ring[at++ % ring.length] as Uint8Array };
+  return { next: () => ring[at++ % ring.length] ?? new Uint8Array() };
+}
+
+function randomBody(size: number, memory: Memory): Uint8Array {
+  const bytes = memory === 'shared' ? new Uint8Array(new SharedArrayBuffer(size)) : new Uint8Array(size);
+  bytes.set(systemRandom.bytes(Math.min(size, 65_536)));
+  for (let at = 65_536; at < size; at += 65_536) {
+    bytes.set(systemRandom.bytes(Math.min(65_536, size - at)), at);
+  }
+  return bytes;
 }
 
 function submit(store: Store, body: Uint8Array): Promise<void> {
@@ -55,8 +62,8 @@ function percentiles(values: number[]): { p50: number; p99: number; max: number 
 const round = (value: number): number => Math.round(value * 100) / 100;
 
 /** As fast as it takes them. */
-async function sustained(store: Store, size: number): Promise<object> {
-  const source = bodies(size);
+async function sustained(store: Store, size: number, memory?: Memory): Promise<object> {
+  const source = bodies(size, memory);
   const count = Math.min(MAX_ROWS, Math.ceil(TOTAL_BYTES / size));
   const before = store.stats().transactions;
   const cpu = process.threadCpuUsage();
@@ -158,6 +165,7 @@ async function measure(engine: string, store: Store): Promise<void> {
     console.log(JSON.stringify({ engine, what, ...figures }));
   print('one small row at a time', await alone(store));
   for (const size of SIZES) print(`sustained ${size}`, await sustained(store, size));
+  print('sustained 655360 of shared memory', await sustained(store, 655_360, 'shared'));
   print('sustained 655360 beside a busy main thread', await besideBusyMain(store, 655_360));
   for (const [transfers, perSecond] of [
     [20, 1000],
