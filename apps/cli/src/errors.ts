@@ -32,6 +32,7 @@ const IDENTITY_EXIT_CODES: Readonly<Record<IdentityErrorCode, 1 | 3 | 4 | 5>> = 
   'key-file-permissions': 1,
   'key-file-unreadable': 1,
   'keystore-absent': 4,
+  'keystore-changed': 1,
   'keystore-damaged': 1,
   'keystore-exists': 1,
   'keystore-passphrase': 3,

@@ -13,6 +13,7 @@ export type IdentityErrorCode =
   | 'key-file-permissions'
   | 'key-file-unreadable'
   | 'keystore-absent'
+  | 'keystore-changed'
   | 'keystore-damaged'
   | 'keystore-exists'
   | 'keystore-passphrase'

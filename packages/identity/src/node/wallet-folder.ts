@@ -35,10 +35,15 @@ export type ListedWallet =
   | { readonly name: string; readonly facts: WalletFacts }
   | { readonly name: string; readonly problem: { readonly code: string; readonly message: string } };
 
-export interface UnlockedWallet {
+export interface WalletContent {
   readonly facts: WalletFacts;
   /** For eraseSecret() after use. */
   readonly secret: WalletSecret;
+}
+
+export interface UnlockedWallet extends WalletContent {
+  /** Names the version that was read, so that replace() overwrites no other. */
+  readonly revision: string;
 }
 
 /** Wallets as keystore files `<name>.json` of one folder; replaced ones are kept as `<name>.<time>.old`. */
@@ -87,7 +92,7 @@ export class WalletFolder {
   }
 
   /** @throws CodedError `keystore-exists` | `weak-passphrase` | `keystore-unreadable`. */
-  async create(name: string, { facts, secret }: UnlockedWallet, passphrase: string): Promise<void> {
+  async create(name: string, { facts, secret }: WalletContent, passphrase: string): Promise<void> {
     const file = this.fileOf(name);
     await createPrivateFile('keystore', file, await this.#seal(facts, secret, passphrase), this.#deps.random);
   }
@@ -97,19 +102,28 @@ export class WalletFolder {
     const keystore = await this.#load(name);
     const bytes = await openKeystore(keystore, passphrase);
     try {
-      return { facts: keystore.facts, secret: decodeSecret(bytes) };
+      return { facts: keystore.facts, secret: decodeSecret(bytes), revision: keystore.checksum };
     } finally {
       bytes.fill(0);
     }
   }
 
-  /** Writes a new version; answers where the old one is kept. @throws CodedError as create() and read(). */
-  async replace(name: string, { facts, secret }: UnlockedWallet, passphrase: string): Promise<string> {
-    await this.#load(name);
+  /**
+   * Writes a new version of what was unlocked; answers where the old one is kept.
+   * @throws CodedError `keystore-changed` if somebody else did so meanwhile, and as create() and read().
+   */
+  async replace(
+    name: string,
+    { facts, secret, revision }: UnlockedWallet,
+    passphrase: string,
+  ): Promise<string> {
+    const text = await this.#seal(facts, secret, passphrase);
+    const { checksum } = await this.#load(name);
+    const file = this.fileOf(name);
+    if (checksum !== revision) throw changed(name, file);
     const stamp = new Date(this.#deps.clock.nowMs()).toISOString().replaceAll(/[:.]/g, '-');
     const oldFile = path.join(this.folder, `${name}.${stamp}.old`);
-    const text = await this.#seal(facts, secret, passphrase);
-    await replacePrivateFile('keystore', this.fileOf(name), text, { oldFile, random: this.#deps.random });
+    await replacePrivateFile('keystore', file, text, { oldFile, random: this.#deps.random });
     return oldFile;
   }
 
@@ -179,4 +193,12 @@ export class WalletFolder {
       );
     }
   }
+}
+
+function changed(name: string, file: string): Error {
+  return identityError(
+    'keystore-changed',
+    `The wallet "${name}" was changed by another program meanwhile; that change was kept. Run this again.`,
+    { path: file },
+  );
 }

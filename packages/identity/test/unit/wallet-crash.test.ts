@@ -42,7 +42,9 @@ const { folder, action } = JSON.parse(process.env.WORK);
 const cost = ${JSON.stringify(cost)};
 const wallets = new WalletFolder({ clock: { nowMs: () => ${clock.nowMs()} }, random }, { folder, cost });
 const secret = { kind: 'phrase', entropy: new Uint8Array(16) };
-await wallets[action]('main', { facts: walletFacts(secret, 1), secret }, 'the new passphrase');
+const content = { facts: walletFacts(secret, 1), secret };
+if (action === 'create') await wallets.create('main', content, 'the new passphrase');
+else await wallets.replace('main', await wallets.unlock('main', 'the old passphrase'), 'the new passphrase');
 `;
 
 /** More operations than any action has. */

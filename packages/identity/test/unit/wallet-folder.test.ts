@@ -56,7 +56,7 @@ test('a wallet is one private file, and opens as it was', async () => {
   expect((await stat(wallets.folder)).mode & 0o777).toBe(0o700);
   expect(await readdir(wallets.folder)).toEqual(['main.json']);
   const opened = await wallets.unlock('main', passphrase);
-  expect(opened).toEqual({ secret, facts: walletFacts(secret, nowMs) });
+  expect(opened).toMatchObject({ secret, facts: walletFacts(secret, nowMs) });
   expect(await wallets.read('main')).toEqual(opened.facts);
   expect(await wallets.has('main')).toBe(true);
   expect(await wallets.has('other')).toBe(false);
@@ -76,10 +76,10 @@ test('none replaces another, also when two are made at once', async () => {
 test('a rotation keeps the old version until it is discarded', async () => {
   const file = await createWallet('main');
   const before = await readFile(file, 'utf8');
-  const { facts, secret } = await wallets.unlock('main', passphrase);
+  const { facts, secret, revision } = await wallets.unlock('main', passphrase);
   nowMs += 1000;
   const rotated = withNextKey(facts, secret, nowMs);
-  const oldFile = await wallets.replace('main', { facts: rotated, secret }, 'another passphrase');
+  const oldFile = await wallets.replace('main', { facts: rotated, secret, revision }, 'another passphrase');
   expect(await readFile(oldFile, 'utf8')).toBe(before);
   expect((await stat(file)).mode & 0o777).toBe(0o600);
   await expect(wallets.unlock('main', passphrase)).rejects.toThrow(code('keystore-passphrase'));
@@ -89,6 +89,17 @@ test('a rotation keeps the old version until it is discarded', async () => {
   expect(await wallets.oldFiles('main')).toEqual([oldFile]);
   expect(await wallets.discardOldFiles('main')).toEqual([oldFile]);
   expect((await readdir(wallets.folder)).toSorted()).toEqual(['main.json', 'main2.json']);
+});
+
+test('of two that rotate at once, the later one is told', async () => {
+  await createWallet('main');
+  const [one, two] = [await wallets.unlock('main', passphrase), await wallets.unlock('main', passphrase)];
+  await wallets.replace('main', one, 'the first passphrase');
+  nowMs += 1000;
+  const second = wallets.replace('main', two, 'the second passphrase');
+  await expect(second).rejects.toThrow(code('keystore-changed'));
+  expect(await wallets.unlock('main', 'the first passphrase')).toMatchObject({ facts: one.facts });
+  expect(await wallets.oldFiles('main')).toHaveLength(1);
 });
 
 describe('a file that cannot be used is left as it is:', () => {
@@ -113,10 +124,10 @@ describe('a file that cannot be used is left as it is:', () => {
     const file = await createWallet('main');
     await change(file);
     const content = await readFile(file);
-    const { facts, secret } = { secret: phraseSecret(), facts: walletFacts(phraseSecret(), nowMs) };
+    const unlocked = { secret: phraseSecret(), facts: walletFacts(phraseSecret(), nowMs), revision: '' };
     await expect(wallets.read('main')).rejects.toThrow(code(expected));
     await expect(wallets.unlock('main', passphrase)).rejects.toThrow(code(expected));
-    await expect(wallets.replace('main', { facts, secret }, passphrase)).rejects.toThrow(code(expected));
+    await expect(wallets.replace('main', unlocked, passphrase)).rejects.toThrow(code(expected));
     await expect(createWallet('main')).rejects.toThrow(code('keystore-exists'));
     expect(await readFile(file)).toEqual(content);
     expect(await wallets.list()).toEqual([

@@ -1,4 +1,4 @@
-import type { UnlockedWallet } from '@clawbernetes/identity/wallet-folder';
+import type { WalletContent } from '@clawbernetes/identity/wallet-folder';
 import type { Context } from '../../context.ts';
 import { cliError } from '../../errors.ts';
 import { openWallets } from './open-wallets.ts';
@@ -21,12 +21,12 @@ export async function requireFreeName(context: Context, wallet: string): Promise
 export async function storeWallet(
   context: Context,
   options: WalletOptions,
-  unlocked: UnlockedWallet,
+  content: WalletContent,
 ): Promise<WalletView> {
   const { wallet } = options;
   await requireFreeName(context, wallet);
   const passphrase = await readNewPassphrase(context, options, { wallet });
   const wallets = openWallets(context);
-  await wallets.create(wallet, unlocked, passphrase);
-  return walletView(wallet, unlocked.facts, wallets.fileOf(wallet));
+  await wallets.create(wallet, content, passphrase);
+  return walletView(wallet, content.facts, wallets.fileOf(wallet));
 }

@@ -29,12 +29,12 @@ export async function rotateWallet({ context, options }: Call): Promise<void> {
     throw invalidArguments('Say what to do: --new-passphrase, --next-key or --discard-old.');
   }
   const wallets = openWallets(context);
-  const { facts, secret, passphrase } = await unlockWallet(context, given);
+  const { facts, secret, revision, passphrase } = await unlockWallet(context, given);
   try {
     const next = nextKey ? withNextKey(facts, secret, context.clock.nowMs()) : facts;
     const rotated = discardOld ? withoutRetiredKeys(next) : next;
     const underNew = await newPassphrase(context, given, passphrase);
-    const oldFile = await wallets.replace(wallet, { facts: rotated, secret }, underNew);
+    const oldFile = await wallets.replace(wallet, { facts: rotated, secret, revision }, underNew);
     const discarded = discardOld ? await wallets.discardOldFiles(wallet) : [];
     await report(context, given, { facts: rotated, oldFile, discarded });
   } finally {
