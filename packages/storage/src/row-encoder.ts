@@ -100,8 +100,13 @@ const BYTES: Readonly<Record<Column['kind'], (value: unknown) => number | undefi
   // PostgreSQL's text has no NUL; a lone surrogate is no Unicode and would come back as another character.
   text: (value) =>
     typeof value === 'string' && !value.includes('\0') && value.isWellFormed() ? 8 + value.length : undefined,
-  blob: (value) => (value instanceof Uint8Array ? 8 + value.byteLength : undefined),
+  blob: (value) => (value instanceof Uint8Array && !isDetached(value) ? 8 + value.byteLength : undefined),
 };
+
+/** Its memory was transferred elsewhere; it would be written as an empty blob. */
+function isDetached({ buffer }: Uint8Array): boolean {
+  return buffer instanceof ArrayBuffer && buffer.detached;
+}
 
 function isInteger(value: unknown): boolean {
   return typeof value === 'bigint'

@@ -137,6 +137,7 @@ function sendBlobsUncopied({ connection }: Client): void {
   const bind = connection.bind.bind(connection);
   connection.bind = (config, more) => {
     if (!config?.values?.some((value) => value instanceof BinaryParameter)) return bind(config, more);
+    if (!connection.stream.writable) return; // as pg does: its end is reported elsewhere
     for (const part of bindMessage(config)) connection.stream.write(part);
   };
 }

@@ -1,4 +1,4 @@
-import { errorCode, errorMessage, type Clock, type Logger } from '@clawbernetes/kernel';
+import { assert, errorCode, errorMessage, type Clock, type Logger } from '@clawbernetes/kernel';
 import { access, constants, mkdir, open } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { toStorageError } from '../errors.ts';
@@ -33,6 +33,7 @@ export interface SqliteStoreOptions extends Partial<StoreLimits> {
 
 const DEFAULT_MAX_CHECKED_BYTES = 256 * 2 ** 20;
 const DEFAULT_PAGE_BYTES = 4096;
+const PAGE_SIZES: readonly number[] = [512, 1024, 2048, 4096, 8192, 16_384, 32_768, 65_536];
 
 /**
  * Opens the file for writing, alone: WAL, every commit synced. @throws CodedError `storage-in-use`,
@@ -57,6 +58,7 @@ async function openSession({ clock, logger }: SqliteStoreDeps, options: SqliteSt
     pageBytes = DEFAULT_PAGE_BYTES,
     ...rest
   } = options;
+  assert(PAGE_SIZES.includes(pageBytes), 'a page is a power of two from 512 to 65,536 bytes');
   const limits = storeLimits(rest);
   const { maxQueryRows, maxQueryBytes } = limits;
   const session = await WorkerSqliteSession.open(path, {

@@ -43,6 +43,12 @@ const event = (sequence: number, body: string): RowChange => ({
   insert: { stream: 's', sequence, body },
 });
 
+function detached(): Uint8Array {
+  const bytes = new Uint8Array(8);
+  structuredClone(bytes, { transfer: [bytes.buffer] });
+  return bytes;
+}
+
 function items(store: Store): Promise<Record<string, unknown>[]> {
   return store.rows.selectFrom('item').selectAll().orderBy('id').execute();
 }
@@ -147,6 +153,8 @@ const BEHAVIOURS: Readonly<Record<string, (fixture: StoreFixture) => Promise<voi
       upsert(item('a', { state: 'nul \0' })),
       upsert(item('a', { state: 'lone \ud800' })),
       upsert(item('a', { state: null })),
+      upsert(item('a', { body: 'text' })),
+      upsert(item('a', { body: detached() })),
       upsert(item('a', { colour: 'red' })),
       upsert({ state: 'new' }),
       { table: 'event', insert: { stream: 's', sequence: null } },

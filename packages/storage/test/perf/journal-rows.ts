@@ -214,6 +214,7 @@ if (ENGINE !== 'postgres') {
   });
   await measure('sqlite', store);
 }
+await rm(folder, { recursive: true });
 if (ENGINE !== 'sqlite') {
   const server = await startTestPostgres();
   if ('skipped' in server) console.log(server.skipped);
@@ -224,4 +225,3 @@ if (ENGINE !== 'sqlite') {
     await measure('postgres', store);
   }
 }
-await rm(folder, { recursive: true });

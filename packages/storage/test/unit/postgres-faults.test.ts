@@ -33,14 +33,20 @@ async function open(
 /** Writes one event after the other until that fails; answers how many were acknowledged and why it ended. */
 async function writeUntilFailure(store: Store): Promise<{ acknowledged: number; code: string | undefined }> {
   for (let sequence = 0; ; sequence += 1) {
-    const change = { table: 'event', insert: { stream: 's', sequence } };
-    const code = await store.submit([change]).then(() => undefined, errorCode);
+    const event = { table: 'event', insert: { stream: 's', sequence } };
+    const body = new Uint8Array(sequence % 3 === 0 ? 100_000 : 10);
+    const record = { table: 'record', insert: { sequence, time_ms: 0, body } };
+    const code = await store.submit([event, record]).then(() => undefined, errorCode);
     if (code !== undefined) return { acknowledged: sequence, code };
   }
 }
 
 async function countEvents(store: Store): Promise<number> {
-  return (await store.rows.selectFrom('event').select('sequence').execute()).length;
+  const count = (await store.rows.selectFrom('event').select('sequence').execute()).length;
+  let records = 0;
+  for await (const page of store.scan({ table: 'record' })) records += page.length;
+  expect([0, count]).toContain(records); // tests that write events only have none
+  return count;
 }
 
 async function terminateWriters(url: string): Promise<void> {
