@@ -68,7 +68,7 @@ function* entriesOf(ids: Uint32Array): Generator<Uint32Array, void, undefined> {
 }
 
 function seedOf(random: Random): number {
-  return Buffer.from(random.bytes(4)).readUInt32LE();
+  return Buffer.from(random.bytes(6)).readUIntLE(0, 6);
 }
 
 function bytesOf(value: unknown): Uint8Array {

@@ -129,7 +129,9 @@ export class AccountTable {
     return BigInt.asUintN(64, held + amount) >= TOO_LARGE;
   }
 
-  /** Whether so much more can be paid: what was paid in, less what is paid out or reserved, over the floor. */
+  /**
+   * Whether so much more can be paid: what was paid in, less what is paid out or reserved, over the floor.
+   */
   canPay(account: number, amount: bigint): boolean {
     const base = COLUMNS * account;
     const floor = this.#floors[account] as bigint;

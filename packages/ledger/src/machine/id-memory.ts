@@ -29,7 +29,7 @@ const STATE = 3;
 
 /**
  * Which ids were used, for what, by whom, and with which answer. A repeat of the same request is told from
- * another request under the same id by a keyed fingerprint of 64 bits.
+ * another request under the same id by a keyed fingerprint of 62 bits.
  */
 export class IdMemory {
   readonly #seed: number;
@@ -65,9 +65,11 @@ export class IdMemory {
     this.#fingerprint = new RequestFingerprint(this.#key);
   }
 
-  /** Names the request at hand, of which `isSame` and `remember` speak: the record at `base`, and its signer. */
-  identify(halves: Uint32Array, base: number, signer: number): void {
-    this.#fingerprint.take(halves, base, signer);
+  /**
+   * Names the request at hand, of which `isSame` and `remember` speak: the record at `base`, and its signer.
+   */
+  identify(quarters: Uint16Array, base: number, signer: number): void {
+    this.#fingerprint.take(quarters, base, signer);
   }
 
   /** Whether the request at hand is the one that the id of this entry was first used for. */

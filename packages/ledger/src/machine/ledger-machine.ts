@@ -183,8 +183,8 @@ export class LedgerMachine {
   }
 
   /**
-   * Checks over all accounts that nothing was made or lost: by asset, what was debited was credited; account by
-   * account, what is pending in balances is what is pending in transfers, and nobody paid below his floor.
+   * Checks over all accounts that nothing was made or lost: by asset, what was debited was credited; account
+   * by account, what is pending in balances is what is pending in transfers, and nobody paid below his floor.
    */
   assertConservation(): void {
     const sums = new Map<number, bigint>();

@@ -113,7 +113,7 @@ export class TransferMachine {
     const madeAtMs = idTimeMs(halves, half + HALF.id);
     // Also where it is still held: when the archive drops it must not show.
     if (madeAtMs < ids.sinceMs) return RESULTS['id-too-old'].code;
-    ids.identify(halves, half, this.#signer);
+    ids.identify(quarters, 2 * half, this.#signer);
     const place = ids.find(halves, half + HALF.id);
     const used = place >= 0 ? ids.entry(place) : ids.findOlder(halves, half + HALF.id);
     if (used && entryState(used) !== ID_STATE.none) return this.#repeatedCode(used);

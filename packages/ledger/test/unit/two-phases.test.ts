@@ -10,6 +10,7 @@ import {
   BOBS,
   fundedMachine,
   id,
+  ISSUER,
   MALLORY,
   open,
   START_MS,
@@ -172,6 +173,25 @@ describe('post and void', () => {
       'ok',
     ]);
   });
+});
+
+test('what has ended makes room: a thousand in turn take one slot', () => {
+  const machine = fundedMachine();
+  for (let round = 0; round < 1000; round += 1) {
+    const flags = round % 2 === 0 ? post : giveUp;
+    transfer(machine, [
+      reserve(2 * round + 1, { amount: 1n }),
+      { ...complete(2 * round + 2, 0, flags), pendingId: id(2 * round + 1) },
+    ]);
+    transfer(machine, [reserve(10_000 + round, { amount: 1n, timeoutSeconds: 1 })]);
+    expect(machine.outcome.slots[0]).toBe(0);
+    machine.advance(machine.timeMs + 1000);
+    if (round % 10 === 9)
+      transfer(machine, [
+        { id: id(20_000 + round), debitAccount: ISSUER, creditAccount: ALICES, amount: 10n },
+      ]);
+  }
+  expect(machine.pendingCount).toBe(0);
 });
 
 describe('sums up to 2^63', () => {
