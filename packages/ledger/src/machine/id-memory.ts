@@ -2,7 +2,7 @@ import { assert } from '@clawbernetes/kernel';
 import { u32 } from './cells.ts';
 import { idTimeMs } from './id-time.ts';
 import { fingerprintKey, RequestFingerprint } from './request-fingerprint.ts';
-import { HALF } from './transfer-record.ts';
+import { HALF, TRANSFER_HALVES } from './transfer-record.ts';
 import { WideTable } from './wide-table.ts';
 
 /** What an id stands for. Numbers are stored in snapshots. */
@@ -147,6 +147,11 @@ export class IdMemory {
   /** The place of an id, or less than zero. */
   find(halves: Uint32Array, at: number): number {
     return this.#table.find(halves, at);
+  }
+
+  /** Makes lookups of the ids of a batch, from `at` on in each record, faster (see WideTable). */
+  touch(halves: Uint32Array, at: number): number {
+    return this.#table.touch(halves, at, TRANSFER_HALVES);
   }
 
   state(place: number): number {

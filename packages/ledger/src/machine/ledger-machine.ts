@@ -55,8 +55,8 @@ export class LedgerMachine {
   #timeMs = 0;
 
   /**
-   * @param seed of the hash tables and fingerprints, a whole number below 2^53. It changes nothing that can be
-   *   seen, and is a secret: whoever knows it can make one request pass for the repeat of another.
+   * @param seed of the hash tables and fingerprints, a whole number below 2^53. It changes nothing that can
+   *   be seen, and is a secret: whoever knows it can make one request pass for the repeat of another.
    */
   constructor({ seed }: { readonly seed: number }, options: Partial<MachineOptions> = {}) {
     const { maxAccounts, maxPending, expectedIds } = { ...DEFAULT_MACHINE_OPTIONS, ...options };

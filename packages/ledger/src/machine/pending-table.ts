@@ -4,6 +4,15 @@ import { f64, u32, u64 } from './cells.ts';
 /** Time of a pending transfer that never expires. */
 const NEVER = Infinity;
 
+export interface PendingFacts {
+  /** Numbers of accounts. */
+  readonly debit: number;
+  readonly credit: number;
+  readonly amount: bigint;
+  /** Infinity: never. */
+  readonly expiresAtMs: number;
+}
+
 /**
  * Transfers that wait for their post, void or end of time, by slot; and which of them runs out first, in a
  * binary heap. What is done leaves its heap entry behind, which is swept when there are too many.
@@ -37,14 +46,7 @@ export class PendingTable {
   }
 
   /** @param at where the four words of the transfer's id are. */
-  add(
-    words: Uint32Array,
-    at: number,
-    debit: number,
-    credit: number,
-    amount: bigint,
-    expiresAtMs: number,
-  ): number {
+  add(words: Uint32Array, at: number, { debit, credit, amount, expiresAtMs }: PendingFacts): number {
     const slot = this.#free.pop() ?? this.#used++;
     if (slot >= this.#debits.length) this.#grow(2 * slot);
     for (let word = 0; word < 4; word += 1) this.#ids[4 * slot + word] = u32(words, at + word);
@@ -151,7 +153,7 @@ export class PendingTable {
   #sweep(): void {
     const live = this.#heap.filter(({ slot, use }) => u32(this.#uses, slot) === use);
     // A sorted array is a heap.
-    this.#heap = live.sort((left, right) => left.atMs - right.atMs);
+    this.#heap = live.toSorted((left, right) => left.atMs - right.atMs);
   }
 
   #grow(capacity: number): void {

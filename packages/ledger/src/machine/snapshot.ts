@@ -108,7 +108,8 @@ function readPending({ pending, ids }: MachineTables, bytes: Uint8Array): void {
     const id = new Uint32Array(bytes.slice(at, at + 16).buffer);
     const [debit, credit] = [view.getUint32(at + 16, true), view.getUint32(at + 20, true)];
     const amount = view.getBigUint64(at + 24, true);
-    const slot = pending.add(id, 0, debit, credit, amount, view.getFloat64(at + 32, true));
+    const expiresAtMs = view.getFloat64(at + 32, true);
+    const slot = pending.add(id, 0, { debit, credit, amount, expiresAtMs });
     const place = ids.find(id, 0);
     assert(place >= 0 && ids.state(place) === ID_STATE.live, 'the id of what is pending is held');
     ids.change(place, ID_STATE.live, slot);

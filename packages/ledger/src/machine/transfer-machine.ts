@@ -47,6 +47,8 @@ export class TransferMachine {
   #timeMs = 0;
   #chainStart = -1;
   #chainBroken = false;
+  /** Means nothing (see WideTable.touch). */
+  #touched = 0;
   /** Slots that were ended in the chain at hand, which its failure would bring back. */
   #ended: number[] = [];
 
@@ -67,6 +69,8 @@ export class TransferMachine {
     this.#chainBroken = false;
     const { count } = this.#views;
     const results = new Uint8Array(count);
+    this.#touched ^= this.#tables.ids.touch(this.#views.halves, HALF.id);
+    this.#touched ^= this.#tables.ids.touch(this.#views.halves, HALF.pending);
     for (let item = 0; item < count; item += 1) this.#step(item, results);
     return results;
   }
@@ -163,7 +167,7 @@ export class TransferMachine {
     accounts.add64(debit, DEBITS_PENDING, amount);
     accounts.add64(credit, CREDITS_PENDING, amount);
     this.outcome.set(item, EFFECT.reserved, debit, credit, amount);
-    this.outcome.slots[item] = pending.add(halves, half + HALF.id, debit, credit, amount, expiresAtMs);
+    this.outcome.slots[item] = pending.add(halves, half + HALF.id, { debit, credit, amount, expiresAtMs });
     return OK;
   }
 

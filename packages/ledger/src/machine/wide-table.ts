@@ -53,6 +53,22 @@ export class WideTable {
     }
   }
 
+  /**
+   * Reads where keys would be found, from `at` on every `stride` words, without using what it reads: the reads
+   * do not wait for each other, as those of one lookup after another would, and what they bring into the
+   * processor's cache is there when it is looked up. Answers something, so that it is not optimized away.
+   */
+  touch(words: Uint32Array, at: number, stride: number): number {
+    const [slots, entries, mask] = [this.#slots, this.#entries, this.#mask];
+    let seen = 0;
+    for (let key = at; key < words.length; key += stride) {
+      const hash = this.#hash(u32(words, key), u32(words, key + 1), u32(words, key + 2), u32(words, key + 3));
+      const number = u32(slots, 2 * (hash & mask) + 1);
+      seen ^= number === 0 ? 0 : u32(entries, (number - 1) * STRIDE);
+    }
+    return seen;
+  }
+
   /** Adds the key whose words are at `at`; `free` is what `find` answered just now. Answers its place. */
   insert(free: number, words: Uint32Array, at: number): number {
     assert(free < 0, 'a key is inserted once');

@@ -71,7 +71,7 @@ export function fundedMachine(options: Partial<MachineOptions> = {}): LedgerMach
 }
 
 /** What an account may still spend above zero. */
-export function available(machine: LedgerMachine, account: bigint): bigint | undefined {
-  const view = machine.account(account);
+export function available(machine: LedgerMachine, of: bigint): bigint | undefined {
+  const view = machine.account(of);
   return view && view.creditsPosted - view.debitsPosted - view.debitsPending;
 }

@@ -27,7 +27,8 @@ class Twin {
   add(atMs: number): void {
     const waiting = { id: this.#next, amount: BigInt(this.#next) << 30n, atMs };
     const words = Uint32Array.from([9, waiting.id, 0, 0, 5]);
-    const slot = this.table.add(words, 1, waiting.id + 1, waiting.id + 2, waiting.amount, atMs);
+    const { id, amount } = waiting;
+    const slot = this.table.add(words, 1, { debit: id + 1, credit: id + 2, amount, expiresAtMs: atMs });
     this.#next += 1;
     expect(this.live.has(slot) || this.ended.has(slot)).toBe(false);
     this.live.set(slot, waiting);

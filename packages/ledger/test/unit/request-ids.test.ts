@@ -69,7 +69,7 @@ describe('a repeat', () => {
     const machine = fundedMachine();
     open(
       machine,
-      twins.map((account) => ({ id: account + 50n, owner: BOB, floor: 0n, asset: 1, code: 1, flags: 0 })),
+      twins.map((twin) => account({ id: twin + 50n, owner: BOB })),
     );
     const amount = 5n;
     const first = pay(1, { creditAccount: twins[0] + 50n, amount, debitAccount: ISSUER });
