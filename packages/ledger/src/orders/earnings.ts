@@ -1,0 +1,107 @@
+import { present } from '@clawbernetes/kernel';
+import type { Step } from './books.ts';
+import { feeOf, tierOf } from './fees.ts';
+import { REMEMBERED_MS, type OrderContext } from './order-context.ts';
+import { check } from './order-result.ts';
+import type { OrderState } from './order-state.ts';
+import type { Claim, Escrow } from './records.ts';
+
+/** What was earned can be disputed for this long, and is held meanwhile. */
+export const DISPUTE_WINDOW_MS = 86_400_000;
+/** Payments of one escrow that are held at once. */
+export const MAX_CLAIMS = 2000;
+
+export function claimKey(escrow: string, number: number): string {
+  return `${escrow}.${number}`;
+}
+
+/** Held payments of an escrow, the newest last. */
+export function claimsOf(state: OrderState, { id, claims }: Escrow): readonly Claim[] {
+  return claims.map((number) => present(state.claims.get(claimKey(id, number)), 'a held claim'));
+}
+
+/** The fee of a job at the tier that the provider has now. */
+export function jobFee(state: OrderState, provider: string, gross: bigint): bigint {
+  return feeOf(gross, tierOf(state.stakes.get(provider)?.staked ?? 0n).jobFee);
+}
+
+/** The provider's share goes to his held balance by another step; this sets its fee aside. */
+export function feeStep(provider: string, fee: bigint): Step {
+  return {
+    do: 'move',
+    from: { kind: 'held', owner: provider },
+    to: { kind: 'fees' },
+    amount: fee,
+    kind: 'job-fee',
+  };
+}
+
+/** Refuses when an escrow has too many payments that are held, before another is made. */
+export function checkClaimRoom({ state, settings }: OrderContext, escrow: Escrow): void {
+  check(escrow.claims.length < MAX_CLAIMS, 'too-many-claims');
+  check(state.claims.size < settings.maxOpen, 'ledger-full');
+}
+
+/** Another payment that is held from now. @returns the escrow with it, yet to be kept. */
+export function addClaim(
+  { state, timeMs }: OrderContext,
+  escrow: Escrow,
+  { gross, fee }: { readonly gross: bigint; readonly fee: bigint },
+): Escrow {
+  if (gross === 0n) return escrow;
+  const number = escrow.claimCount;
+  const { id, buyer, provider } = escrow;
+  const maturesAtMs = timeMs + DISPUTE_WINDOW_MS;
+  keepClaim(state, { escrow: id, number, buyer, provider, gross, fee, maturesAtMs, contested: false });
+  return { ...escrow, claims: [...escrow.claims, number], claimCount: number + 1 };
+}
+
+export function keepClaim(state: OrderState, claim: Claim): void {
+  const key = claimKey(claim.escrow, claim.number);
+  state.claims.set(key, claim);
+  if (claim.contested) state.unschedule('claim', key);
+  else state.schedule('claim', key, claim.maturesAtMs);
+}
+
+/** A claim is settled. @returns the escrow without it, yet to be kept. */
+export function dropClaim(state: OrderState, escrow: Escrow, number: number): Escrow {
+  const key = claimKey(escrow.id, number);
+  state.claims.delete(key);
+  state.unschedule('claim', key);
+  return { ...escrow, claims: escrow.claims.filter((other) => other !== number) };
+}
+
+/** The dispute window of a claim is over: it is the provider's, and its fee is earned. */
+export function matureClaim(context: OrderContext, key: string): void {
+  const claim = present(context.state.claims.get(key), 'a claim that matures');
+  const escrow = present(context.state.escrows.get(claim.escrow), 'the escrow of a claim');
+  context.book(escrow.id, maturitySteps([claim]));
+  const settled = dropClaim(context.state, escrow, claim.number);
+  context.state.keepEscrow(settled);
+  scheduleForgetting(context, settled);
+}
+
+/** Shares of one provider become available. */
+export function maturitySteps(claims: readonly Claim[]): readonly Step[] {
+  const [first] = claims;
+  if (!first) return [];
+  const fee = claims.reduce((sum, claim) => sum + claim.fee, 0n);
+  const gross = claims.reduce((sum, claim) => sum + claim.gross, 0n);
+  const owner = first.provider;
+  return [
+    {
+      do: 'move',
+      from: { kind: 'held', owner },
+      to: { kind: 'available', owner },
+      amount: gross - fee,
+      kind: 'earnings-available',
+    },
+    { do: 'move', from: { kind: 'fees' }, to: { kind: 'treasury' }, amount: fee, kind: 'job-fee-earned' },
+  ];
+}
+
+/** Once nothing of an escrow is open any more, it is remembered for a while only. */
+export function scheduleForgetting({ state, timeMs }: OrderContext, escrow: Escrow): void {
+  const isOver = escrow.endedAtMs !== undefined && escrow.claims.length === 0 && escrow.dispute === undefined;
+  if (isOver) state.schedule('forget-escrow', escrow.id, timeMs + REMEMBERED_MS);
+}

@@ -1,0 +1,63 @@
+import { present } from '@clawbernetes/kernel';
+import type { Quorum } from './authorization.ts';
+import type { Books, Step } from './books.ts';
+import { check } from './order-result.ts';
+import type { OrderState } from './order-state.ts';
+import type { Settings } from './records.ts';
+
+/** The clocks of those who make ids may be ahead of the ledger's by this. */
+const AHEAD_MS = 60_000;
+const DAY_MS = 86_400_000;
+/** What has ended is remembered for longer than its id could be taken for a new one. */
+export const REMEMBERED_MS = 7 * DAY_MS;
+
+/** Within which an order or a due event happens. */
+export class OrderContext {
+  readonly state: OrderState;
+  readonly timeMs: number;
+  readonly #books: Books;
+  readonly #cause: string;
+  #bookings = 0;
+
+  constructor(state: OrderState, books: Books, timeMs: number, cause: string) {
+    this.state = state;
+    this.timeMs = timeMs;
+    this.#books = books;
+    this.#cause = cause;
+  }
+
+  get settings(): Settings {
+    return present(this.state.settings, 'the settings of an open ledger');
+  }
+
+  get books(): Pick<Books, 'balance'> {
+    return this.#books;
+  }
+
+  /** Does all steps or none, for the thing with this id. Refuses with why it cannot be done. */
+  book(id: string | undefined, steps: readonly Step[]): bigint {
+    const cause = `${this.#cause} ${this.#bookings++}`;
+    const reference = id === undefined ? 0n : BigInt(`0x${id}`);
+    return this.#books.book({ cause, timeMs: this.timeMs, reference }, steps);
+  }
+
+  /** Refuses an id that could have been used and forgotten. */
+  checkNewId(id: string): void {
+    const madeAtMs = Number.parseInt(id.slice(0, 12), 16);
+    check(madeAtMs <= this.timeMs + AHEAD_MS, 'id-in-future');
+    check(madeAtMs > this.timeMs - DAY_MS, 'id-too-old');
+  }
+
+  checkRoom(table: { readonly size: number }): void {
+    check(table.size < this.settings.maxOpen, 'ledger-full');
+  }
+}
+
+/** What an order needs, and what it then does. Until `run` moves money, nothing is changed. */
+export interface OrderPlan {
+  /** Within which the nonces of its signers rise. */
+  readonly scope: string;
+  /** Ways to allow it, the usual first; none: nobody signs. */
+  readonly quorums: readonly Quorum[];
+  readonly run: (signers: ReadonlySet<string>) => void;
+}

@@ -1,0 +1,96 @@
+import { assert } from '@clawbernetes/kernel';
+import { DueQueue } from './due-queue.ts';
+import { NonceMemory, scopeOf } from './nonce-memory.ts';
+import type {
+  Agreement,
+  Claim,
+  Deposit,
+  Escrow,
+  EscrowState,
+  FaucetUse,
+  Settings,
+  Stake,
+  Withdrawal,
+} from './records.ts';
+
+/** What happens by itself at its time; a key is one of these, a slash, and what it is about. */
+export type DueKind =
+  'escrow' | 'claim' | 'stake' | 'agreement' | 'forget-escrow' | 'withdrawal' | 'deposit' | 'faucet';
+
+/** All that the order layer knows. Records are replaced, never changed. */
+export class OrderState {
+  settings: Settings | undefined;
+  readonly escrows = new Map<string, Escrow>();
+  readonly claims = new Map<string, Claim>();
+  readonly stakes = new Map<string, Stake>();
+  readonly agreements = new Map<string, Agreement>();
+  readonly withdrawals = new Map<string, Withdrawal>();
+  readonly deposits = new Map<string, Deposit>();
+  readonly faucet = new Map<string, FaucetUse>();
+  readonly nonces = new NonceMemory();
+  readonly due = new DueQueue();
+  /** Of what happened by itself, so far. */
+  events = 0;
+  /** Per buyer: escrows that are created and not funded. Follows from the escrows. */
+  readonly #unfunded = new Map<string, number>();
+
+  unfunded(buyer: string): number {
+    return this.#unfunded.get(buyer) ?? 0;
+  }
+
+  keepEscrow(escrow: Escrow): void {
+    const { funded, paid, refunded, remaining } = escrow;
+    assert(
+      [paid, refunded, remaining].every((amount) => amount >= 0n),
+      'no part of an escrow is negative',
+    );
+    assert(funded === paid + refunded + remaining, 'an escrow is what was paid, refunded and remains');
+    const before = this.escrows.get(escrow.id);
+    assert(
+      before === undefined || before.state === escrow.state || NEXT[before.state].includes(escrow.state),
+      `an escrow goes its way (${before?.state} to ${escrow.state})`,
+    );
+    this.#count(before, -1);
+    this.#count(escrow, 1);
+    this.escrows.set(escrow.id, escrow);
+  }
+
+  forgetEscrow(id: string): void {
+    const escrow = this.escrows.get(id);
+    assert(escrow?.endedAtMs !== undefined && escrow.remaining === 0n, 'only what has ended is forgotten');
+    assert(escrow.claims.length === 0 && escrow.dispute === undefined, 'nothing of it is open');
+    this.escrows.delete(id);
+    this.nonces.forget(scopeOf('escrow', id));
+    if (escrow.agreement !== undefined) {
+      this.agreements.delete(escrow.agreement);
+      this.nonces.forget(scopeOf('agreement', escrow.agreement));
+    }
+  }
+
+  schedule(kind: DueKind, id: string, atMs: number): void {
+    this.due.set(`${kind}/${id}`, atMs);
+  }
+
+  unschedule(kind: DueKind, id: string): void {
+    this.due.delete(`${kind}/${id}`);
+  }
+
+  #count(escrow: Escrow | undefined, by: number): void {
+    if (escrow?.state !== 'created') return;
+    const count = this.unfunded(escrow.buyer) + by;
+    if (count === 0) this.#unfunded.delete(escrow.buyer);
+    else this.#unfunded.set(escrow.buyer, count);
+  }
+}
+
+/** Where an escrow can go. What was released can be disputed while it is held. */
+const NEXT: Readonly<Record<EscrowState, readonly EscrowState[]>> = {
+  created: ['funded', 'expired'],
+  funded: ['completed', 'released', 'refunded', 'disputed'],
+  completed: ['released', 'refunded', 'disputed'],
+  disputed: ['resolved', 'released', 'refunded'],
+  released: ['disputed'],
+  refunded: [],
+  resolved: [],
+  expired: [],
+};

@@ -1,0 +1,75 @@
+import { createHash } from 'node:crypto';
+import { canonicalJson, type Json } from '@clawbernetes/kernel';
+import { list, readAddress, readTimeMs, shape, text } from './order-fields.ts';
+import { isOrderType, ORDER_BODIES, type OrderBody, type OrderType } from './order-bodies.ts';
+import { check, refuse } from './order-result.ts';
+
+/** Of an order's canonical JSON. */
+export const MAX_ORDER_BYTES = 65_536;
+const MAX_SIGNATURES = 40;
+const MAX_NONCE_DIGITS = 16;
+
+/** What is said besides the body by whoever signs it; see orderStatement. */
+const readSignature = shape({
+  /** Id of the ledger that it is meant for. */
+  audience: text(128),
+  /** Decimal. Rises with each order of the signer about the same thing. */
+  nonce: text(MAX_NONCE_DIGITS),
+  issuedAtMs: readTimeMs,
+  expiresAtMs: readTimeMs,
+  signer: readAddress,
+  signature: text(128),
+});
+export type OrderSignature = ReturnType<typeof readSignature>;
+
+const readEnvelope = shape({
+  type: (value) => (isOrderType(value) ? value : refuse('order-unknown')),
+  body: (value) => value,
+  signatures: list(readSignature, 0, MAX_SIGNATURES),
+});
+
+export interface Order<Type extends OrderType = OrderType> {
+  readonly type: Type;
+  readonly body: OrderBody<Type>;
+  /** The body as it came, which is what was signed. */
+  readonly written: Json;
+  readonly signatures: readonly OrderSignature[];
+  /** SHA-256 of the bytes, hexadecimal: the same order again has the same. */
+  readonly digest: string;
+}
+
+export interface OrderDraft {
+  readonly type: OrderType;
+  readonly body: Json;
+  readonly signatures: readonly OrderSignature[];
+}
+
+/** The bytes of an order. @throws CodedError `canonical-json`. */
+export function encodeOrder({ type, body, signatures }: OrderDraft): Uint8Array<ArrayBuffer> {
+  return new TextEncoder().encode(canonicalJson({ type, body, signatures }));
+}
+
+/** Refuses with `order-…`, or as its fields are refused. */
+export function readOrder(bytes: Uint8Array): Order {
+  const written = readCanonical(bytes);
+  const { type, body, signatures } = readEnvelope(written);
+  const read = ORDER_BODIES[type](body);
+  const digest = createHash('sha256').update(bytes).digest('hex');
+  // What came out of JSON.parse is JSON.
+  return { type, body: read, written: body as Json, signatures, digest };
+}
+
+function readCanonical(bytes: Uint8Array): Json {
+  check(bytes.length <= MAX_ORDER_BYTES, 'order-too-long');
+  let written: Json;
+  let canonical: string;
+  try {
+    // What comes out of JSON.parse is JSON; canonicalJson refuses what is too deep.
+    written = JSON.parse(Buffer.from(bytes).toString()) as Json;
+    canonical = canonicalJson(written);
+  } catch {
+    return refuse('order-malformed');
+  }
+  check(Buffer.compare(Buffer.from(canonical), bytes) === 0, 'order-not-canonical');
+  return written;
+}

@@ -1,0 +1,127 @@
+import { assert, present } from '@clawbernetes/kernel';
+import { allOf } from './authorization.ts';
+import type { Step } from './books.ts';
+import { feeOf, tierOf } from './fees.ts';
+import type { OrderBody } from './order-bodies.ts';
+import { scopeOf } from './nonce-memory.ts';
+import { REMEMBERED_MS, type OrderContext, type OrderPlan } from './order-context.ts';
+import { check, refuse } from './order-result.ts';
+import type { OrderState } from './order-state.ts';
+import type { Withdrawal } from './records.ts';
+
+/** Normal withdrawals are sent together, at whole multiples of this. */
+export const BATCH_MS = 3_600_000;
+
+/** Takes the amount out of what the owner can spend; his tokens are on their way until that is reported. */
+export function requestWithdrawal(
+  context: OrderContext,
+  { withdrawal: id, amount, to, speed }: OrderBody<'withdraw'>,
+  owner: string,
+): OrderPlan {
+  return {
+    scope: scopeOf('withdrawal', id),
+    quorums: [allOf(owner)],
+    run: () => {
+      const { state, timeMs } = context;
+      check(!state.withdrawals.has(id), 'id-used');
+      context.checkNewId(id);
+      check(to !== owner, 'address-own');
+      context.checkRoom(state.withdrawals);
+      const tier = tierOf(state.stakes.get(owner)?.staked ?? 0n);
+      const fee = speed === 'instant' ? feeOf(amount, tier.instantFee) : 0n;
+      check(amount > fee, 'withdrawal-too-small');
+      context.book(id, [
+        {
+          do: 'move',
+          from: { kind: 'available', owner },
+          to: { kind: 'outbound' },
+          amount,
+          kind: 'withdrawal-request',
+        },
+      ]);
+      const nextBatchMs = (Math.floor(timeMs / BATCH_MS) + 1) * BATCH_MS;
+      const sendAtMs = speed === 'instant' ? timeMs : nextBatchMs;
+      const facts = { id, owner, amount, fee, to, speed, requestedAtMs: timeMs, sendAtMs };
+      state.withdrawals.set(id, { ...facts, state: 'requested' });
+    },
+  };
+}
+
+/** What became of it outside. A withdrawal that failed comes back whole. */
+export function reportWithdrawal(context: OrderContext, body: OrderBody<'withdrawal-report'>): OrderPlan {
+  const { state, timeMs, settings } = context;
+  const withdrawal = state.withdrawals.get(body.withdrawal) ?? refuse('withdrawal-not-found');
+  return {
+    scope: scopeOf('withdrawal', withdrawal.id),
+    quorums: [settings.operators],
+    run: () => {
+      const { status } = body;
+      const isOpen =
+        withdrawal.state === 'sent' || (withdrawal.state === 'requested' && status !== 'confirmed');
+      check(isOpen && withdrawal.state !== status, 'withdrawal-wrong-state');
+      context.book(withdrawal.id, reportSteps(withdrawal, status));
+      const reference = body.reference ?? withdrawal.reference;
+      const after: Withdrawal = {
+        ...withdrawal,
+        ...(reference !== undefined && { reference }),
+        state: status === 'failed' ? 'returned' : status,
+        ...(status !== 'sent' && { endedAtMs: timeMs }),
+      };
+      state.withdrawals.set(withdrawal.id, after);
+      if (status !== 'sent') state.schedule('withdrawal', withdrawal.id, timeMs + REMEMBERED_MS);
+    },
+  };
+}
+
+/** Those to send now, in the order of their ids. */
+export function dueWithdrawals(state: OrderState, timeMs: number): readonly Withdrawal[] {
+  return [...state.withdrawals.values()]
+    .filter((withdrawal) => withdrawal.state === 'requested' && withdrawal.sendAtMs <= timeMs)
+    .toSorted((left, right) => (left.id < right.id ? -1 : 1));
+}
+
+/** Tokens came in, by the word of the operators. */
+export function bookDeposit(context: OrderContext, body: OrderBody<'deposit'>): OrderPlan {
+  const { deposit: id, owner, amount, reference } = body;
+  const { state, timeMs } = context;
+  return {
+    scope: scopeOf('deposit', id),
+    quorums: [context.settings.operators],
+    run: () => {
+      check(!state.deposits.has(id), 'id-used');
+      context.checkNewId(id);
+      context.checkRoom(state.deposits);
+      const to = { kind: 'available', owner } as const;
+      context.book(id, [{ do: 'move', from: { kind: 'external' }, to, amount, kind: 'deposit' }]);
+      state.deposits.set(id, { id, owner, amount, reference, atMs: timeMs });
+      state.schedule('deposit', id, timeMs + REMEMBERED_MS);
+    },
+  };
+}
+
+/** It ended a while ago. */
+export function forgetWithdrawal(state: OrderState, id: string): void {
+  const withdrawal = present(state.withdrawals.get(id), 'a withdrawal that is forgotten');
+  assert(withdrawal.endedAtMs !== undefined, 'only what has ended is forgotten');
+  state.withdrawals.delete(id);
+  state.nonces.forget(scopeOf('withdrawal', id));
+}
+
+export function forgetDeposit(state: OrderState, id: string): void {
+  state.deposits.delete(id);
+  state.nonces.forget(scopeOf('deposit', id));
+}
+
+function reportSteps(
+  { amount, fee, owner }: Withdrawal,
+  status: 'sent' | 'confirmed' | 'failed',
+): readonly Step[] {
+  const from = { kind: 'outbound' } as const;
+  if (status === 'sent') return [];
+  if (status === 'failed')
+    return [{ do: 'move', from, to: { kind: 'available', owner }, amount, kind: 'withdrawal-returned' }];
+  return [
+    { do: 'move', from, to: { kind: 'external' }, amount: amount - fee, kind: 'withdrawal-paid' },
+    { do: 'move', from, to: { kind: 'treasury' }, amount: fee, kind: 'withdrawal-fee' },
+  ];
+}
