@@ -4,7 +4,8 @@ import { ledgerError } from './errors.ts';
 import { ITEM_BYTES, applyFrame } from './journal/apply-frame.ts';
 import { chainHash } from './journal/chain-hash.ts';
 import { Checkpointer } from './journal/checkpointer.ts';
-import { encodeFrame, operationBytes, type Operation } from './journal/frame.ts';
+import { encodeFrame, frameBytes, operationBytes, type Operation } from './journal/frame.ts';
+import { FrameBuffers } from './journal/frame-buffers.ts';
 import type { IdArchive } from './journal/id-archive.ts';
 import { recallOlder } from './journal/recall-older.ts';
 import { replay } from './journal/replay.ts';
@@ -33,8 +34,8 @@ export const DEFAULT_LEDGER_OPTIONS: Omit<LedgerOptions, 'ledgerId'> = {
   maxQueuedRequests: 100_000,
   frameBytes: 512 * 1024,
   framesInFlight: 4,
-  heldIds: 1_000_000,
-  maxIdRuns: 32,
+  heldIds: 500_000,
+  maxIdRuns: 64,
 };
 
 /** How late what is pending may expire while nobody asks for anything. */
@@ -78,6 +79,7 @@ export class Ledger implements AsyncDisposable {
   #stored: Promise<void> = Promise.resolve();
   #freed: PromiseWithResolvers<void> | undefined;
   #failure: Error | undefined;
+  readonly #buffers: FrameBuffers;
   readonly #ticking: Timer;
 
   private constructor(deps: LedgerDeps, options: LedgerOptions, state: Awaited<ReturnType<typeof replay>>) {
@@ -87,6 +89,7 @@ export class Ledger implements AsyncDisposable {
     this.#archive = state.archive;
     this.#sequence = state.sequence;
     this.#hash = state.hash;
+    this.#buffers = new FrameBuffers(options.framesInFlight);
     this.#threads = deps.threads ?? new WorkerThreads();
     const { machine, archive } = state;
     this.#checkpointer = new Checkpointer({ ...deps, threads: this.#threads }, { machine, archive });
@@ -96,14 +99,16 @@ export class Ledger implements AsyncDisposable {
     });
   }
 
-  /** Reads back what is stored. @throws CodedError `journal-damaged`, `journal-diverged`, `journal-too-new`. */
+  /**
+   * Reads back what is stored. @throws CodedError `journal-damaged`, `journal-diverged`, `journal-too-new`.
+   */
   static async open(
     deps: LedgerDeps,
     options: Partial<LedgerOptions> & Pick<LedgerOptions, 'ledgerId'>,
   ): Promise<Ledger> {
     const all = { ...DEFAULT_LEDGER_OPTIONS, ...options };
     const startedMs = deps.clock.monotonicMs();
-    const state = await replay(deps, { expectedIds: all.heldIds });
+    const state = await replay(deps, { expectedIds: 2 * all.heldIds });
     const tookMs = Math.round(deps.clock.monotonicMs() - startedMs);
     deps.logger.info('The ledger was read back', {
       frames: state.replayed,
@@ -237,18 +242,27 @@ export class Ledger implements AsyncDisposable {
     await recallOlder(this.#machine.ids, this.#archive, operations);
     const timeMs = Math.max(this.#machine.timeMs, Math.floor(this.#deps.clock.nowMs()));
     const { results } = applyFrame(this.#machine, { timeMs, operations });
-    const body = encodeFrame({ timeMs, operations });
+    const body = encodeFrame({ timeMs, operations }, this.#buffers.take(frameBytes(operations)));
     this.#sequence += 1;
     this.#hash = chainHash(this.#hash, body, results);
     const insert = { sequence: this.#sequence, time_ms: timeMs, hash: this.#hash, body };
     this.#inFlight += 1;
     const durable = this.#deps.store.submit([{ table: 'ledger_frame', insert }]);
     this.#stored = durable.then(
-      () => this.#durable(taken, results),
+      () => {
+        this.#buffers.giveBack(body);
+        this.#durable(taken, results);
+      },
       (error: unknown) => this.#lost(taken, error),
     );
+    if (this.#checkpointIsDue) this.#checkpoint();
+  }
+
+  /** Balances are copied with each checkpoint: the more there are, the rarer it is. */
+  get #checkpointIsDue(): boolean {
     const done = this.#machine.ids.size - this.#machine.pendingCount;
-    if (done >= this.#options.heldIds && !this.#checkpointer.isBusy) this.#checkpoint();
+    const wanted = Math.max(this.#options.heldIds, 2 * this.#machine.accountCount);
+    return done >= wanted && !this.#checkpointer.isBusy;
   }
 
   #durable(taken: readonly Waiting[], results: readonly Uint8Array[]): void {

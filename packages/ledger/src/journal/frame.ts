@@ -53,10 +53,14 @@ export function operationBytes({ items, authority }: Operation): number {
  * Header: magic u32, operations u32, time f64. Each operation: kind u8, flags u8, length of the items u32 at
  * byte 4; signer, nonce f64, expiry f64 and signature if it is signed; the items, padded to 8 bytes so that
  * they can be read in place.
+ * @param bytes zeros, of the length `frameBytes`.
  */
-export function encodeFrame({ timeMs, operations }: Frame): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(frameBytes(operations));
-  const view = new DataView(bytes.buffer);
+export function encodeFrame<Buffer extends ArrayBufferLike>(
+  { timeMs, operations }: Frame,
+  bytes: Uint8Array<Buffer>,
+): Uint8Array<Buffer> {
+  assert(bytes.length === frameBytes(operations), 'a frame is encoded into as many bytes as it takes');
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   view.setUint32(0, MAGIC, true);
   view.setUint32(4, operations.length, true);
   view.setFloat64(8, timeMs, true);

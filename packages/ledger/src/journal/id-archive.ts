@@ -79,13 +79,17 @@ export class IdArchive {
     this.#runs.push({ sequence, firstMs, lastMs, firsts: firstsOf(run), filter });
   }
 
-  /** The time from which on ids are known if only the newest `runs` runs are kept; 0 while there are no more. */
+  /**
+   * The time from which on ids are known if only the newest `runs` runs are kept; 0 while there are no more.
+   */
   sinceMs(runs: number): number {
     const older = this.#runs.slice(0, Math.max(0, this.#runs.length - runs));
     return older.reduce((latest, { lastMs }) => Math.max(latest, lastMs + 1), 0);
   }
 
-  /** Drops what no replay can need any more, since all replays begin with ids of `sinceMs` at the earliest. */
+  /**
+   * Drops what no replay can need any more, since all replays begin with ids of `sinceMs` at the earliest.
+   */
   async dropBefore(sinceMs: number): Promise<void> {
     const old = this.#runs.filter(({ lastMs }) => lastMs < sinceMs);
     if (old.length === 0) return;

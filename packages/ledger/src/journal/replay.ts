@@ -1,17 +1,15 @@
-import { assert, type Clock, type Random } from '@clawbernetes/kernel';
-import type { Row, Store } from '@clawbernetes/storage';
+import type { Clock, Random } from '@clawbernetes/kernel';
+import type { Store } from '@clawbernetes/storage';
 import { ledgerError } from '../errors.ts';
 import { LedgerMachine } from '../machine/ledger-machine.ts';
 import { applyFrame } from './apply-frame.ts';
 import { chainHash, GENESIS } from './chain-hash.ts';
 import { readCheckpoint } from './checkpoint.ts';
 import { decodeFrame } from './frame.ts';
+import { readFrames } from './read-frames.ts';
 import { IdArchive } from './id-archive.ts';
 import { ENTRY_WORDS } from './id-run.ts';
 import { recallOlder } from './recall-older.ts';
-
-/** Frames that are read at once: together within what a store answers. */
-const FRAMES_PER_READ = 32;
 
 export interface Replayed {
   readonly machine: LedgerMachine;
@@ -36,31 +34,14 @@ export async function replay(
   let sequence = checkpoint?.sequence ?? 0;
   let hash: Uint8Array = checkpoint?.hash ?? GENESIS;
   const first = sequence;
-  for await (const row of frames(store, sequence)) {
+  for await (const stored of readFrames(store, first + 1)) {
     sequence += 1;
-    assert(Number(row['sequence']) === sequence, 'frames have no gaps');
-    const body = bytesOf(row['body']);
-    const frame = decodeFrame(body, sequence);
+    const frame = decodeFrame(stored.body, sequence);
     await recallOlder(machine.ids, archive, frame.operations);
-    hash = chainHash(hash, body, applyFrame(machine, frame).results);
-    if (Buffer.compare(hash, bytesOf(row['hash'])) !== 0) throw diverged(sequence);
+    hash = chainHash(hash, stored.body, applyFrame(machine, frame).results);
+    if (Buffer.compare(hash, stored.hash) !== 0) throw diverged(sequence);
   }
   return { machine, archive, sequence, hash, replayed: sequence - first };
-}
-
-async function* frames(store: Store, after: number): AsyncGenerator<Row, void, undefined> {
-  for (let last = after; ;) {
-    const rows: Row[] = await store.rows
-      .selectFrom('ledger_frame')
-      .select(['sequence', 'hash', 'body'])
-      .where('sequence', '>', last)
-      .where('sequence', '<=', last + FRAMES_PER_READ)
-      .orderBy('sequence')
-      .execute();
-    yield* rows;
-    if (rows.length < FRAMES_PER_READ) return;
-    last += FRAMES_PER_READ;
-  }
 }
 
 function* entriesOf(ids: Uint32Array): Generator<Uint32Array, void, undefined> {
@@ -69,11 +50,6 @@ function* entriesOf(ids: Uint32Array): Generator<Uint32Array, void, undefined> {
 
 function seedOf(random: Random): number {
   return Buffer.from(random.bytes(6)).readUIntLE(0, 6);
-}
-
-function bytesOf(value: unknown): Uint8Array {
-  assert(value instanceof Uint8Array, 'the column holds bytes');
-  return value;
 }
 
 function diverged(sequence: number): Error {

@@ -7,7 +7,9 @@ import { SignatureVerifier } from './signature-verifier.ts';
 export interface LedgerThreads extends AsyncDisposable {
   /** Sorts ids that are set aside; `entries` are given away. */
   sort(entries: Uint32Array<ArrayBuffer>): Promise<IdRun>;
-  /** Whether the operation carries a valid signature for this ledger; requests of a signer keep their order. */
+  /**
+   * Whether the operation carries a valid signature for this ledger; requests of a signer keep their order.
+   */
   verify(operation: Operation, ledgerId: string): Promise<boolean>;
 }
 

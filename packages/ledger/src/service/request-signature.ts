@@ -10,7 +10,9 @@ export type UnsignedRequest = Pick<Operation, 'kind' | 'items'> &
     readonly ledgerId: string;
   };
 
-/** An operation that its signer asks for: Ed25519 over the ledger, kind, nonce, expiry and the exact items. */
+/**
+ * An operation that its signer asks for: Ed25519 over the ledger, kind, nonce, expiry and the exact items.
+ */
 export function signRequest(key: KeyPair, request: UnsignedRequest): Operation {
   const { kind, items, nonce, expiresAtMs } = request;
   const signature = sign(key.privateKey, DOMAIN, ...signedParts(request));

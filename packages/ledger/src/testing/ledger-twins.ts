@@ -6,6 +6,7 @@ import { LedgerMachine, type MachineOptions } from '../machine/ledger-machine.ts
 import { resultName, type ResultName } from '../machine/result-code.ts';
 import { readTransfer, TransferBatch, type Transfer } from '../machine/transfer-record.ts';
 import { NaiveLedger } from './naive-ledger.ts';
+import { OutcomeMirror } from './outcome-mirror.ts';
 import type { LedgerStep } from './random-workload.ts';
 
 export interface TwinOptions {
@@ -25,6 +26,7 @@ export class LedgerTwins {
   /** Every answer so far, and how often it was given. */
   readonly answers = new Map<ResultName, number>();
   readonly #naive: NaiveLedger;
+  readonly #mirror = new OutcomeMirror();
   readonly #options: MachineOptions;
   /** What the machine set aside: entries by the four words of their id. */
   #archive = new Map<bigint, Uint32Array>();
@@ -88,15 +90,20 @@ export class LedgerTwins {
     this.#machine.ids.recall(
       [...new Set(ids)].map((id) => this.#archive.get(id)).filter((entry) => entry !== undefined),
     );
-    const results = namesOf(this.#machine.transfer(this.#shifted(batch.bytes), signer));
     // As they are read back: what is the pending id of one kind is the debit account of another.
     const sent = transfers.map((_, index) => readTransfer(batch.bytes, index));
+    const results = namesOf(this.#machine.transfer(this.#shifted(batch.bytes), signer));
+    this.#mirror.note(this.#machine, sent);
     return same(results, this.#naive.transfer(sent, signer));
   }
 
   #advance(timeMs: number): void {
-    const expired = this.#machine.advance(timeMs).map(({ id }) => id);
-    deepStrictEqual(expired, [...this.#naive.advance(timeMs)]);
+    const expired = this.#machine.advance(timeMs);
+    for (const expiry of expired) this.#mirror.expire(expiry);
+    deepStrictEqual(
+      expired.map(({ id }) => id),
+      [...this.#naive.advance(timeMs)],
+    );
   }
 
   #forget(timeMs: number): void {
@@ -132,6 +139,7 @@ export class LedgerTwins {
 
   #compareState(): void {
     this.#machine.assertConservation();
+    this.#mirror.compare(this.#machine);
     const seen = [...this.#machine.accounts()];
     deepStrictEqual(
       seen,

@@ -3,7 +3,9 @@ import { sortedRun, type IdRun } from '../journal/id-run.ts';
 import type { LedgerThreads } from '../service/ledger-threads.ts';
 import { isSigned } from '../service/request-signature.ts';
 
-/** Does at once what a real ledger leaves to threads, so that a simulation decides when everything happens. */
+/**
+ * Does at once what a real ledger leaves to threads, so that a simulation decides when everything happens.
+ */
 export class SameThread implements LedgerThreads {
   async sort(entries: Uint32Array<ArrayBuffer>): Promise<IdRun> {
     return sortedRun(entries);

@@ -24,7 +24,7 @@ const deps = {
   random: systemRandom,
   logger: { ...silentLogger, info: console.log, error: console.log },
 } as never as { clock: typeof systemClock; random: typeof systemRandom; logger: typeof silentLogger };
-let ledger = await Ledger.open({ ...deps, store }, { ledgerId: 'x', heldIds: Number(process.argv[3] ?? 1e6) });
+let ledger = await Ledger.open({ ...deps, store }, { ledgerId: 'x', heldIds: Number(process.argv[3] ?? 5e5) });
 const A = 10_000,
   B = 8190,
   N = Number(process.argv[2] ?? 100);
@@ -94,7 +94,7 @@ await ledger[Symbol.asyncDispose]();
 await store[Symbol.asyncDispose]();
 const t1 = performance.now();
 store = await open();
-ledger = await Ledger.open({ ...deps, store }, { ledgerId: 'x', heldIds: Number(process.argv[3] ?? 1e6) });
+ledger = await Ledger.open({ ...deps, store }, { ledgerId: 'x', heldIds: Number(process.argv[3] ?? 5e5) });
 console.log('restart', Math.round(performance.now() - t1), 'ms', await ledger.audit());
 await ledger[Symbol.asyncDispose]();
 await store[Symbol.asyncDispose]();
