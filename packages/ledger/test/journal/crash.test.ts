@@ -66,7 +66,7 @@ class CrashingLedger {
     this.#disk.crash();
     await this.#clock.advance(50);
     await this.ledger?.[Symbol.asyncDispose]();
-    await this.#store?.[Symbol.asyncDispose]().catch(() => undefined);
+    await Promise.resolve(this.#store?.[Symbol.asyncDispose]()).catch(() => undefined);
     await this.open();
   }
 
