@@ -43,7 +43,7 @@ const FULL: Sizes = {
   restartTransfers: 10_000_000,
 };
 
-export default async function ledger({ small, log }: BenchmarkOptions): Promise<BenchmarkReport> {
+export default async function measure({ small, log }: BenchmarkOptions): Promise<BenchmarkReport> {
   const sizes = small ? SMALL : FULL;
   const folder = await mkdtemp(path.join(tmpdir(), 'claw-ledger-'));
   try {

@@ -16,7 +16,7 @@ export interface CheckpointerDeps {
   readonly store: Store;
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly threads: Pick<LedgerThreads, 'sort'>;
+  readonly threads: Pick<LedgerThreads, 'sortIds'>;
 }
 
 /**
@@ -86,7 +86,7 @@ export class Checkpointer implements AsyncDisposable {
       await this.#turn();
     }
     if (words === 0) return undefined;
-    return this.#deps.threads.sort(entries.slice(0, words));
+    return this.#deps.threads.sortIds(entries.slice(0, words));
   }
 
   #turn(): Promise<void> {

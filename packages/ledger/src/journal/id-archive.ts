@@ -1,4 +1,4 @@
-import { present } from '@clawbernetes/kernel';
+import { assert } from '@clawbernetes/kernel';
 import type { Row, RowChange, Store } from '@clawbernetes/storage';
 import { u32 } from '../machine/cells.ts';
 import { idTimeMs } from '../machine/id-time.ts';
@@ -120,20 +120,10 @@ export class IdArchive {
   async recall(places: readonly PagePlace[]): Promise<readonly Uint32Array[]> {
     const entries: Uint32Array[] = [];
     for (const [sequence, ofRun] of Map.groupBy(places, (place) => place.sequence)) {
-      const byPage = [...Map.groupBy(ofRun, ({ page }) => page)];
-      for (let first = 0; first < byPage.length; first += PAGES_PER_READ) {
-        const wanted = byPage.slice(first, first + PAGES_PER_READ);
-        const bodies = await this.#pages(
-          sequence,
-          wanted.map(([page]) => page),
-        );
-        for (const [page, ofPage] of wanted) {
-          const body = present(bodies.get(page), `page ${page} of the ids of checkpoint ${sequence}`);
-          for (const { id } of ofPage) {
-            const found = findEntry(body, id, 0);
-            if (found >= 0) entries.push(body.slice(found, found + ENTRY_WORDS));
-          }
-        }
+      const pages = [...new Set(ofRun.map(({ page }) => page))];
+      for (let first = 0; first < pages.length; first += PAGES_PER_READ) {
+        const bodies = await this.#pages(sequence, pages.slice(first, first + PAGES_PER_READ));
+        entries.push(...ofRun.flatMap((place) => entryIn(bodies.get(place.page), place) ?? []));
       }
     }
     return entries;
@@ -146,6 +136,7 @@ export class IdArchive {
       .where('sequence', '=', sequence)
       .where('page', 'in', pages)
       .execute();
+    assert(rows.length === pages.length, 'every page of a run is in the store');
     return new Map(rows.map((row) => [Number(row['page']), wordsOf(row['body'])]));
   }
 }
@@ -155,6 +146,11 @@ export interface PagePlace {
   readonly sequence: number;
   readonly page: number;
   readonly id: Uint32Array;
+}
+
+function entryIn(page: Uint32Array | undefined, { id }: PagePlace): Uint32Array | undefined {
+  const found = page ? findEntry(page, id, 0) : -1;
+  return found < 0 ? undefined : page?.slice(found, found + ENTRY_WORDS);
 }
 
 const PAGE_WORDS = PAGE_ENTRIES * ENTRY_WORDS;

@@ -16,7 +16,7 @@ export class IdSorter implements AsyncDisposable {
   }
 
   /** `entries` are given away. */
-  sort(entries: Uint32Array<ArrayBuffer>): Promise<IdRun> {
+  sortIds(entries: Uint32Array<ArrayBuffer>): Promise<IdRun> {
     return new Promise((resolve, reject) => {
       const { promise, stop } = this.#first();
       promise.then(resolve, reject).finally(stop);

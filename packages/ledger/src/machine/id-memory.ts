@@ -150,8 +150,8 @@ export class IdMemory {
   }
 
   /** Makes lookups of the ids of a batch, from `at` on in each record, faster (see WideTable). */
-  touch(halves: Uint32Array, at: number): number {
-    return this.#table.touch(halves, at, TRANSFER_HALVES);
+  touch(halves: Uint32Array, at: number): void {
+    this.#table.touch(halves, at, TRANSFER_HALVES);
   }
 
   state(place: number): number {

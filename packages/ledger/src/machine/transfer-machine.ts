@@ -47,8 +47,6 @@ export class TransferMachine {
   #timeMs = 0;
   #chainStart = -1;
   #chainBroken = false;
-  /** Means nothing (see WideTable.touch). */
-  #touched = 0;
   /** Slots that were ended in the chain at hand, which its failure would bring back. */
   #ended: number[] = [];
 
@@ -69,8 +67,8 @@ export class TransferMachine {
     this.#chainBroken = false;
     const { count } = this.#views;
     const results = new Uint8Array(count);
-    this.#touched ^= this.#tables.ids.touch(this.#views.halves, HALF.id);
-    this.#touched ^= this.#tables.ids.touch(this.#views.halves, HALF.pending);
+    this.#tables.ids.touch(this.#views.halves, HALF.id);
+    this.#tables.ids.touch(this.#views.halves, HALF.pending);
     for (let item = 0; item < count; item += 1) this.#step(item, results);
     return results;
   }

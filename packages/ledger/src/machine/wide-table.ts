@@ -19,6 +19,8 @@ export class WideTable {
   #slots: Uint32Array;
   #mask: number;
   #size = 0;
+  /** What `touch` read: kept, or it would be optimized away. */
+  touched = 0;
 
   /** @param expected entries that it takes without growing. */
   constructor(seed: number, expected = 0) {
@@ -54,19 +56,19 @@ export class WideTable {
   }
 
   /**
-   * Reads where keys would be found, from `at` on every `stride` words, without using what it reads: the reads
-   * do not wait for each other, as those of one lookup after another would, and what they bring into the
-   * processor's cache is there when it is looked up. Answers something, so that it is not optimized away.
+   * Reads where keys would be found, from `at` on every `stride` words: these reads do not wait for each
+   * other, as those of one lookup after another would, and what they bring into the processor's cache is
+   * there when it is looked up.
    */
-  touch(words: Uint32Array, at: number, stride: number): number {
+  touch(words: Uint32Array, at: number, stride: number): void {
     const [slots, entries, mask] = [this.#slots, this.#entries, this.#mask];
     let seen = 0;
     for (let key = at; key < words.length; key += stride) {
-      const hash = this.#hash(u32(words, key), u32(words, key + 1), u32(words, key + 2), u32(words, key + 3));
-      const number = u32(slots, 2 * (hash & mask) + 1);
+      const [a, b, c, d] = [u32(words, key), u32(words, key + 1), u32(words, key + 2), u32(words, key + 3)];
+      const number = u32(slots, 2 * (this.#hash(a, b, c, d) & mask) + 1);
       seen ^= number === 0 ? 0 : u32(entries, (number - 1) * STRIDE);
     }
-    return seen;
+    this.touched = seen;
   }
 
   /** Adds the key whose words are at `at`; `free` is what `find` answered just now. Answers its place. */

@@ -6,7 +6,7 @@ import { SignatureVerifier } from './signature-verifier.ts';
 /** Work that takes longer than the thread that books may be kept. */
 export interface LedgerThreads extends AsyncDisposable {
   /** Sorts ids that are set aside; `entries` are given away. */
-  sort(entries: Uint32Array<ArrayBuffer>): Promise<IdRun>;
+  sortIds(entries: Uint32Array<ArrayBuffer>): Promise<IdRun>;
   /**
    * Whether the operation carries a valid signature for this ledger; requests of a signer keep their order.
    */
@@ -18,9 +18,9 @@ export class WorkerThreads implements LedgerThreads {
   readonly #verifier = new SignatureVerifier();
   #sorter: IdSorter | undefined;
 
-  sort(entries: Uint32Array<ArrayBuffer>): Promise<IdRun> {
+  sortIds(entries: Uint32Array<ArrayBuffer>): Promise<IdRun> {
     this.#sorter ??= new IdSorter();
-    return this.#sorter.sort(entries);
+    return this.#sorter.sortIds(entries);
   }
 
   verify(operation: Operation, ledgerId: string): Promise<boolean> {
