@@ -1,7 +1,7 @@
 import { every, type Clock, type Logger, type Random, type Timer } from '@clawbernetes/kernel';
 import type { Store } from '@clawbernetes/storage';
 import { ledgerError } from './errors.ts';
-import { ITEM_BYTES, applyFrame } from './journal/apply-frame.ts';
+import { ITEM_BYTES, applyFrame, itemCount } from './journal/apply-frame.ts';
 import { chainHash } from './journal/chain-hash.ts';
 import { Checkpointer } from './journal/checkpointer.ts';
 import { encodeFrame, frameBytes, operationBytes, type Operation } from './journal/frame.ts';
@@ -10,6 +10,8 @@ import type { IdArchive } from './journal/id-archive.ts';
 import { recallOlder } from './journal/recall-older.ts';
 import { replay } from './journal/replay.ts';
 import type { AccountView, LedgerMachine } from './machine/ledger-machine.ts';
+import { MAX_ORDER_BYTES } from './orders/order.ts';
+import type { OrderMachine } from './orders/order-machine.ts';
 import { MAX_BATCH_ITEMS } from './machine/transfer-record.ts';
 import { WorkerThreads, type LedgerThreads } from './service/ledger-threads.ts';
 
@@ -66,6 +68,7 @@ export class Ledger implements AsyncDisposable {
   readonly #deps: LedgerDeps;
   readonly #options: LedgerOptions;
   readonly #machine: LedgerMachine;
+  readonly #orders: OrderMachine;
   readonly #archive: IdArchive;
   readonly #checkpointer: Checkpointer;
   readonly #threads: LedgerThreads;
@@ -91,8 +94,9 @@ export class Ledger implements AsyncDisposable {
     this.#hash = state.hash;
     this.#buffers = new FrameBuffers(options.framesInFlight);
     this.#threads = deps.threads ?? new WorkerThreads();
-    const { machine, archive } = state;
-    this.#checkpointer = new Checkpointer({ ...deps, threads: this.#threads }, { machine, archive });
+    const { machine, orders, archive } = state;
+    this.#orders = orders;
+    this.#checkpointer = new Checkpointer({ ...deps, threads: this.#threads }, { machine, orders, archive });
     deps.store.onFailed((error) => this.#fail(error));
     this.#ticking = every(deps.clock, EXPIRY_CHECK_MS, () => {
       if (this.#expiryIsDue && !this.#failure) this.#running ??= this.#run();
@@ -138,7 +142,7 @@ export class Ledger implements AsyncDisposable {
     const bytes = operationBytes(operation);
     this.#admit(bytes);
     try {
-      if (operation.authority) await this.#verify(operation);
+      if (operation.authority || operation.kind === 'orders') await this.#verify(operation);
       if (this.#failure) throw this.#failure;
     } catch (error) {
       this.#leave(bytes);
@@ -180,6 +184,11 @@ export class Ledger implements AsyncDisposable {
     return this.#machine.account(id);
   }
 
+  /** Escrows, stakes and all else of the orders; as of the newest frame, durable or about to be. */
+  get orders(): Omit<OrderMachine, 'advance' | 'apply' | 'applyBytes' | 'restore' | 'takeBooked'> {
+    return this.#orders;
+  }
+
   /** Resolves once everything that was submitted so far is durable. @throws CodedError `ledger-closed`. */
   async settled(): Promise<void> {
     await this.#running;
@@ -219,14 +228,15 @@ export class Ledger implements AsyncDisposable {
   }
 
   get #expiryIsDue(): boolean {
-    return this.#machine.nextExpiryMs <= Math.max(this.#machine.timeMs, this.#deps.clock.nowMs());
+    const nextMs = Math.min(this.#machine.nextExpiryMs, this.#orders.nextDueMs);
+    return nextMs <= Math.max(this.#machine.timeMs, this.#deps.clock.nowMs());
   }
 
   /** As many of those that wait as fit into a frame, but at least one. */
   #take(): readonly Waiting[] {
     let [count, bytes, items] = [0, 0, 0];
     for (const { operation, bytes: length } of this.#queue) {
-      const more = operation.items.length / ITEM_BYTES[operation.kind];
+      const more = itemCount(operation);
       const isFull = bytes + length > this.#options.frameBytes || items + more > MAX_BATCH_ITEMS;
       if (count > 0 && isFull) break;
       count += 1;
@@ -241,7 +251,7 @@ export class Ledger implements AsyncDisposable {
     const operations = taken.map(({ operation }) => operation);
     await recallOlder(this.#machine.ids, this.#archive, operations);
     const timeMs = Math.max(this.#machine.timeMs, Math.floor(this.#deps.clock.nowMs()));
-    const { results } = applyFrame(this.#machine, { timeMs, operations });
+    const { results } = applyFrame(this.#machine, { timeMs, operations }, this.#orders);
     const body = encodeFrame({ timeMs, operations }, this.#buffers.take(frameBytes(operations)));
     this.#sequence += 1;
     this.#hash = chainHash(this.#hash, body, results);
@@ -315,8 +325,14 @@ export class Ledger implements AsyncDisposable {
   }
 }
 
-function checkShape({ kind, items }: Operation): void {
-  const count = items.length / ITEM_BYTES[kind];
+function checkShape(operation: Operation): void {
+  const { kind, items, authority } = operation;
+  if (kind === 'orders') {
+    if (items.length <= MAX_ORDER_BYTES && !authority) return;
+    const message = `An operation of orders is one order of at most ${MAX_ORDER_BYTES} bytes, signed within.`;
+    throw ledgerError(message, { code: 'request-invalid' });
+  }
+  const count = itemCount(operation);
   if (Number.isInteger(count) && count > 0 && count <= MAX_BATCH_ITEMS) return;
   const message = `A request has 1 to ${MAX_BATCH_ITEMS} items of ${ITEM_BYTES[kind]} bytes; this one has ${items.length} bytes.`;
   throw ledgerError(message, { code: 'request-invalid' });

@@ -1,12 +1,14 @@
-import { unreachable } from '@clawbernetes/kernel';
+import { assert, unreachable } from '@clawbernetes/kernel';
 import { ACCOUNT_BYTES } from '../machine/account-record.ts';
 import { FREEZE_BYTES, readFreeze } from '../machine/freeze-record.ts';
 import type { Expiry, LedgerMachine } from '../machine/ledger-machine.ts';
 import { RESULTS } from '../machine/result-code.ts';
 import { TRANSFER_BYTES } from '../machine/transfer-record.ts';
+import type { OrderMachine } from '../orders/order-machine.ts';
 import type { Frame, Operation, OperationKind } from './frame.ts';
 
-export const ITEM_BYTES: Readonly<Record<OperationKind, number>> = {
+/** Of the kinds whose items all have one size. An operation of `orders` is one order, of any length. */
+export const ITEM_BYTES: Readonly<Record<Exclude<OperationKind, 'orders'>, number>> = {
   accounts: ACCOUNT_BYTES,
   transfers: TRANSFER_BYTES,
   freezes: FREEZE_BYTES,
@@ -16,20 +18,55 @@ export const ITEM_BYTES: Readonly<Record<OperationKind, number>> = {
 
 export interface Applied {
   readonly expired: readonly Expiry[];
+  /** Batches of transfers that orders had left to happen by then, before all operations. */
+  readonly due: readonly Uint8Array[];
   /** Per operation: a result code for each item. */
   readonly results: readonly Uint8Array[];
+  /** Per operation: batches of transfers that an order has booked; none for other kinds. */
+  readonly booked: readonly (readonly Uint8Array[])[];
 }
 
-/** Runs a frame on the machine: once when it is new, and again, with the same outcome, at every replay. */
-export function applyFrame(machine: LedgerMachine, { timeMs, operations }: Frame): Applied {
+export function itemCount({ kind, items }: Operation): number {
+  return kind === 'orders' ? 1 : items.length / ITEM_BYTES[kind];
+}
+
+/**
+ * Runs a frame on the machines: once when it is new, and again, with the same outcome, at every replay.
+ * @param orders may be absent where no frame holds orders.
+ */
+export function applyFrame(
+  machine: LedgerMachine,
+  { timeMs, operations }: Frame,
+  orders?: OrderMachine,
+): Applied {
   const expired = machine.advance(timeMs);
-  return { expired, results: operations.map((operation) => applyOperation(machine, operation)) };
+  orders?.advance(timeMs);
+  const due = orders?.takeBooked() ?? [];
+  const booked: (readonly Uint8Array[])[] = [];
+  const results = operations.map((operation) => {
+    const codes =
+      operation.kind === 'orders'
+        ? applyOrder(orders, operation, timeMs)
+        : applyOperation(machine, operation);
+    booked.push(orders?.takeBooked() ?? []);
+    return codes;
+  });
+  return { expired, due, results, booked };
+}
+
+function applyOrder(
+  orders: OrderMachine | undefined,
+  { items, authority }: Operation,
+  timeMs: number,
+): Uint8Array {
+  assert(orders !== undefined && !authority, 'orders are signed within, and there is a machine for them');
+  return Uint8Array.of(orders.applyBytes(items, timeMs));
 }
 
 function applyOperation(machine: LedgerMachine, operation: Operation): Uint8Array {
-  const { kind, items, authority } = operation;
+  const { authority } = operation;
   const fault = authority ? machine.requestFault(authority) : RESULTS.ok.code;
-  if (fault !== RESULTS.ok.code) return new Uint8Array(items.length / ITEM_BYTES[kind]).fill(fault);
+  if (fault !== RESULTS.ok.code) return new Uint8Array(itemCount(operation)).fill(fault);
   const results = applyItems(machine, operation);
   if (authority) machine.noteRequest(authority);
   return results;
@@ -37,6 +74,7 @@ function applyOperation(machine: LedgerMachine, operation: Operation): Uint8Arra
 
 function applyItems(machine: LedgerMachine, operation: Operation): Uint8Array {
   const { kind, items, authority } = operation;
+  assert(kind !== 'orders', 'orders have a machine of their own');
   switch (kind) {
     case 'accounts':
       return machine.openAccounts(items, authority?.signer);

@@ -5,7 +5,7 @@ import type { Snapshot } from '../machine/snapshot.ts';
 
 /** Of one row of a section. */
 const PART_BYTES = 1024 * 1024;
-const SECTIONS = ['accounts', 'pending', 'requests', 'ids', 'key'] as const;
+const SECTIONS = ['accounts', 'pending', 'requests', 'ids', 'key', 'orders'] as const;
 type Section = (typeof SECTIONS)[number];
 
 /** A state from which a replay begins: all that is known after the frame `sequence`. */
@@ -16,17 +16,20 @@ export interface Checkpoint {
   readonly snapshot: Snapshot;
   /** Entries of the ids that are held, of eight words each. */
   readonly ids: Uint32Array<ArrayBuffer>;
+  /** Snapshot of the orders; empty in checkpoints of before there were any. */
+  readonly orders: Uint8Array<ArrayBuffer>;
 }
 
 /** Stores the parts; the answer is the row that makes them count. */
 export async function writeParts(store: Store, checkpoint: Checkpoint): Promise<RowChange> {
-  const { sequence, hash, snapshot, ids } = checkpoint;
+  const { sequence, hash, snapshot, ids, orders } = checkpoint;
   const sections: Record<Section, Uint8Array> = {
     accounts: snapshot.accounts,
     pending: snapshot.pending,
     requests: snapshot.requests,
     ids: new Uint8Array(ids.buffer, ids.byteOffset, ids.byteLength),
     key: snapshot.fingerprintKey,
+    orders,
   };
   let part = 0;
   for (const section of SECTIONS) {
@@ -52,13 +55,13 @@ export async function readCheckpoint(store: Store): Promise<Checkpoint | undefin
     .executeTakeFirst();
   if (!row) return undefined;
   const sequence = Number(row['sequence']);
-  const bodies: Record<Section, Uint8Array[]> = { accounts: [], pending: [], requests: [], ids: [], key: [] };
+  const bodies: Partial<Record<Section, Uint8Array[]>> = {};
   const parts = Number(row['parts']);
   for (let part = 0; part < parts; part += 1) {
     const { section, body } = await readPart(store, sequence, part);
-    bodies[section].push(body);
+    (bodies[section] ??= []).push(body);
   }
-  const whole = (section: Section): Uint8Array<ArrayBuffer> => joined(bodies[section]);
+  const whole = (section: Section): Uint8Array<ArrayBuffer> => joined(bodies[section] ?? []);
   const [accounts, pending, requests] = [whole('accounts'), whole('pending'), whole('requests')];
   const [timeMs, sinceMs] = [Number(row['time_ms']), Number(row['since_ms'])];
   return {
@@ -66,6 +69,7 @@ export async function readCheckpoint(store: Store): Promise<Checkpoint | undefin
     hash: bytesOf(row['hash']),
     snapshot: { timeMs, sinceMs, fingerprintKey: whole('key'), accounts, pending, requests },
     ids: new Uint32Array(whole('ids').buffer),
+    orders: whole('orders'),
   };
 }
 

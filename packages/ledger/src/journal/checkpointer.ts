@@ -3,6 +3,7 @@ import type { Store } from '@clawbernetes/storage';
 import { u32 } from '../machine/cells.ts';
 import { ID_STATE } from '../machine/id-memory.ts';
 import type { LedgerMachine } from '../machine/ledger-machine.ts';
+import type { OrderMachine } from '../orders/order-machine.ts';
 import type { WideTable } from '../machine/wide-table.ts';
 import type { LedgerThreads } from '../service/ledger-threads.ts';
 import { dropOldCheckpoints, writeParts } from './checkpoint.ts';
@@ -26,15 +27,21 @@ export interface CheckpointerDeps {
 export class Checkpointer implements AsyncDisposable {
   readonly #deps: CheckpointerDeps;
   readonly #machine: LedgerMachine;
+  readonly #orders: OrderMachine;
   readonly #archive: IdArchive;
   #busy: Promise<void> | undefined;
 
   constructor(
     deps: CheckpointerDeps,
-    { machine, archive }: { readonly machine: LedgerMachine; readonly archive: IdArchive },
+    {
+      machine,
+      orders,
+      archive,
+    }: { readonly machine: LedgerMachine; readonly orders: OrderMachine; readonly archive: IdArchive },
   ) {
     this.#deps = deps;
     this.#machine = machine;
+    this.#orders = orders;
     this.#archive = archive;
   }
 
@@ -53,7 +60,8 @@ export class Checkpointer implements AsyncDisposable {
     const snapshot = this.#machine.snapshot();
     const aside = this.#machine.ids.setAside();
     const ids = held(this.#machine);
-    this.#busy = this.#store({ sequence, hash, snapshot, ids }, aside, durable).finally(() => {
+    const orders = this.#orders.snapshot();
+    this.#busy = this.#store({ sequence, hash, snapshot, ids, orders }, aside, durable).finally(() => {
       this.#busy = undefined;
     });
     return this.#busy;

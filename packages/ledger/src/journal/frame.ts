@@ -3,7 +3,7 @@ import { ledgerError } from '../errors.ts';
 import { OWNER_BYTES } from '../machine/account-record.ts';
 
 /** What the items of an operation are. Numbers are stored. */
-export const OPERATIONS = { accounts: 1, transfers: 2, freezes: 3, forget: 4 } as const;
+export const OPERATIONS = { accounts: 1, transfers: 2, freezes: 3, forget: 4, orders: 5 } as const;
 export type OperationKind = keyof typeof OPERATIONS;
 const KINDS = new Map<number, OperationKind>(
   Object.entries(OPERATIONS).map(([kind, number]) => [number, kind as OperationKind]),

@@ -2,6 +2,7 @@ import type { Clock, Random } from '@clawbernetes/kernel';
 import type { Store } from '@clawbernetes/storage';
 import { ledgerError } from '../errors.ts';
 import { LedgerMachine } from '../machine/ledger-machine.ts';
+import { OrderMachine } from '../orders/order-machine.ts';
 import { applyFrame } from './apply-frame.ts';
 import { chainHash, GENESIS } from './chain-hash.ts';
 import { readCheckpoint } from './checkpoint.ts';
@@ -13,6 +14,7 @@ import { recallOlder } from './recall-older.ts';
 
 export interface Replayed {
   readonly machine: LedgerMachine;
+  readonly orders: OrderMachine;
   readonly archive: IdArchive;
   /** Of the newest frame, and the chain hash after it. */
   readonly sequence: number;
@@ -27,9 +29,11 @@ export async function replay(
   { expectedIds }: { readonly expectedIds: number },
 ): Promise<Replayed> {
   const machine = new LedgerMachine({ seed: seedOf(random) }, { expectedIds });
+  const orders = new OrderMachine(machine);
   const checkpoint = await readCheckpoint(store);
   const archive = await IdArchive.open(store, checkpoint?.sequence ?? 0);
   if (checkpoint) machine.restore(checkpoint.snapshot, entriesOf(checkpoint.ids));
+  if (checkpoint && checkpoint.orders.length > 0) orders.restore(checkpoint.orders);
   machine.ids.archivedUntil(archive.lastMs);
   let sequence = checkpoint?.sequence ?? 0;
   let hash: Uint8Array = checkpoint?.hash ?? GENESIS;
@@ -38,10 +42,10 @@ export async function replay(
     sequence += 1;
     const frame = decodeFrame(stored.body, sequence);
     await recallOlder(machine.ids, archive, frame.operations);
-    hash = chainHash(hash, stored.body, applyFrame(machine, frame).results);
+    hash = chainHash(hash, stored.body, applyFrame(machine, frame, orders).results);
     if (Buffer.compare(hash, stored.hash) !== 0) throw diverged(sequence);
   }
-  return { machine, archive, sequence, hash, replayed: sequence - first };
+  return { machine, orders, archive, sequence, hash, replayed: sequence - first };
 }
 
 function* entriesOf(ids: Uint32Array): Generator<Uint32Array, void, undefined> {

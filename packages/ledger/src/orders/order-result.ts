@@ -159,10 +159,6 @@ export const ORDER_RESULTS = {
   },
   'withdrawal-not-found': { code: 60, says: 'There is no such withdrawal, or it ended long ago.' },
   'withdrawal-wrong-state': { code: 61, says: 'The withdrawal was sent, confirmed or returned before.' },
-  'withdrawal-too-small': {
-    code: 62,
-    says: 'Nothing would be left after the fee. Withdraw more, or normally.',
-  },
   'faucet-closed': { code: 63, says: 'Only development networks have a faucet. Deposit tokens instead.' },
   'faucet-exhausted': { code: 64, says: 'The faucet has given its limit for 24 hours. Come back later.' },
 } as const satisfies Record<string, { code: number; says: string }>;

@@ -1,7 +1,8 @@
 import { canonicalJson, type Json } from '@clawbernetes/kernel';
 import { parseKeyName, sign, signStatement, verify, type KeyPair } from '@clawbernetes/identity';
 import type { CosignedReceipt, Receipt } from './order-bodies.ts';
-import type { Order, OrderSignature } from './order.ts';
+import { refusalOf, type OrderResultName } from './order-result.ts';
+import { readOrder, type Order, type OrderSignature } from './order.ts';
 import { receiptText } from './receipt.ts';
 
 /** Domains of what is signed (see `sign` of the identity package). */
@@ -57,6 +58,17 @@ export function hasValidSignatures(order: Order): boolean {
   return requiredSignatures(order).every(({ signer, signature, domain, text }) =>
     verify(signer, signature, domain, text),
   );
+}
+
+/** Why these bytes are no order that may enter a journal, whatever the ledger holds; undefined if they are. */
+export function orderFault(bytes: Uint8Array): OrderResultName | undefined {
+  try {
+    return hasValidSignatures(readOrder(bytes)) ? undefined : 'signature-forged';
+  } catch (error) {
+    const refusal = refusalOf(error);
+    if (refusal === undefined) throw error;
+    return refusal;
+  }
 }
 
 function ofSigner({ type, written }: Order, { signature, ...said }: OrderSignature): RequiredSignature {

@@ -29,7 +29,7 @@ export function requestWithdrawal(
       context.checkRoom(state.withdrawals);
       const tier = tierOf(state.stakes.get(owner)?.staked ?? 0n);
       const fee = speed === 'instant' ? feeOf(amount, tier.instantFee) : 0n;
-      check(amount > fee, 'withdrawal-too-small');
+      assert(fee < amount, 'a fee leaves something');
       context.book(id, [
         {
           do: 'move',

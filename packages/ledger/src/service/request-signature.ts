@@ -1,5 +1,6 @@
 import { sign, verify, type KeyPair } from '@clawbernetes/identity';
 import type { Authority, Operation } from '../journal/frame.ts';
+import { orderFault } from '../orders/order-signature.ts';
 
 const DOMAIN = 'ledger-request';
 
@@ -21,6 +22,8 @@ export function signRequest(key: KeyPair, request: UnsignedRequest): Operation {
 
 /** Whether the operation was signed by whom it names, for this ledger. One without authority was not. */
 export function isSigned({ kind, items, authority }: Operation, ledgerId: string): boolean {
+  // An order carries the signatures of all who have to sign it; what is no order is refused with a code.
+  if (kind === 'orders') return authority === undefined && orderFault(items) !== 'signature-forged';
   if (authority === undefined) return false;
   const { signer, nonce, expiresAtMs, signature } = authority;
   return verify(signer, signature, DOMAIN, ...signedParts({ ledgerId, kind, items, nonce, expiresAtMs }));

@@ -1,0 +1,218 @@
+// Shows that an escrow ends exactly once, by its own release rule, at its own time, with the fee of its tier.
+import { describe, expect, test } from 'vitest';
+import { MOLT } from '../../src/orders/amount.ts';
+import { address, molt, OrderWorld, PANEL, START_MS } from './order-world.ts';
+
+const DAY_MS = 86_400_000;
+const HOUR_MS = 3_600_000;
+
+function world(): OrderWorld {
+  const made = new OrderWorld();
+  made.fundParties();
+  return made;
+}
+
+test('funds are locked, then held, then available after 24 hours to the ms, and the fee is the treasury’s', () => {
+  const at = world();
+  const escrow = at.funded();
+  expect(at.orders.escrow(escrow)?.state).toBe('funded');
+  expect(at.balance('available', 'buyer')).toBe(900n * MOLT);
+  expect(at.do('escrow-complete', { escrow }, ['provider'])).toBe('ok');
+  expect(at.do('escrow-release', { escrow }, ['buyer'])).toBe('ok');
+  expect(at.orders.escrow(escrow)).toMatchObject({ state: 'released', paid: 100n * MOLT, remaining: 0n });
+  expect(at.balance('held', 'provider')).toBe(97_500_000_000n);
+  expect(at.balance('fees')).toBe(2_500_000_000n);
+  at.wait(DAY_MS - 1);
+  expect(at.balance('available', 'provider')).toBe(0n);
+  at.wait(1);
+  expect(at.balance('available', 'provider')).toBe(97_500_000_000n);
+  expect(at.balance('held', 'provider')).toBe(0n);
+  expect(at.balance('treasury')).toBe(2_500_000_000n);
+});
+
+test.each([
+  ['bronze', 100, 2_500_000_000n],
+  ['silver', 1000, 1_500_000_000n],
+  ['gold', 10_000, 1_000_000_000n],
+  ['diamond', 100_000, 500_000_000n],
+])('the job fee is that of the tier (%s)', (_tier, stake, fee) => {
+  const at = new OrderWorld();
+  at.give('buyer', 1000);
+  at.stake('provider', stake);
+  const escrow = at.funded();
+  expect(at.do('escrow-release', { escrow }, ['buyer'])).toBe('ok');
+  expect(at.balance('fees')).toBe(fee);
+});
+
+test('a part can be released; the rest stays locked until it is released or refunded', () => {
+  const at = world();
+  const escrow = at.funded();
+  expect(at.do('escrow-release', { escrow, amount: molt(101) }, ['buyer'])).toBe('amount-exceeds-escrow');
+  expect(at.do('escrow-release', { escrow, amount: molt(30) }, ['buyer'])).toBe('ok');
+  expect(at.orders.escrow(escrow)).toMatchObject({ state: 'funded', remaining: 70n * MOLT });
+  expect(at.do('escrow-refund', { escrow }, ['provider'])).toBe('ok');
+  expect(at.orders.escrow(escrow)).toMatchObject({
+    state: 'refunded',
+    paid: 30n * MOLT,
+    refunded: 70n * MOLT,
+    remaining: 0n,
+  });
+  expect(at.balance('available', 'buyer')).toBe(970n * MOLT);
+});
+
+describe('release', () => {
+  test('by a single party, and by nobody else', () => {
+    const at = world();
+    const escrow = at.funded({ releaser: address('other') });
+    expect(at.do('escrow-release', { escrow }, ['buyer'])).toBe('signer-not-allowed');
+    expect(at.do('escrow-release', { escrow }, [])).toBe('signature-missing');
+    expect(at.do('escrow-release', { escrow }, ['other'])).toBe('ok');
+  });
+
+  test('by both parties together', () => {
+    const at = world();
+    const escrow = at.funded({ release: 'both', releaser: undefined });
+    expect(at.do('escrow-release', { escrow }, ['buyer'])).toBe('signature-missing');
+    expect(at.do('escrow-release', { escrow }, ['provider'])).toBe('signature-missing');
+    expect(at.do('escrow-release', { escrow }, ['buyer', 'buyer'])).toBe('signer-twice');
+    expect(at.do('escrow-release', { escrow }, ['buyer', 'provider'])).toBe('ok');
+  });
+
+  test('by m of n arbiters, who may also refund', () => {
+    const at = world();
+    const terms = { release: 'arbiters', releaser: undefined };
+    const escrow = at.funded(terms);
+    expect(at.do('escrow-release', { escrow }, ['one'])).toBe('threshold-not-met');
+    expect(at.do('escrow-release', { escrow }, ['one', 'one'])).toBe('signer-twice');
+    expect(at.do('escrow-release', { escrow }, ['one', 'buyer'])).toBe('signer-not-allowed');
+    expect(at.do('escrow-release', { escrow }, ['three', 'one'])).toBe('ok');
+    const other = at.funded(terms);
+    expect(at.do('escrow-refund', { escrow: other }, ['two'])).toBe('signature-missing');
+    expect(at.do('escrow-refund', { escrow: other }, ['two', 'one', 'three'])).toBe('ok');
+  });
+
+  test('by time alone', () => {
+    const at = world();
+    const escrow = at.funded({ release: 'time-lock', releaser: undefined, onDeadline: 'release' });
+    expect(at.do('escrow-release', { escrow }, ['buyer', 'provider'])).toBe('release-not-allowed');
+    at.wait(7 * DAY_MS - 1);
+    expect(at.orders.escrow(escrow)?.state).toBe('funded');
+    at.wait(1);
+    expect(at.orders.escrow(escrow)?.state).toBe('released');
+    expect(at.balance('held', 'provider')).toBe(97_500_000_000n);
+  });
+});
+
+test('without a release in 7 days the buyer has his funds back, to the ms', () => {
+  const at = world();
+  const escrow = at.funded();
+  at.wait(7 * DAY_MS - 1);
+  expect(at.do('escrow-complete', { escrow }, ['provider'])).toBe('ok');
+  at.wait(1);
+  expect(at.orders.escrow(escrow)?.state).toBe('refunded');
+  expect(at.balance('available', 'buyer')).toBe(1000n * MOLT);
+  expect(at.do('escrow-release', { escrow }, ['buyer'])).toBe('escrow-wrong-state');
+});
+
+test('an escrow that is not funded expires within the hour', () => {
+  const at = world();
+  const escrow = at.created();
+  at.wait(HOUR_MS - 1);
+  expect(at.orders.escrow(escrow)?.state).toBe('created');
+  at.wait(1);
+  expect(at.orders.escrow(escrow)?.state).toBe('expired');
+  expect(at.do('escrow-fund', { escrow }, ['buyer'])).toBe('escrow-wrong-state');
+});
+
+test('nothing happens twice, or out of turn', () => {
+  const at = world();
+  const escrow = at.created();
+  expect(at.do('escrow-release', { escrow }, ['buyer'])).toBe('escrow-wrong-state');
+  expect(at.do('escrow-complete', { escrow }, ['provider'])).toBe('escrow-wrong-state');
+  expect(at.do('escrow-fund', { escrow }, ['buyer'])).toBe('ok');
+  expect(at.do('escrow-fund', { escrow }, ['buyer'])).toBe('escrow-wrong-state');
+  expect(at.do('escrow-complete', { escrow }, ['provider'])).toBe('ok');
+  expect(at.do('escrow-complete', { escrow }, ['provider'])).toBe('escrow-wrong-state');
+  expect(at.do('escrow-release', { escrow }, ['buyer'])).toBe('ok');
+  expect(at.do('escrow-release', { escrow }, ['buyer'])).toBe('escrow-wrong-state');
+  expect(at.do('escrow-refund', { escrow }, ['provider'])).toBe('escrow-wrong-state');
+  expect(at.do('escrow-refund', { escrow: at.id() }, ['provider'])).toBe('escrow-not-found');
+});
+
+describe('an escrow is not made', () => {
+  test.each([
+    ['the parties are one', { provider: address('buyer') }],
+    ['nobody is to release', { releaser: undefined }],
+    ['somebody is to release what time does', { release: 'time-lock' }],
+    ['there are no arbiters', { release: 'arbiters', releaser: undefined, arbiters: undefined }],
+    ['an arbiter counts twice', { arbiters: { keys: [address('one'), address('one')], threshold: 1 } }],
+    ['no threshold can be met', { arbiters: { ...PANEL, threshold: 4 } }],
+    ['the deadline is over', { deadlineMs: START_MS }],
+    ['the deadline is far off', { deadlineMs: START_MS + 400 * DAY_MS }],
+  ])('where %s', (_what, change) => {
+    const at = world();
+    expect(at.do('escrow-create', at.terms(change), ['buyer'])).toBe('escrow-terms-invalid');
+  });
+
+  test('with stake to be slashed, unless the provider signs', () => {
+    const at = world();
+    const terms = at.terms({ slashable: molt(10) });
+    expect(at.do('escrow-create', terms, ['buyer'])).toBe('signature-missing');
+    expect(at.do('escrow-create', terms, ['buyer', 'provider'])).toBe('ok');
+    expect(at.orders.escrow(String(terms['escrow']))?.accepted).toBe(true);
+  });
+
+  test('under an id that is used, old, or of the future', () => {
+    const at = world();
+    const escrow = at.created();
+    expect(at.do('escrow-create', at.terms({ escrow }), ['buyer'])).toBe('id-used');
+    const old = at.id(at.timeMs - DAY_MS);
+    expect(at.do('escrow-create', at.terms({ escrow: old }), ['buyer'])).toBe('id-too-old');
+    const early = at.id(at.timeMs + 60_001);
+    expect(at.do('escrow-create', at.terms({ escrow: early }), ['buyer'])).toBe('id-in-future');
+  });
+
+  test('without funds, for a provider without stake, or beyond what a buyer or the ledger may have open', () => {
+    const at = world();
+    expect(at.do('escrow-create', at.terms({ amount: molt(1001) }), ['buyer'])).toBe('insufficient-funds');
+    for (let count = 0; count < 100; count += 1) at.created({ amount: '1' });
+    expect(at.do('escrow-create', at.terms(), ['buyer'])).toBe('ledger-full');
+    const small = new OrderWorld({ settings: { maxOpen: 1 } });
+    small.give('buyer', 1000);
+    const escrow = small.created();
+    expect(small.do('escrow-fund', { escrow }, ['buyer'])).toBe('provider-without-stake');
+    expect(small.do('escrow-create', small.terms(), ['buyer'])).toBe('ledger-full');
+  });
+
+  test('with funds that went elsewhere meanwhile, or lie frozen', () => {
+    const at = world();
+    const [first, second] = [at.created({ amount: molt(800) }), at.created({ amount: molt(800) })];
+    expect(at.do('escrow-fund', { escrow: first }, ['buyer'])).toBe('ok');
+    expect(at.do('escrow-fund', { escrow: second }, ['buyer'])).toBe('insufficient-funds');
+    at.freeze('available', 'buyer');
+    expect(at.do('escrow-fund', { escrow: at.created({ amount: '5' }) }, ['buyer'])).toBe('account-frozen');
+  });
+});
+
+test('what cannot settle because an account is frozen settles once it is thawed', () => {
+  const at = world();
+  const escrow = at.funded();
+  at.freeze('available', 'buyer');
+  at.wait(8 * DAY_MS);
+  expect(at.orders.escrow(escrow)?.state).toBe('funded');
+  expect(at.do('escrow-release', { escrow }, ['buyer'])).toBe('escrow-over');
+  at.freeze('available', 'buyer', false);
+  at.wait(HOUR_MS);
+  expect(at.orders.escrow(escrow)?.state).toBe('refunded');
+});
+
+test('what ended is forgotten after 7 days, when its id is too old to be taken again', () => {
+  const at = world();
+  const escrow = at.funded();
+  expect(at.do('escrow-refund', { escrow }, ['provider'])).toBe('ok');
+  at.wait(7 * DAY_MS - 1);
+  expect(at.orders.escrow(escrow)).toBeDefined();
+  at.wait(1);
+  expect(at.orders.escrow(escrow)).toBeUndefined();
+  expect(at.do('escrow-create', at.terms({ escrow }), ['buyer'])).toBe('id-too-old');
+});

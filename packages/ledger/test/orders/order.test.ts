@@ -1,0 +1,249 @@
+// Shows that an order counts only as written, signed by whom it needs, for this ledger, in time, once.
+import { canonicalJson, type Json } from '@clawbernetes/kernel';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { formatMolt, MOLT, parseMolt } from '../../src/orders/amount.ts';
+import { ORDER_RESULTS, orderResultName } from '../../src/orders/order-result.ts';
+import { hasValidSignatures, orderFault, requiredSignatures } from '../../src/orders/order-signature.ts';
+import { encodeOrder, readOrder } from '../../src/orders/order.ts';
+import { accountId } from '../../src/orders/standard-accounts.ts';
+import { encodeAccounts } from '../../src/index.ts';
+import { address, ASSET, keyOf, molt, OrderWorld, SETTINGS } from './order-world.ts';
+
+function bytesOf(value: unknown): Uint8Array {
+  return new TextEncoder().encode(canonicalJson(value as Json));
+}
+
+describe('amounts', () => {
+  test.each([
+    ['1e3', 'amount-malformed'],
+    ['１', 'amount-malformed'],
+    ['-1', 'amount-malformed'],
+    ['+1', 'amount-malformed'],
+    ['1.0', 'amount-malformed'],
+    ['0.0000000001', 'amount-malformed'],
+    ['01', 'amount-malformed'],
+    [' 1', 'amount-malformed'],
+    ['0x10', 'amount-malformed'],
+    ['', 'amount-malformed'],
+    [1, 'amount-malformed'],
+    ['0', 'amount-zero'],
+    [(2n ** 63n).toString(), 'amount-too-large'],
+    [(2n ** 128n).toString(), 'amount-too-large'],
+    ['9'.repeat(65), 'amount-malformed'],
+  ])('%j is %s', (amount, code) => {
+    const at = new OrderWorld();
+    expect(at.do('faucet', { amount }, ['buyer'])).toBe(code);
+  });
+
+  test('are read and written exactly as people write them', () => {
+    expect(parseMolt('1.5')).toBe(1_500_000_000n);
+    expect(parseMolt('0.000000001')).toBe(1n);
+    expect(parseMolt('9223372036.854775807')).toBe(2n ** 63n - 1n);
+    for (const wrong of [
+      '9223372036.854775808',
+      '1.',
+      '.5',
+      '1e3',
+      '１',
+      '-1',
+      '1.0000000001',
+      '01',
+      '1 ',
+      '',
+    ])
+      expect(parseMolt(wrong)).toBeUndefined();
+    expect(formatMolt(-1n)).toBe('-0.000000001');
+    expect(formatMolt(20n * MOLT)).toBe('20');
+    fc.assert(
+      fc.property(fc.bigInt(0n, 2n ** 63n - 1n), (amount) => {
+        expect(parseMolt(formatMolt(amount))).toBe(amount);
+      }),
+    );
+  });
+});
+
+describe('an order is refused', () => {
+  const at = new OrderWorld();
+  const fine = { type: 'faucet', body: { amount: '1' }, signatures: [] };
+
+  test.each<[string, Uint8Array]>([
+    ['order-malformed', new Uint8Array()],
+    ['order-malformed', new TextEncoder().encode('{')],
+    ['order-malformed', bytesOf([])],
+    ['order-malformed', bytesOf('x')],
+    ['order-malformed', bytesOf({ ...fine, more: 1 })],
+    ['order-malformed', bytesOf({ ...fine, body: { amount: '1', to: 'x' } })],
+    ['order-malformed', bytesOf({ ...fine, body: [] })],
+    ['order-malformed', bytesOf({ ...fine, signatures: {} })],
+    ['order-malformed', bytesOf({ ...fine, signatures: Array.from({ length: 41 }, () => ({})) })],
+    ['order-malformed', bytesOf({ ...fine, body: { amount: '1', constructor: 'x' } })],
+    ['order-malformed', new TextEncoder().encode(`${'['.repeat(20_000)}${']'.repeat(20_000)}`)],
+    ['order-unknown', bytesOf({ ...fine, type: 'mint' })],
+    ['order-unknown', bytesOf({ ...fine, type: 'constructor' })],
+    ['order-unknown', bytesOf({ ...fine, type: 5 })],
+    ['order-not-canonical', new TextEncoder().encode(JSON.stringify(fine))],
+    ['order-not-canonical', new TextEncoder().encode(`${canonicalJson(fine)} `)],
+    ['order-not-canonical', Uint8Array.of(0x22, 0xff, 0x22)],
+    ['order-too-long', new Uint8Array(65_537)],
+    ['id-malformed', bytesOf({ ...fine, type: 'escrow-fund', body: { escrow: 'AB' } })],
+    ['id-malformed', bytesOf({ ...fine, type: 'escrow-fund', body: { escrow: 'AB'.repeat(16) } })],
+    ['id-malformed', bytesOf({ ...fine, type: 'escrow-fund', body: { escrow: 7 } })],
+  ])('as %s', (code, bytes) => {
+    expect(at.applyBytes(bytes)).toBe(code);
+  });
+
+  test('whatever bytes come', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
+        expect(at.applyBytes(bytes)).not.toBe('ok');
+      }),
+    );
+    fc.assert(
+      fc.property(fc.constantFrom(...Object.keys(BODIES)), fc.json(), (type, json) => {
+        const body = JSON.parse(json) as Json;
+        expect(at.applyBytes(bytesOf({ type, body, signatures: [] }))).not.toBe('ok');
+      }),
+    );
+  });
+});
+
+const BODIES = { 'escrow-create': 1, withdraw: 1, 'agreement-settle': 1, 'ledger-open': 1, deposit: 1 };
+
+describe('a ledger', () => {
+  test('is opened first, once, by nobody’s signature and with possible panels', () => {
+    const at = new OrderWorld({ isOpen: false });
+    expect(at.do('faucet', { amount: '1' }, ['buyer'])).toBe('ledger-not-open');
+    expect(at.do('ledger-open', SETTINGS, ['buyer'])).toBe('signer-not-allowed');
+    const council = { keys: [address('one')], threshold: 2 };
+    expect(at.do('ledger-open', { ...SETTINGS, council }, [])).toBe('order-malformed');
+    expect(at.do('ledger-open', SETTINGS, [])).toBe('ok');
+    expect(at.do('ledger-open', { ...SETTINGS, network: 'main' }, [])).toBe('ledger-already-open');
+    expect(at.orders.settings?.network).toBe('development');
+  });
+
+  test('does not take an account of somebody else’s for its own, and holds only so many', () => {
+    const at = new OrderWorld();
+    const owner = keyOf('other').publicKey;
+    const id = accountId({ kind: 'available', owner: address('buyer') }, ASSET);
+    at.machine.openAccounts(encodeAccounts([{ id, owner, floor: 0n, asset: ASSET, code: 1, flags: 0 }]));
+    expect(at.do('faucet', { amount: '1' }, ['buyer'])).toBe('account-conflict');
+    const full = new OrderWorld({ maxAccounts: 1 });
+    expect(full.do('faucet', { amount: '1' }, ['buyer'])).toBe('ledger-full');
+  });
+});
+
+describe('a signature', () => {
+  function world(): OrderWorld {
+    const at = new OrderWorld();
+    at.give('buyer', 100);
+    return at;
+  }
+  const body = { amount: molt(1) };
+
+  test('holds until the ms of its expiry, and not before it was made', () => {
+    const at = world();
+    const late = at.sign('buyer', 'stake-deposit', body, { expiresAtMs: at.timeMs + 10 });
+    const last = at.sign('buyer', 'stake-deposit', body, { expiresAtMs: at.timeMs + 10 });
+    at.wait(9);
+    expect(at.apply('stake-deposit', body, [late])).toBe('ok');
+    at.wait(1);
+    expect(at.apply('stake-deposit', body, [last])).toBe('signature-expired');
+    const future = { issuedAtMs: at.timeMs + 60_001, expiresAtMs: at.timeMs + 70_000 };
+    expect(at.do('stake-deposit', body, ['buyer'], future)).toBe('signature-not-yet-valid');
+  });
+
+  test('is for one ledger', () => {
+    expect(world().do('stake-deposit', body, ['buyer'], { ledger: 'ledger-2' })).toBe('signature-foreign');
+  });
+
+  test('counts once: the same order again, the same signature in another, a nonce that was skipped', () => {
+    const at = world();
+    const first = at.sign('buyer', 'stake-deposit', body, { nonce: 5 });
+    expect(at.apply('stake-deposit', body, [first])).toBe('ok');
+    expect(at.apply('stake-deposit', body, [first])).toBe('order-repeated');
+    expect(at.do('stake-deposit', body, ['buyer'], { nonce: 5, expiresAtMs: at.timeMs + 7 })).toBe(
+      'nonce-replayed',
+    );
+    expect(at.do('stake-deposit', body, ['buyer'], { nonce: 4 })).toBe('nonce-out-of-order');
+    expect(at.do('stake-deposit', body, ['buyer'], { nonce: 6 })).toBe('ok');
+    expect(at.apply('stake-deposit', body, [first])).toBe('nonce-replayed');
+    expect(at.balance('stake', 'buyer')).toBe(2n * MOLT);
+  });
+
+  test('of an order that was refused can still be used', () => {
+    const at = world();
+    const big = { amount: molt(150) };
+    const signed = at.sign('buyer', 'stake-deposit', big);
+    expect(at.apply('stake-deposit', big, [signed])).toBe('insufficient-funds');
+    at.do('faucet', { amount: molt(50) }, ['buyer'], { nonce: 0 });
+    expect(at.apply('stake-deposit', big, [signed])).toBe('insufficient-funds');
+  });
+
+  test('has a nonce that is a whole number', () => {
+    const at = world();
+    const signed = at.sign('buyer', 'stake-deposit', body);
+    for (const nonce of ['-1', '1.5', '01', '1e3', '9007199254740993', 'x'])
+      expect(at.apply('stake-deposit', body, [{ ...signed, nonce }])).toBe('order-malformed');
+  });
+
+  test('about one thing does not wait for those about another, and is not freed by them', () => {
+    const at = world();
+    at.stake('provider', 100);
+    const terms = { amount: '1000', deadlineMs: at.timeMs + 30 * 86_400_000 };
+    const [one, two] = [at.funded(terms), at.funded(terms)];
+    expect(at.do('escrow-release', { escrow: two, amount: '10' }, ['buyer'], { nonce: 900 })).toBe('ok');
+    const part = { escrow: one, amount: '10' };
+    const release = at.sign('buyer', 'escrow-release', part, {
+      nonce: 800,
+      expiresAtMs: at.timeMs + 30 * 86_400_000,
+    });
+    expect(at.apply('escrow-release', part, [release])).toBe('ok');
+    // Somebody takes the id of the escrow for a withdrawal, which is forgotten before the escrow.
+    const away = { withdrawal: one, amount: '10', to: address('buyer'), speed: 'normal' };
+    expect(at.do('faucet', { amount: '10' }, ['other'])).toBe('ok');
+    expect(at.do('withdraw', away, ['other'])).toBe('ok');
+    expect(at.do('withdrawal-report', { withdrawal: one, status: 'failed' }, ['operator'])).toBe('ok');
+    at.wait(7 * 86_400_000);
+    expect(at.orders.withdrawal(one)).toBeUndefined();
+    expect(at.apply('escrow-release', part, [release])).toBe('order-repeated');
+  });
+
+  test('is verified beside the machine: over type, body, ledger, nonce, times and signer', () => {
+    const at = world();
+    const order = (change: object, type: 'stake-deposit' | 'stake-withdraw' = 'stake-deposit') => {
+      const signed = { ...at.sign('buyer', 'stake-deposit', body), ...change };
+      return readOrder(encodeOrder({ type, body, signatures: [signed] }));
+    };
+    expect(hasValidSignatures(order({}))).toBe(true);
+    expect(hasValidSignatures(order({}, 'stake-withdraw'))).toBe(false);
+    for (const change of [
+      { audience: 'ledger-2' },
+      { nonce: '77' },
+      { issuedAtMs: 1 },
+      { expiresAtMs: at.timeMs + 1 },
+      { signer: address('other') },
+      { signature: 'AAAA' },
+      { signature: '!' },
+    ])
+      expect(hasValidSignatures(order(change))).toBe(false);
+    const other = encodeOrder({
+      type: 'stake-deposit',
+      body: { amount: molt(2) },
+      signatures: [at.sign('buyer', 'stake-deposit', body)],
+    });
+    expect(hasValidSignatures(readOrder(other))).toBe(false);
+    expect(orderFault(other)).toBe('signature-forged');
+    expect(orderFault(new Uint8Array())).toBe('order-malformed');
+    expect(orderFault(encodeOrder({ type: 'stake-deposit', body, signatures: [] }))).toBeUndefined();
+    expect(requiredSignatures(order({}))).toMatchObject([{ domain: 'ledger-order' }]);
+  });
+});
+
+test('every result has a number of its own and says what to do', () => {
+  for (const [name, { code, says }] of Object.entries(ORDER_RESULTS)) {
+    expect(orderResultName(code)).toBe(name);
+    expect(code).toBeLessThan(256);
+    expect(says).toMatch(/\.$/);
+  }
+});

@@ -1,0 +1,161 @@
+// Shows that withdrawals, deposits and the faucet move tokens in and out once, and only as reported.
+import { describe, expect, test } from 'vitest';
+import type { Json } from '@clawbernetes/kernel';
+import { MOLT } from '../../src/orders/amount.ts';
+import { MOVEMENT_KINDS } from '../../src/orders/movement-kinds.ts';
+import { readTransfer } from '../../src/index.ts';
+import { address, molt, OrderWorld } from './order-world.ts';
+
+const DAY_MS = 86_400_000;
+const HOUR_MS = 3_600_000;
+
+type Body = Record<string, Json>;
+
+function request(at: OrderWorld, change: Body = {}): Body {
+  return { withdrawal: at.id(), amount: molt(10), to: address('other'), speed: 'normal', ...change };
+}
+
+function world(stake = 0): OrderWorld {
+  const at = new OrderWorld();
+  at.give('buyer', 100);
+  if (stake > 0) at.stake('buyer', stake);
+  return at;
+}
+
+describe('a withdrawal', () => {
+  test('leaves the balance at once, is sent with its batch, and is gone when confirmed', () => {
+    const at = world();
+    at.wait(1);
+    const body = request(at);
+    const withdrawal = String(body['withdrawal']);
+    expect(at.do('withdraw', body, ['buyer'])).toBe('ok');
+    expect(at.balance('available', 'buyer')).toBe(90n * MOLT);
+    expect(at.balance('outbound')).toBe(10n * MOLT);
+    at.wait(HOUR_MS - 2);
+    expect(at.orders.dueWithdrawals()).toEqual([]);
+    at.wait(1);
+    expect(at.orders.dueWithdrawals().map(({ id }) => id)).toEqual([withdrawal]);
+    const report = (status: string): string =>
+      at.do('withdrawal-report', { withdrawal, status, reference: 'tx-1' }, ['operator']);
+    expect(report('confirmed')).toBe('withdrawal-wrong-state');
+    expect(report('sent')).toBe('ok');
+    expect(report('sent')).toBe('withdrawal-wrong-state');
+    expect(at.orders.dueWithdrawals()).toEqual([]);
+    expect(report('confirmed')).toBe('ok');
+    expect(report('failed')).toBe('withdrawal-wrong-state');
+    expect(at.orders.withdrawal(withdrawal)).toMatchObject({ state: 'confirmed', reference: 'tx-1' });
+    expect(at.balance('outbound')).toBe(0n);
+    at.wait(7 * DAY_MS);
+    expect(at.orders.withdrawal(withdrawal)).toBeUndefined();
+    expect(at.do('withdraw', body, ['buyer'])).toBe('id-too-old');
+  });
+
+  test.each([
+    [0, 100_000_000n],
+    [1000, 50_000_000n],
+    [10_000, 25_000_000n],
+    [100_000, 0n],
+  ])('at once costs the fee of the tier, once it is confirmed (stake %d)', (stake, fee) => {
+    const at = world(stake);
+    const body = request(at, { speed: 'instant' });
+    const { withdrawal } = body;
+    expect(at.do('withdraw', body, ['buyer'])).toBe('ok');
+    expect(at.orders.dueWithdrawals()).toHaveLength(1);
+    expect(at.balance('treasury')).toBe(0n);
+    for (const status of ['sent', 'confirmed'])
+      expect(at.do('withdrawal-report', { withdrawal, status } as Json, ['operator'])).toBe('ok');
+    expect(at.balance('treasury')).toBe(fee);
+  });
+
+  test.each([['requested'], ['sent']])('that fails comes back whole (%s)', (state) => {
+    const at = world();
+    const body = request(at, { speed: 'instant' });
+    const { withdrawal } = body;
+    expect(at.do('withdraw', body, ['buyer'])).toBe('ok');
+    const statuses = state === 'sent' ? ['sent', 'failed'] : ['failed'];
+    for (const status of statuses)
+      expect(at.do('withdrawal-report', { withdrawal, status } as Json, ['operator'])).toBe('ok');
+    expect(at.orders.withdrawal(String(withdrawal))?.state).toBe('returned');
+    expect(at.balance('available', 'buyer')).toBe(100n * MOLT);
+  });
+
+  test('to a malformed address, to itself, or of more than there is, is refused', () => {
+    const at = world();
+    const malformed = [
+      '',
+      'x',
+      `${address('other')}1`,
+      address('other').slice(12),
+      '0OIl',
+      '11111111111111111111111111111111',
+      'did:key:z6MkfrQdcnYEa2AgMNb4vJ1ZBVPgCyXJ7wLJbNxxxxxxxxxx',
+    ];
+    for (const to of malformed)
+      expect(at.do('withdraw', request(at, { to }), ['buyer'])).toBe('address-malformed');
+    expect(at.do('withdraw', request(at, { to: address('buyer') }), ['buyer'])).toBe('address-own');
+    expect(at.do('withdraw', request(at, { amount: molt(101) }), ['buyer'])).toBe('insufficient-funds');
+    expect(at.do('withdraw', request(at), ['other'])).toBe('address-own');
+    expect(at.do('withdraw', request(at), ['provider'])).toBe('insufficient-funds');
+    expect(at.do('withdraw', request(at), [])).toBe('signature-missing');
+    expect(at.do('withdraw', request(at, { withdrawal: at.id(0) }), ['buyer'])).toBe('id-too-old');
+    const used = request(at);
+    expect(at.do('withdraw', used, ['buyer'])).toBe('ok');
+    expect(at.do('withdraw', { ...used, amount: molt(1) }, ['buyer'])).toBe('id-used');
+  });
+
+  test('is reported by operators, and only if there is one', () => {
+    const at = world();
+    const report = { withdrawal: at.id(), status: 'sent' };
+    expect(at.do('withdrawal-report', report, ['operator'])).toBe('withdrawal-not-found');
+    const body = request(at);
+    expect(at.do('withdraw', body, ['buyer'])).toBe('ok');
+    const { withdrawal } = body;
+    expect(at.do('withdrawal-report', { withdrawal, status: 'sent' } as Json, ['buyer'])).toBe(
+      'signer-not-allowed',
+    );
+  });
+});
+
+describe('a deposit', () => {
+  test('is booked once, by the word of the operators', () => {
+    const at = new OrderWorld({ settings: { network: 'main' } });
+    const body = { deposit: at.id(), owner: address('buyer'), amount: molt(7), reference: 'stripe evt_1' };
+    expect(at.do('deposit', body, ['buyer'])).toBe('signer-not-allowed');
+    expect(at.do('deposit', body, ['operator'])).toBe('ok');
+    expect(at.do('deposit', body, ['operator'])).toBe('id-used');
+    expect(at.balance('available', 'buyer')).toBe(7n * MOLT);
+    expect(at.balance('external')).toBe(-7n * MOLT);
+    at.wait(7 * DAY_MS);
+    expect(at.do('deposit', body, ['operator'])).toBe('id-too-old');
+  });
+
+  test('is no reason to reach 2^63 base units', () => {
+    const at = new OrderWorld();
+    const most = (2n ** 63n - 1n).toString();
+    const body = { owner: address('buyer'), reference: 'x' };
+    expect(at.do('deposit', { ...body, deposit: at.id(), amount: most }, ['operator'])).toBe('ok');
+    expect(at.do('deposit', { ...body, deposit: at.id(), amount: '1' }, ['operator'])).toBe(
+      'balance-too-large',
+    );
+  });
+});
+
+describe('the faucet', () => {
+  test('gives its limit in 24 hours, labelled as such', () => {
+    const at = new OrderWorld({ settings: { faucetAmount: molt(5) } });
+    at.orders.takeBooked();
+    expect(at.do('faucet', { amount: molt(3) }, ['buyer'])).toBe('ok');
+    const [batch] = at.orders.takeBooked();
+    expect(batch && readTransfer(batch, 0).code).toBe(MOVEMENT_KINDS.faucet);
+    expect(at.do('faucet', { amount: molt(3) }, ['buyer'])).toBe('faucet-exhausted');
+    at.wait(DAY_MS - 1);
+    expect(at.do('faucet', { amount: molt(3) }, ['buyer'])).toBe('faucet-exhausted');
+    at.wait(1);
+    expect(at.do('faucet', { amount: molt(3) }, ['buyer'])).toBe('ok');
+  });
+
+  test.each(['test', 'main'])('is closed on a network that is no development network (%s)', (network) => {
+    const at = new OrderWorld({ settings: { network } });
+    expect(at.do('faucet', { amount: '1' }, ['buyer'])).toBe('faucet-closed');
+  });
+});
