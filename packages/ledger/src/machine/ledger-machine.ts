@@ -41,6 +41,14 @@ export interface Expiry {
   readonly amount: bigint;
 }
 
+/** Hears of everything that moves, as it happens. */
+export interface MovementWatcher {
+  /** A batch of transfers was applied; its outcome is overwritten by the next. */
+  transfers(bytes: Uint8Array, outcome: TransferOutcome): void;
+  /** In the order in which their time came. */
+  expired(expiry: Expiry): void;
+}
+
 /**
  * The ledger as a deterministic state machine in memory: double entry, two phases, after the semantics of
  * TigerBeetle. The same operations at the same times give the same state and the same answers, always: no
@@ -53,6 +61,7 @@ export class LedgerMachine {
   readonly #transfers: TransferMachine;
   readonly #requests = new RequestMemory();
   #timeMs = 0;
+  #watcher: MovementWatcher | undefined;
 
   /**
    * @param seed of the hash tables and fingerprints, a whole number below 2^53. It changes nothing that can
@@ -68,6 +77,11 @@ export class LedgerMachine {
       pending: this.#pending,
       ids: this.#ids,
     });
+  }
+
+  /** Tells one watcher of all that moves from now on. */
+  watch(watcher: MovementWatcher): void {
+    this.#watcher = watcher;
   }
 
   /** Time of the newest batch, ms since 1970. */
@@ -101,7 +115,9 @@ export class LedgerMachine {
     const expired: (Expiry & { readonly atMs: number })[] = [];
     for (let slot = this.#pending.expired(timeMs); slot >= 0; slot = this.#pending.expired(timeMs))
       expired.push({ ...this.#expire(slot), atMs: this.#pending.expiresAtMs(slot) });
-    return expired.toSorted((left, right) => left.atMs - right.atMs || (left.id < right.id ? -1 : 1));
+    expired.sort((left, right) => left.atMs - right.atMs || (left.id < right.id ? -1 : 1));
+    for (const expiry of expired) this.#watcher?.expired(expiry);
+    return expired;
   }
 
   /**
@@ -121,7 +137,10 @@ export class LedgerMachine {
 
   /** @returns a result code for each transfer. */
   transfer(bytes: Uint8Array, signer?: Uint8Array): Uint8Array {
-    return this.#transfers.apply(bytes, signer ? this.#signerNumber(signer) : LEDGER, this.#timeMs);
+    const number = signer ? this.#signerNumber(signer) : LEDGER;
+    const results = this.#transfers.apply(bytes, number, this.#timeMs);
+    this.#watcher?.transfers(bytes, this.outcome);
+    return results;
   }
 
   /** What speaks against a signed request as a whole, before its items are looked at; or 0. */
@@ -175,6 +194,16 @@ export class LedgerMachine {
   account(id: bigint): AccountView | undefined {
     const number = this.#numberOf(id);
     return number < 0 ? undefined : this.#view(number);
+  }
+
+  /** Number of an account in the order of their opening, from 0 on; −1 if there is none. */
+  accountNumber(id: bigint): number {
+    return this.#numberOf(id);
+  }
+
+  /** Id of the account of a number below `accountCount`. */
+  accountId(number: number): bigint {
+    return wide(this.#accounts.facts(number).ids, 0);
   }
 
   /** By number, in the order of their opening. */

@@ -209,6 +209,7 @@ export class TransferMachine {
     pending.end(slot);
     ids.change(place, isPost ? ID_STATE.posted : ID_STATE.voided, slot);
     this.outcome.set(item, isPost ? EFFECT.posted : EFFECT.voided, debit, credit, amount);
+    this.outcome.released[item] = whole;
     this.outcome.slots[item] = slot;
     this.#ended.push(slot);
     return OK;

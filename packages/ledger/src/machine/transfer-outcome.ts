@@ -13,6 +13,8 @@ export class TransferOutcome {
   readonly credits = new Uint32Array(MAX_BATCH_ITEMS);
   /** What moved, was reserved, or was posted. */
   readonly amounts = new BigUint64Array(MAX_BATCH_ITEMS);
+  /** What a post or void freed of its pending transfer: all that was reserved; of nothing else. */
+  readonly released = new BigUint64Array(MAX_BATCH_ITEMS);
   /** Of a pending transfer, also once it is completed. */
   readonly slots = new Uint32Array(MAX_BATCH_ITEMS);
 
