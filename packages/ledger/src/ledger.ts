@@ -185,7 +185,7 @@ export class Ledger implements AsyncDisposable {
   }
 
   /** Escrows, stakes and all else of the orders; as of the newest frame, durable or about to be. */
-  get orders(): Omit<OrderMachine, 'advance' | 'apply' | 'applyBytes' | 'restore' | 'takeBooked'> {
+  get orders(): Omit<OrderMachine, 'advance' | 'apply' | 'applyBytes' | 'restore'> {
     return this.#orders;
   }
 

@@ -18,12 +18,8 @@ export const ITEM_BYTES: Readonly<Record<Exclude<OperationKind, 'orders'>, numbe
 
 export interface Applied {
   readonly expired: readonly Expiry[];
-  /** Batches of transfers that orders had left to happen by then, before all operations. */
-  readonly due: readonly Uint8Array[];
   /** Per operation: a result code for each item. */
   readonly results: readonly Uint8Array[];
-  /** Per operation: batches of transfers that an order has booked; none for other kinds. */
-  readonly booked: readonly (readonly Uint8Array[])[];
 }
 
 export function itemCount({ kind, items }: Operation): number {
@@ -41,17 +37,10 @@ export function applyFrame(
 ): Applied {
   const expired = machine.advance(timeMs);
   orders?.advance(timeMs);
-  const due = orders?.takeBooked() ?? [];
-  const booked: (readonly Uint8Array[])[] = [];
-  const results = operations.map((operation) => {
-    const codes =
-      operation.kind === 'orders'
-        ? applyOrder(orders, operation, timeMs)
-        : applyOperation(machine, operation);
-    booked.push(orders?.takeBooked() ?? []);
-    return codes;
-  });
-  return { expired, due, results, booked };
+  const results = operations.map((operation) =>
+    operation.kind === 'orders' ? applyOrder(orders, operation, timeMs) : applyOperation(machine, operation),
+  );
+  return { expired, results };
 }
 
 function applyOrder(

@@ -1,4 +1,4 @@
-import { NonceMemory, readNonce } from './nonce-memory.ts';
+import { readNonce, type NonceMemory } from './nonce-memory.ts';
 import type { Order, OrderSignature } from './order.ts';
 import { check, refuse } from './order-result.ts';
 

@@ -40,7 +40,6 @@ const MAX_ATTEMPTS = 8;
 export class Books {
   readonly #machine: LedgerMachine;
   #asset = 0;
-  #booked: Uint8Array[] = [];
 
   constructor(machine: LedgerMachine) {
     this.#machine = machine;
@@ -74,13 +73,6 @@ export class Books {
       if (failure !== 'id-conflict') refuse(REFUSALS[failure] ?? inconsistent(failure));
     }
     return refuse('account-conflict');
-  }
-
-  /** Batches that were booked since the last call, each wholly done, for whoever keeps the history. */
-  takeBooked(): readonly Uint8Array[] {
-    const booked = this.#booked;
-    this.#booked = [];
-    return booked;
   }
 
   /** Before accounts are opened for it: whoever has nothing leaves nothing behind. */
@@ -117,7 +109,6 @@ export class Books {
       codes.every((code) => code === RESULTS.ok.code),
       'a chain is done wholly or fails for a reason',
     );
-    this.#booked.push(batch.bytes);
     return undefined;
   }
 

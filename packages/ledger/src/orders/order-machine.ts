@@ -145,11 +145,6 @@ export class OrderMachine {
     if (this.#state.settings) this.#books.setAsset(this.#state.settings.asset);
   }
 
-  /** Batches of transfers that were booked since the last call. */
-  takeBooked(): readonly Uint8Array[] {
-    return this.#books.takeBooked();
-  }
-
   /** Accounts that do not hold what they should; see `deviations`. */
   deviations(): readonly Deviation[] {
     return deviations(this.#state, this.#books);

@@ -1,4 +1,4 @@
-import { CodedError } from '@clawbernetes/kernel';
+import { CodedError, errorCode } from '@clawbernetes/kernel';
 
 /**
  * What became of an order. Codes are stored in journals: a number never changes its meaning. All but `ok`
@@ -173,6 +173,10 @@ export function orderResultName(code: number): OrderResultName | undefined {
   return names.get(code);
 }
 
+function isOrderResult(code: string): code is OrderResultName {
+  return Object.hasOwn(ORDER_RESULTS, code);
+}
+
 /** Ends an order before it has done anything. */
 export function refuse(code: OrderResultName): never {
   throw new CodedError(ORDER_RESULTS[code].says, { code });
@@ -184,7 +188,6 @@ export function check(holds: boolean, otherwise: OrderResultName): asserts holds
 
 /** Why an order was refused; undefined for errors that are no refusal. */
 export function refusalOf(error: unknown): OrderResultName | undefined {
-  if (!(error instanceof CodedError)) return undefined;
-  // `hasOwn` says that the code is one of the table.
-  return Object.hasOwn(ORDER_RESULTS, error.code) ? (error.code as OrderResultName) : undefined;
+  const code = errorCode(error);
+  return code !== undefined && isOrderResult(code) ? code : undefined;
 }

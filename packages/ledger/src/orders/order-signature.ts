@@ -60,7 +60,7 @@ export function hasValidSignatures(order: Order): boolean {
   );
 }
 
-/** Why these bytes are no order that may enter a journal, whatever the ledger holds; undefined if they are. */
+/** Why these bytes are no order for a journal, whatever the ledger holds; undefined if they may. */
 export function orderFault(bytes: Uint8Array): OrderResultName | undefined {
   try {
     return hasValidSignatures(readOrder(bytes)) ? undefined : 'signature-forged';

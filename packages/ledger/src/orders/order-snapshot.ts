@@ -20,10 +20,10 @@ export function restoreState(state: OrderState, bytes: Uint8Array): number {
   const { version, timeMs, events } = JSON.parse(first) as Record<string, number | undefined>;
   assert(version === 1 && timeMs !== undefined && events !== undefined, 'the snapshot is of this version');
   state.events = events;
-  for (const line of lines) {
-    if (line === '') continue;
+  for (const written of lines) {
+    if (written === '') continue;
     // What this machine has written: the record of each kind is as it was.
-    const [kind, record] = JSON.parse(line, revive) as [keyof typeof RESTORE, never];
+    const [kind, record] = JSON.parse(written, revive) as [keyof typeof RESTORE, never];
     RESTORE[kind](state, record);
   }
   return timeMs;
@@ -83,9 +83,9 @@ function toJson(value: unknown): Json {
   if (typeof value === 'bigint') return { $: value.toString() };
   if (Array.isArray(value)) return value.map(toJson);
   if (typeof value !== 'object' || value === null) {
-    const isPlain = value === null || typeof value === 'string' || typeof value === 'number';
-    assert(isPlain || typeof value === 'boolean', 'records hold plain data');
-    return value as Json;
+    const isText = value === null || typeof value === 'string';
+    assert(isText || typeof value === 'number' || typeof value === 'boolean', 'records hold plain data');
+    return value;
   }
   const members = Object.entries(value).filter(([, member]) => member !== undefined);
   return Object.fromEntries(members.map(([name, member]) => [name, toJson(member)]));

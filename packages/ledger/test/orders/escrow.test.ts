@@ -159,7 +159,7 @@ describe('an escrow is not made', () => {
     const terms = at.terms({ slashable: molt(10) });
     expect(at.do('escrow-create', terms, ['buyer'])).toBe('signature-missing');
     expect(at.do('escrow-create', terms, ['buyer', 'provider'])).toBe('ok');
-    expect(at.orders.escrow(String(terms['escrow']))?.accepted).toBe(true);
+    expect(at.orders.escrow(terms.escrow)?.accepted).toBe(true);
   });
 
   test('under an id that is used, old, or of the future', () => {

@@ -58,10 +58,18 @@ export interface Change extends Partial<SigningFacts> {
   readonly signature?: string;
 }
 
+type Terms = { readonly [name: string]: Json | undefined } & { readonly escrow?: string };
+
+/** Time goes on; and perhaps an order comes, or an account is frozen or thawed. */
+export type WorldEvent =
+  | { readonly timeMs: number }
+  | { readonly timeMs: number; readonly bytes: Uint8Array }
+  | { readonly timeMs: number; readonly account: bigint; readonly frozen: boolean };
+
 export class OrderWorld {
   readonly reached = new Set<OrderResultName>();
-  /** Bytes of all orders, with the times at which they came. */
-  readonly history: { readonly timeMs: number; readonly bytes: Uint8Array }[] = [];
+  /** All that came, with its time: enough to do it again. */
+  readonly history: WorldEvent[] = [];
   machine: LedgerMachine;
   orders: OrderMachine;
   timeMs = START_MS;
@@ -85,6 +93,7 @@ export class OrderWorld {
     this.timeMs += ms;
     this.machine.advance(this.timeMs);
     this.orders.advance(this.timeMs);
+    this.history.push({ timeMs: this.timeMs });
     this.check();
   }
 
@@ -159,7 +168,9 @@ export class OrderWorld {
   }
 
   freeze(kind: AccountKind, name: Name, frozen = true): void {
-    this.machine.setFrozen(accountId({ kind, owner: address(name) }, ASSET), frozen);
+    const account = accountId({ kind, owner: address(name) }, ASSET);
+    this.machine.setFrozen(account, frozen);
+    this.history.push({ timeMs: this.timeMs, account, frozen });
   }
 
   give(name: Name, amount: number): void {
@@ -172,21 +183,20 @@ export class OrderWorld {
   }
 
   /** The terms of an escrow of 100 MOLT that the buyer releases. */
-  terms(change: { readonly [name: string]: Json | undefined } = {}): Record<string, Json> {
-    const terms = {
-      escrow: this.id(),
+  terms(change: Terms = {}): Record<string, Json> & { readonly escrow: string } {
+    const { escrow = this.id(), ...changed } = change;
+    const terms: Terms = {
       buyer: address('buyer'),
       provider: address('provider'),
       amount: molt(100),
       release: 'single',
       releaser: address('buyer'),
       arbiters: PANEL,
-      ...change,
+      ...changed,
     };
-    return Object.fromEntries(Object.entries(terms).filter(([, value]) => value !== undefined)) as Record<
-      string,
-      Json
-    >;
+    const named: [string, Json][] = [];
+    for (const [name, value] of Object.entries(terms)) if (value !== undefined) named.push([name, value]);
+    return { ...Object.fromEntries(named), escrow };
   }
 
   /** Buyer with 1,000 MOLT and provider with a stake of 100, once. */
@@ -195,14 +205,14 @@ export class OrderWorld {
     this.stake('provider', 100);
   }
 
-  created(change: { readonly [name: string]: Json | undefined } = {}): string {
+  created(change: Terms = {}): string {
     const terms = this.terms(change);
     const signers: Name[] = terms['slashable'] === undefined ? ['buyer'] : ['buyer', 'provider'];
     expectOk(this.do('escrow-create', terms, signers));
-    return terms['escrow'] as string;
+    return terms.escrow;
   }
 
-  funded(change: { readonly [name: string]: Json | undefined } = {}): string {
+  funded(change: Terms = {}): string {
     const escrow = this.created(change);
     expectOk(this.do('escrow-fund', { escrow }, ['buyer']));
     return escrow;
@@ -215,7 +225,7 @@ export class OrderWorld {
   }: { readonly [name: string]: Json | undefined } = {}): string {
     const escrow = this.funded({ deadlineMs: this.timeMs + 30 * 86_400_000, ...change });
     const agreement = this.id();
-    expectOk(this.do('agreement-open', { agreement, escrow, rate } as Json, ['buyer', 'provider']));
+    expectOk(this.do('agreement-open', { agreement, escrow, rate }, ['buyer', 'provider']));
     return agreement;
   }
 
@@ -256,19 +266,14 @@ export function cosigned(receipt: Receipt): Json {
       owner,
     );
   const { meters, cumulativeAmount, ...facts } = receipt;
+  const written: Record<string, string | number> = {};
+  for (const [name, meter] of Object.entries(meters))
+    if (meter !== undefined) written[name] = typeof meter === 'bigint' ? meter.toString() : meter;
   return {
-    receipt: {
-      ...facts,
-      cumulativeAmount: cumulativeAmount.toString(),
-      meters: Object.fromEntries(
-        Object.entries(meters)
-          .filter(([, meter]) => meter !== undefined)
-          .map(([name, meter]) => [name, typeof meter === 'bigint' ? meter.toString() : meter]),
-      ),
-    },
+    receipt: { ...facts, cumulativeAmount: cumulativeAmount.toString(), meters: written },
     buyerSignature: signReceipt(keyOf(nameOf(receipt.buyer)), receipt),
     providerSignature: signReceipt(keyOf(nameOf(receipt.provider)), receipt),
-  } as Json;
+  };
 }
 
 export function expectOk(code: OrderResultName): void {

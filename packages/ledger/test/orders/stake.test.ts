@@ -1,4 +1,4 @@
-// Shows that stake unbonds for 7 days to the ms, stays where a dispute needs it, and is slashed by the council.
+// Shows that stake unbonds for 7 days to the ms, stays while a dispute needs it, and can be slashed.
 import { expect, test } from 'vitest';
 import { MOLT } from '../../src/orders/amount.ts';
 import { feeOf, tierOf, TIERS } from '../../src/orders/fees.ts';
