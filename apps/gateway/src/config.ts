@@ -3,6 +3,7 @@ import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { gatewayError } from './errors.ts';
+import { NETWORKS, type Network } from './settlement/network.ts';
 
 /** The gateway's configuration, read once. This file is the only reader of arguments and environment. */
 export interface GatewayConfig {
@@ -15,6 +16,8 @@ export interface GatewayConfig {
   readonly databaseUrl?: string;
   readonly insecure: boolean;
   readonly logLevel: LogLevel;
+  /** The settlement role: keeps the ledger of this network. */
+  readonly settlement?: Network;
 }
 
 const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
@@ -27,6 +30,7 @@ const OPTIONS = {
   host: { type: 'string' },
   port: { type: 'string' },
   insecure: { type: 'boolean' },
+  settlement: { type: 'string' },
   'log-level': { type: 'string' },
   version: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
@@ -40,11 +44,12 @@ Usage: claw-gateway [options]
   --host <address>     address to listen on (default: 127.0.0.1)
   --port <number>      port to listen on, 0 for any free one (default: ${DEFAULT_PORT})
   --insecure           listen on other addresses than loopback without TLS
+  --settlement <kind>  keep the ledger of a network: development (with a faucet), test or main; for good
   --log-level <level>  ${LOG_LEVELS.join(', ')} (default: info)
   --version, --help
 
 Environment: CLAWBERNETES_DATABASE_URL=postgres://… keeps the state in PostgreSQL
-instead of <home>/gateway/fleet.db.
+instead of <home>/gateway/fleet.db, and the ledger in its schema clawbernetes_ledger.
 `;
 
 export type ParsedConfig =
@@ -80,6 +85,7 @@ export function parseConfig(argv: readonly string[], env: Environment): ParsedCo
       ...(databaseUrl === undefined || databaseUrl === '' ? {} : { databaseUrl: checkedUrl(databaseUrl) }),
       insecure: values.insecure ?? false,
       logLevel: parseLevel(values['log-level']),
+      ...(values.settlement !== undefined && { settlement: parseNetwork(values.settlement) }),
     },
   };
 }
@@ -105,6 +111,14 @@ function parsePort(text: string | undefined): number {
   const port = /^\d{1,5}$/.test(text) ? Number(text) : NaN;
   if (port <= 65_535) return port;
   throw invalid(`--port ${text} is not a port; use a number from 0 to 65535.`);
+}
+
+function parseNetwork(text: string): Network {
+  const network = NETWORKS.find((known) => known === text);
+  if (network) return network;
+  const near = nearest(text, NETWORKS);
+  const hint = near === undefined ? '' : ` Did you mean ${near}?`;
+  throw invalid(`--settlement ${text} is not one of ${NETWORKS.join(', ')}.${hint}`);
 }
 
 function parseLevel(text: string | undefined): LogLevel {

@@ -8,6 +8,8 @@ export type GatewayErrorCode =
   | 'port-in-use'
   /** There is no open store at the moment. */
   | 'storage-unavailable'
+  /** The ledger was made for another network than the one asked for. */
+  | 'wrong-network'
   /** A node broke the protocol; its connection is closed. */
   | 'bad-frame'
   | 'frame-too-large'

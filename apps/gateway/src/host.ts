@@ -2,6 +2,7 @@ import type { Clock, Logger, Random } from '@clawbernetes/kernel';
 import type { KeyPair } from '@clawbernetes/identity';
 import type { Schema, Store } from '@clawbernetes/storage';
 import type { OpenSegments } from '@clawbernetes/telemetry';
+import type { SettlementSource } from './settlement/settlement-keeper.ts';
 
 /** All that a gateway needs of the world around it; the simulator has a virtual one. */
 export interface GatewayHost {
@@ -15,4 +16,6 @@ export interface GatewayHost {
   readonly storage: string;
   /** Where logs are kept; absent = files. */
   readonly segments?: OpenSegments;
+  /** The ledger, where this gateway has the settlement role. */
+  readonly settlement?: SettlementSource;
 }

@@ -8,6 +8,7 @@ import {
   systemRandom,
   type Logger,
 } from '@clawbernetes/kernel';
+import { gatewayIdOf } from '@clawbernetes/identity';
 import { loadOrCreateKeyFile } from '@clawbernetes/identity/key-file';
 import { openPostgresStore, openSqliteStore, type Schema, type Store } from '@clawbernetes/storage';
 import { join } from 'node:path';
@@ -19,6 +20,11 @@ import { loadOrCreateOwnerToken, prepareFolder, removeEndpoint, writeEndpoint } 
 import type { GatewayHost } from './host.ts';
 import { hashToken } from './http/api-context.ts';
 import { openHttpServer } from './http/http-server.ts';
+import { SettlementKeeper } from './settlement/settlement-keeper.ts';
+
+/** Frames of the journal are large; see `pageBytes` of the store. */
+const LEDGER_PAGE_BYTES = 16_384;
+const LEDGER_NAMESPACE = 'clawbernetes_ledger';
 
 const REOPEN = { firstMs: 500, maxMs: 10_000 } as const;
 
@@ -42,7 +48,10 @@ export async function serveGateway(
   const limits = { ...DEFAULT_GATEWAY_OPTIONS, ...options };
   await using stack = new AsyncDisposableStack();
   await prepareFolder(config.folder);
-  const host = await openHost(config, logger);
+  const fleetHost = await openHost(config, logger);
+  const settlement = openSettlement(config, fleetHost);
+  if (settlement) stack.use(settlement);
+  const host = settlement ? { ...fleetHost, settlement } : fleetHost;
   const token = await loadOrCreateOwnerToken(config.folder, systemRandom);
   const keeper = stack.use(new GatewayKeeper(host, { ...limits, logFolder: config.logFolder }));
   const server = stack.use(
@@ -75,6 +84,24 @@ async function openHost(config: GatewayConfig, logger: Logger): Promise<GatewayH
     openStore,
     storage: databaseUrl === undefined ? `SQLite at ${path}` : 'PostgreSQL',
   };
+}
+
+/** The ledger has a store of its own: what happens to one of the two does not happen to the other. */
+function openSettlement(
+  { settlement: network, databaseUrl: url, folder }: GatewayConfig,
+  { clock, random, logger, key }: GatewayHost,
+): SettlementKeeper | undefined {
+  if (network === undefined) return undefined;
+  const path = join(folder, 'ledger.sqlite');
+  const openStore = (schema: Schema): Promise<Store> =>
+    url === undefined
+      ? openSqliteStore({ clock, logger }, { path, schema, pageBytes: LEDGER_PAGE_BYTES })
+      : openPostgresStore({ clock, random, logger }, { url, schema, namespace: LEDGER_NAMESPACE });
+  const storage = url === undefined ? `SQLite at ${path}` : `PostgreSQL, schema ${LEDGER_NAMESPACE}`;
+  return new SettlementKeeper(
+    { clock, random, logger, key, openStore, storage },
+    { ledgerId: gatewayIdOf(key.publicKey), network },
+  );
 }
 
 /** Holds the control plane that is open now, or why there is none. */

@@ -29,3 +29,15 @@ export { encodeFreezes, type Freeze } from './machine/freeze-record.ts';
 export { DEFAULT_LEDGER_OPTIONS, Ledger, type LedgerDeps, type LedgerOptions } from './ledger.ts';
 export type { LedgerError } from './errors.ts';
 export { signRequest, type UnsignedRequest } from './service/request-signature.ts';
+export {
+  auditLedger,
+  type AssetTotals,
+  type AuditOptions,
+  type AuditReport,
+  type Discrepancy,
+} from './audit/audit-ledger.ts';
+export { accountId, standardAccount, type AccountName } from './orders/standard-accounts.ts';
+export { encodeOrder } from './orders/order.ts';
+export { ORDER_RESULTS, orderResultName, type OrderResultName } from './orders/order-result.ts';
+export { tierOf, TIERS, type Tier } from './orders/fees.ts';
+export type { Claim, Escrow, Settings as LedgerSettings, Stake, Withdrawal } from './orders/records.ts';

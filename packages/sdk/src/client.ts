@@ -14,6 +14,7 @@ import { followLogs, type FollowLogsOptions, type LogSource } from './follow-log
 import { isIdempotent } from './idempotent-commands.ts';
 import { Patience } from './patience.ts';
 import type { LogEntry } from './record-reader.ts';
+import { orderText, type SignedOrder } from './order-text.ts';
 import { systemFetch, Transport, type Fetch } from './transport.ts';
 
 export interface ClientDeps {
@@ -38,6 +39,8 @@ export interface RunOptions extends CallOptions {
   readonly idempotencyKey?: string;
 }
 
+/** Answers to an order that was done at an earlier attempt. */
+const DONE_BEFORE: ReadonlySet<string> = new Set(['order-repeated']);
 const DEFAULT_PATIENCE_MS = 60_000;
 /** A command's answer is worth a second try, but a person waits for the message that nothing is there. */
 const COMMAND_PATIENCE_MS = 250;
@@ -105,6 +108,17 @@ export class Client {
       const view = await this.#call('workload.inspect', input, options, this.#longPatience);
       if (hasEnded(view.state)) return view;
     }
+  }
+
+  /**
+   * Has an order carried out, once: what was signed is sent again, as it is, while no answer comes, for
+   * `patienceMs` where the gateway was there before. What the ledger refuses is an answer other than `ok`.
+   */
+  async order(order: SignedOrder, options: CallOptions = {}): Promise<CommandOutput<'ledger.order'>> {
+    const input = { order: orderText(order) };
+    const answer = await this.#call('ledger.order', input, options, this.#longPatience);
+    // Nobody else has these signatures: it was done, and its answer got lost.
+    return DONE_BEFORE.has(answer.result) ? { result: 'ok', says: answer.says } : answer;
   }
 
   /** A workload's log, each entry exactly once, however often the connection is lost. */

@@ -2,9 +2,8 @@ import type { CommandName } from '@clawbernetes/protocol';
 
 /**
  * Whether repeating the request changes nothing more, so that it may be sent again when the answer got lost.
- * A new
- * command does not compile until it is decided here. `workload.run` is one because the client adds an
- * idempotency key.
+ * A new command does not compile until it is decided here. `workload.run` is one because the client adds an
+ * idempotency key, `ledger.order` and `ledger.submit` because a signature counts once.
  */
 const IDEMPOTENT: Record<CommandName, boolean> = {
   'system.info': true,
@@ -34,6 +33,16 @@ const IDEMPOTENT: Record<CommandName, boolean> = {
   'node.undrain': true,
   'node.token': false,
   'event.list': true,
+  'ledger.info': true,
+  'ledger.submit': true,
+  'ledger.order': true,
+  'ledger.account': true,
+  'ledger.audit': true,
+  'molt.balance': true,
+  'molt.escrow': true,
+  'molt.stake': true,
+  'molt.tiers': true,
+  'molt.withdrawal': true,
 };
 
 export function isIdempotent(name: CommandName): boolean {

@@ -9,5 +9,6 @@ export {
 export type { UnreachableFacts } from './errors.ts';
 export type { FollowEventsOptions } from './follow-events.ts';
 export type { FollowLogsOptions } from './follow-logs.ts';
+export { orderText, type OrderDraft, type OrderSignature, type SignedOrder } from './order-text.ts';
 export type { LogEntry } from './record-reader.ts';
 export type { Fetch } from './transport.ts';

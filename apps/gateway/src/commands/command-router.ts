@@ -5,6 +5,7 @@ import { configHandlers } from './config-handlers.ts';
 import { fleetHandlers } from './fleet-handlers.ts';
 import type { CommandContext, HandlerDeps, Handlers } from './handler-context.ts';
 import { invalidInput } from './invalid-input.ts';
+import { settlementHandlers } from '../settlement/settlement-handlers.ts';
 import { systemHandlers } from './system-handlers.ts';
 import { workloadHandlers } from './workload-handlers.ts';
 
@@ -22,6 +23,7 @@ export class CommandRouter {
       ...systemHandlers(deps),
       ...configHandlers(deps),
       ...fleetHandlers(deps),
+      ...settlementHandlers(deps),
     };
   }
 

@@ -1,6 +1,7 @@
 import type { NodeRecord, NodeSummary } from '@clawbernetes/fleet';
 import { createJoinToken, gatewayIdOf } from '@clawbernetes/identity';
 import type { CommandOutput, CommandRequest, NodeView } from '@clawbernetes/protocol';
+import type { SettlementStatus } from '../settlement/settlement-keeper.ts';
 import { VERSION } from '../version.ts';
 import type { CommandContext, HandlerDeps, Handlers } from './handler-context.ts';
 
@@ -91,6 +92,7 @@ function status(deps: HandlerDeps, { namespace }: CommandContext): CommandOutput
   const nodes = records.map((node) => fleet.nodeSummary(node));
   const approved = nodes.filter((node) => node.approved);
   const made = records.filter((node) => node.approved).flatMap((node) => node.inventory.gpus);
+  const settlement = deps.settlement?.status();
   const counts: Record<string, number> = {};
   for (const { state } of fleet.workloads(namespace)) counts[state] = (counts[state] ?? 0) + 1;
   return {
@@ -112,8 +114,13 @@ function status(deps: HandlerDeps, { namespace }: CommandContext): CommandOutput
       simulated: made.filter((gpu) => gpu.simulated).length,
     },
     workloads: counts,
-    warnings: briefly(nodes.flatMap(warningsOf)),
+    ...(settlement && { settlement }),
+    warnings: briefly([...settlementWarnings(settlement), ...nodes.flatMap(warningsOf)]),
   };
+}
+
+function settlementWarnings(settlement: SettlementStatus | undefined): readonly string[] {
+  return settlement?.state === 'failed' ? [`The ledger cannot be used: ${settlement.message ?? ''}`] : [];
 }
 
 /** A fleet that is out of reach as a whole says so once, not once per node. */

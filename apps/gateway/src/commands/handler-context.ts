@@ -6,6 +6,7 @@ import type { Changes } from '../changes.ts';
 import type { GatewayOptions } from '../gateway-options.ts';
 import type { WorkloadLogs } from '../logs/workload-logs.ts';
 import type { NodeSessions } from '../sessions/node-sessions.ts';
+import type { SettlementSource } from '../settlement/settlement-keeper.ts';
 
 /** On whose behalf a command runs. */
 export interface CommandContext {
@@ -27,6 +28,7 @@ export interface HandlerDeps {
   readonly storage: string;
   readonly writerTerm: number;
   readonly startedAtMs: number;
+  readonly settlement?: SettlementSource;
 }
 
 export type Handler<Name extends CommandName> = (

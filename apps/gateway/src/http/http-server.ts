@@ -3,6 +3,7 @@ import { apiError, meaningOf, openApiDocument } from '@clawbernetes/protocol';
 import fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
 import { gatewayError } from '../errors.ts';
 import type { Gateway } from '../gateway.ts';
+import type { SettlementSource } from '../settlement/settlement-keeper.ts';
 import { VERSION } from '../version.ts';
 import { authenticate, type ApiContextDeps } from './api-context.ts';
 import { describeError, MAX_BODY_BYTES } from './describe-error.ts';
@@ -20,6 +21,7 @@ export interface HttpServerDeps extends ApiContextDeps {
   readonly logger: Logger;
   /** The gateway as it is now. @throws CodedError `storage-…` while it cannot serve. */
   readonly gateway: () => Gateway;
+  readonly settlement?: Pick<SettlementSource, 'status'>;
 }
 
 export interface HttpServerOptions {
@@ -73,7 +75,10 @@ export async function openHttpServer(deps: HttpServerDeps, options: HttpServerOp
 }
 
 function addOpenRoutes(deps: HttpServerDeps, server: FastifyInstance): void {
-  server.get('/healthz', () => ({ status: 'ok', version: VERSION }));
+  server.get('/healthz', () => {
+    const settlement = deps.settlement?.status().state;
+    return { status: 'ok', version: VERSION, ...(settlement && { settlement }) };
+  });
   server.get('/readyz', () => ({ status: 'ready', gatewayId: deps.gateway().id }));
 }
 

@@ -23,15 +23,15 @@ export interface RestartableGateway extends LocalGateway {
 /** The production gateway in this process: real port, real files. Ends with the test. */
 export async function startGateway(
   options: ServeOptions = {},
-  { home, logger = silentLogger }: { home?: string; logger?: Logger } = {},
+  { home, logger = silentLogger, args }: { home?: string; logger?: Logger; args?: readonly string[] } = {},
 ): Promise<RestartableGateway> {
-  const gateway = await serve(home ?? (await tempFolder()), options, logger);
+  const gateway = await serve(home ?? (await tempFolder()), options, logger, args);
   onTestFinished(gateway.stop);
   return {
     ...gateway,
     async restart() {
       await gateway.stop();
-      return startGateway(options, { home: gateway.home, logger });
+      return startGateway(options, { home: gateway.home, logger, ...(args && { args }) });
     },
   };
 }
@@ -50,8 +50,13 @@ export async function openForFile(
   return { gateway, close };
 }
 
-async function serve(home: string, options: ServeOptions, logger: Logger): Promise<LocalGateway> {
-  const parsed = parseConfig(['--home', home, '--port', '0'], {});
+async function serve(
+  home: string,
+  options: ServeOptions,
+  logger: Logger,
+  args: readonly string[] = [],
+): Promise<LocalGateway> {
+  const parsed = parseConfig(['--home', home, '--port', '0', ...args], {});
   if (parsed.kind !== 'run') throw new Error('these arguments run a gateway');
   const running = await serveGateway(parsed.config, logger, options);
   let stopped: Promise<void> | undefined;

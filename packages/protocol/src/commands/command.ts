@@ -1,8 +1,11 @@
 import type { z } from 'zod';
 import type { ApiErrorCode } from '../errors.ts';
 
-/** The tiers of the command catalogue that exist so far; `fleet` is administration of the fleet itself. */
-export type CommandTier = 'core' | 'config' | 'fleet';
+/**
+ * The tiers of the command catalogue that exist so far; `fleet` is administration of the fleet itself, `molt`
+ * is money.
+ */
+export type CommandTier = 'core' | 'config' | 'fleet' | 'molt';
 
 /**
  * One command, declared once: the node protocol, REST, the CLI and OpenAPI derive from it. Its name is also

@@ -22,6 +22,14 @@ export const fleetCommands = {
       nodes: z.object({ total: count, connected: count, schedulable: count, pending: count }),
       gpus: z.object({ total: count, free: count, simulated: count }),
       workloads: z.record(z.string(), count).describe('How many are in each state.'),
+      settlement: z
+        .object({
+          state: z.enum(['open', 'opening', 'failed']),
+          network: z.string().optional(),
+          message: z.string().optional().describe('Why it is not open.'),
+        })
+        .optional()
+        .describe('The ledger of this gateway; absent where it has none.'),
       warnings: z.array(z.string()).describe('What needs the attention of somebody, in sentences.'),
     }),
     errors: [],

@@ -1,6 +1,8 @@
 import type { z } from 'zod';
 import { configCommands } from './config-commands.ts';
 import { fleetCommands } from './fleet-commands.ts';
+import { ledgerCommands } from './ledger-commands.ts';
+import { moltCommands } from './molt-commands.ts';
 import { systemCommands } from './system-commands.ts';
 import { workloadCommands } from './workload-commands.ts';
 
@@ -10,6 +12,8 @@ export const commands = {
   ...workloadCommands,
   ...configCommands,
   ...fleetCommands,
+  ...ledgerCommands,
+  ...moltCommands,
 } as const;
 
 export type CommandName = keyof typeof commands;

@@ -22,6 +22,11 @@ export interface PostgresStoreDeps {
 export interface PostgresStoreOptions extends Partial<StoreLimits> {
   readonly url: string;
   readonly schema: Schema;
+  /**
+   * Schema of the database for the tables, made if missing; default: the first of the user's search path.
+   * Stores in different ones share nothing, and each has a writer lease of its own.
+   */
+  readonly namespace?: string;
   /** A writer that is silent for this long may be replaced, by the database's clock. */
   readonly leaseMs?: number;
   /** How long opening waits for another writer's lease to run out; default: twice the lease. */
@@ -72,13 +77,17 @@ async function open(
   options: PostgresStoreOptions & Durations & { readonly waitMs: number },
   name: string,
 ): Promise<Store> {
-  const { schema, leaseMs, waitMs } = options;
+  const { schema, leaseMs, waitMs, namespace } = options;
   const limits = storeLimits(options);
   await using stack = new AsyncDisposableStack();
-  const writer = await connect(stack, options, 'writer', writerSettings(leaseMs));
-  const reader = await connect(stack, options, 'reader', readerSettings(options.queryTimeoutMs));
+  const path = namespace === undefined ? {} : { search_path: quoted(namespace) };
+  const writer = await connect(stack, options, 'writer', { ...writerSettings(leaseMs), ...path });
+  const reader = await connect(stack, options, 'reader', {
+    ...readerSettings(options.queryTimeoutMs),
+    ...path,
+  });
   const database = new Kysely<AnyTables>({ dialect: statementDialect(DIALECT, writer.execute) });
-  await bootstrap(writer, database);
+  await bootstrap(writer, database, namespace);
   await pendingMigrations(database, schema); // refuses a newer database before anything is taken
   const lease = await WriterLease.take(
     { connection: writer, clock, random },
@@ -125,7 +134,11 @@ function readerSettings(queryTimeoutMs: number): Readonly<Record<string, string>
   return { default_transaction_read_only: 'on', statement_timeout: `${queryTimeoutMs}ms` };
 }
 
-async function bootstrap(writer: PostgresConnection, database: Kysely<AnyTables>): Promise<void> {
+async function bootstrap(
+  writer: PostgresConnection,
+  database: Kysely<AnyTables>,
+  namespace: string | undefined,
+): Promise<void> {
   // A cluster may be set to acknowledge before it syncs; stronger settings than `on` stay.
   await writer.execute(
     `select set_config('synchronous_commit', 'on', false)
@@ -134,9 +147,14 @@ async function bootstrap(writer: PostgresConnection, database: Kysely<AnyTables>
   );
   await transaction(writer, async () => {
     await writer.execute('select pg_advisory_xact_lock($1)', [BOOTSTRAP_LOCK]);
+    if (namespace !== undefined) await writer.execute(`create schema if not exists ${quoted(namespace)}`, []);
     await createMigrationTable(database);
     await WriterLease.createTable(writer);
   });
+}
+
+function quoted(identifier: string): string {
+  return `"${identifier.replaceAll('"', '""')}"`;
 }
 
 function migrationHost(

@@ -1,0 +1,149 @@
+import { addressOf, parseKeyName, readKeyName } from '@clawbernetes/identity';
+import { accountId, ORDER_RESULTS, resultName, RESULTS, TIERS, type Operation } from '@clawbernetes/ledger';
+import { MOLT_DECIMALS } from '@clawbernetes/kernel';
+import { apiError, type CommandOutput, type CommandRequest } from '@clawbernetes/protocol';
+import type { HandlerDeps, Handlers } from '../commands/handler-context.ts';
+import { escrowView, stakeView, tierView, withdrawalView } from './settlement-views.ts';
+import type { Settlement } from './settlement.ts';
+import { useLedger } from './use-ledger.ts';
+
+type SettlementCommand =
+  | 'ledger.info'
+  | 'ledger.submit'
+  | 'ledger.order'
+  | 'ledger.account'
+  | 'ledger.audit'
+  | 'molt.balance'
+  | 'molt.escrow'
+  | 'molt.stake'
+  | 'molt.tiers'
+  | 'molt.withdrawal';
+
+export function settlementHandlers({
+  clock,
+  settlement: source,
+}: Pick<HandlerDeps, 'clock' | 'settlement'>): Handlers<SettlementCommand> {
+  const use = <T>(work: (settlement: Settlement) => T | Promise<T>): Promise<T> => useLedger(source, work);
+  return {
+    'ledger.info': () => use((settlement) => info(settlement, clock.nowMs())),
+    'ledger.submit': (request) => use((settlement) => submit(settlement, request)),
+    'ledger.order': ({ order }) =>
+      use(async (settlement) => {
+        const result = await settlement.order(new TextEncoder().encode(order));
+        return { result, says: ORDER_RESULTS[result].says };
+      }),
+    'ledger.account': ({ account }) => use((settlement) => accountOf(settlement, account)),
+    'ledger.audit': (_request, { signal }) =>
+      use(async (settlement) => {
+        const { totals, discrepancies, stateHash } = await settlement.audit({ signal });
+        const { ledger: ledgerId } = settlement.settings;
+        const assets = [...totals.assets];
+        return { ledgerId, stateHash, totals: { ...totals, assets }, discrepancies: [...discrepancies] };
+      }),
+    'molt.balance': ({ owner }) => use((settlement) => balance(settlement, checkedAddress(owner))),
+    'molt.escrow': ({ escrow: id }) =>
+      use(async ({ ledger }) => {
+        await ledger.settled();
+        const escrow = ledger.orders.escrow(id) ?? notFound('escrow', id);
+        return escrowView(escrow, ledger.orders.claims(id));
+      }),
+    'molt.stake': ({ owner }) =>
+      use(async ({ ledger }) => {
+        await ledger.settled();
+        return stakeView(ledger.orders.stake(checkedAddress(owner)));
+      }),
+    'molt.tiers': () => use(() => ({ tiers: TIERS.map(tierView) })),
+    'molt.withdrawal': ({ withdrawal: id }) =>
+      use(async ({ ledger }) => {
+        await ledger.settled();
+        return withdrawalView(ledger.orders.withdrawal(id) ?? notFound('withdrawal', id));
+      }),
+  };
+}
+
+function info({ ledger, settings, storage }: Settlement, timeMs: number): CommandOutput<'ledger.info'> {
+  const { operators, council } = settings;
+  return {
+    ledgerId: settings.ledger,
+    network: settings.network,
+    timeMs,
+    asset: { code: settings.asset, symbol: 'MOLT', decimals: MOLT_DECIMALS },
+    sequence: ledger.sequence,
+    accounts: ledger.accountCount,
+    operators: { ...operators, keys: [...operators.keys] },
+    council: { ...council, keys: [...council.keys] },
+    providerStake: String(settings.providerStake),
+    faucetAmount: String(settings.faucetAmount),
+    storage,
+  };
+}
+
+async function submit(
+  { ledger }: Settlement,
+  request: CommandRequest<'ledger.submit'>,
+): Promise<CommandOutput<'ledger.submit'>> {
+  const { kind, items, nonce, expiresAtMs, signature } = request;
+  const signer = parseKeyName(checkedAddress(request.signer));
+  const authority = { signer, nonce, expiresAtMs, signature: decode(signature) };
+  const operation: Operation = { kind, items: decode(items), authority };
+  const results = Array.from(await ledger.submit(operation), (code) => resultName(code) ?? 'ok');
+  const meanings = Object.fromEntries([...new Set(results)].map((name) => [name, RESULTS[name].says]));
+  return { results, meanings };
+}
+
+async function accountOf({ ledger }: Settlement, id: string): Promise<CommandOutput<'ledger.account'>> {
+  const view = (await ledger.account(BigInt(`0x${id}`))) ?? notFound('account', id);
+  return {
+    account: id,
+    asset: view.asset,
+    code: view.code,
+    frozen: view.frozen,
+    floor: String(view.floor),
+    debitsPosted: String(view.debitsPosted),
+    creditsPosted: String(view.creditsPosted),
+    debitsPending: String(view.debitsPending),
+    creditsPending: String(view.creditsPending),
+  };
+}
+
+/** What is reserved for a provider lies in the buyer's locked balance until it is released. */
+async function balance(
+  { ledger, settings }: Settlement,
+  owner: string,
+): Promise<CommandOutput<'molt.balance'>> {
+  await ledger.settled();
+  const { orders } = ledger;
+  const available = orders.balance({ kind: 'available', owner });
+  const held = orders.balance({ kind: 'held', owner });
+  const locked = await ledger.account(accountId({ kind: 'locked', owner }, settings.asset));
+  const escrowed = locked ? locked.creditsPosted - locked.debitsPosted : 0n;
+  const { staked, unbonding: parts } = orders.stake(owner);
+  const unbonding = parts.reduce((sum, { amount }) => sum + amount, 0n);
+  const total = available + held + escrowed + staked + unbonding;
+  return {
+    owner,
+    available: String(available),
+    held: String(held),
+    escrowed: String(escrowed),
+    staked: String(staked),
+    unbonding: String(unbonding),
+    total: String(total),
+  };
+}
+
+/** An address in its one spelling. @throws CodedError `invalid-input`. */
+function checkedAddress(text: string): string {
+  const key = readKeyName(text);
+  if (key && addressOf(key) === text) return text;
+  const message = `"${text}" is not an address: it is the base58 of the 32 bytes of a public key. Compare it again.`;
+  throw apiError('invalid-input', message);
+}
+
+function notFound(what: string, id: string): never {
+  const message = `This ledger has no ${what} ${id}, or forgot it some time after it ended.`;
+  throw apiError('not-found', message);
+}
+
+function decode(text: string): Uint8Array {
+  return new Uint8Array(Buffer.from(text, 'base64url'));
+}

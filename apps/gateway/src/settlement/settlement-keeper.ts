@@ -1,0 +1,96 @@
+import { backoffMs, errorMessage, sleep, type CodedError } from '@clawbernetes/kernel';
+import { apiError } from '@clawbernetes/protocol';
+import { asCoded } from '../errors.ts';
+import { Settlement, type SettlementDeps, type SettlementOptions } from './settlement.ts';
+
+const REOPEN = { firstMs: 500, maxMs: 10_000 } as const;
+const RETRY_AFTER_MS = 1000;
+
+export interface SettlementStatus {
+  readonly state: 'open' | 'opening' | 'failed';
+  readonly network?: string;
+  /** Why it is not open. */
+  readonly message?: string;
+}
+
+/** Where handlers find the ledger of this gateway. */
+export interface SettlementSource {
+  /** @throws CodedError `storage-unavailable` while there is none. */
+  current(): Settlement;
+  status(): SettlementStatus;
+  /** Somebody found that it has stopped: it is opened anew. */
+  stopped(settlement: Settlement, error: unknown): void;
+}
+
+/**
+ * Holds the ledger that is open now, or why there is none, and opens it again after it failed. The fleet does
+ * not depend on it.
+ */
+export class SettlementKeeper implements SettlementSource, AsyncDisposable {
+  readonly #deps: SettlementDeps;
+  readonly #options: SettlementOptions;
+  readonly #stop = new AbortController();
+  #settlement: Settlement | undefined;
+  #failure: CodedError | undefined;
+  #working: Promise<void>;
+
+  constructor(deps: SettlementDeps, options: SettlementOptions) {
+    this.#deps = deps;
+    this.#options = options;
+    this.#working = this.#open();
+  }
+
+  current(): Settlement {
+    if (this.#settlement) return this.#settlement;
+    const why = this.#failure?.message ?? 'It is being read back from its journal.';
+    const message = `The ledger cannot be used now. ${why}`;
+    throw apiError('storage-unavailable', message, { retryAfterMs: RETRY_AFTER_MS });
+  }
+
+  status(): SettlementStatus {
+    if (this.#settlement) return { state: 'open', network: this.#settlement.settings.network };
+    if (this.#failure) return { state: 'failed', message: this.#failure.message };
+    return { state: 'opening' };
+  }
+
+  stopped(settlement: Settlement, error: unknown): void {
+    if (this.#settlement !== settlement) return;
+    this.#settlement = undefined;
+    this.#failure = asCoded(error);
+    this.#deps.logger.error('the ledger failed; the gateway reopens it', { error: this.#failure.message });
+    this.#working = this.#reopen(settlement);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort();
+    await this.#working;
+    const settlement = this.#settlement;
+    this.#settlement = undefined;
+    await settlement?.[Symbol.asyncDispose]();
+  }
+
+  async #reopen(failed: Settlement): Promise<void> {
+    // What fails while closing has failed already.
+    await Promise.resolve(failed[Symbol.asyncDispose]()).catch(() => undefined);
+    await this.#open();
+  }
+
+  /** Until it succeeds, or the gateway stops. */
+  async #open(): Promise<void> {
+    const { clock, random, logger } = this.#deps;
+    for (let attempt = 0; !this.#stop.signal.aborted; attempt += 1) {
+      try {
+        const settlement = await Settlement.open(this.#deps, this.#options);
+        this.#settlement = settlement;
+        this.#failure = undefined;
+        settlement.onFailed((error) => this.stopped(settlement, error));
+        return logger.info('the ledger is open', { network: settlement.settings.network });
+      } catch (cause) {
+        this.#failure = asCoded(cause);
+        logger.error('the ledger cannot be opened', { error: errorMessage(cause) });
+      }
+      const delayMs = backoffMs(attempt, REOPEN, random);
+      await sleep(clock, delayMs, { signal: this.#stop.signal }).catch(() => undefined);
+    }
+  }
+}

@@ -1,0 +1,181 @@
+// Shows the settlement role over real HTTP: what a signer needs to know, orders that move tokens once, what is
+// refused with its reason, and that neither ledger nor fleet takes the other down.
+import { generateKeyPair, addressOf, type KeyPair } from '@clawbernetes/identity';
+import { MOLT, systemRandom } from '@clawbernetes/kernel';
+import { newNonce, newOrderId, signOrder } from '@clawbernetes/sdk/signed-order';
+import { orderText, type OrderDraft } from '@clawbernetes/sdk';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import type { ApiClient } from '../support/api-client.ts';
+import { startGateway, type RestartableGateway } from '../support/local-gateway.ts';
+import { tempFolder } from '../support/temp-folder.ts';
+import { waitUntil } from '../support/wait-until.ts';
+
+const DEVELOPMENT = ['--settlement', 'development'];
+
+async function startLedger(home?: string): Promise<RestartableGateway> {
+  const gateway = await startGateway({}, { args: DEVELOPMENT, ...(home !== undefined && { home }) });
+  await ledgerOpen(gateway.api);
+  return gateway;
+}
+
+async function ledgerOpen(api: ApiClient): Promise<void> {
+  await waitUntil('the ledger is open', async () => {
+    const { settlement } = await api.call('fleet.status', {});
+    return settlement?.state === 'open';
+  });
+}
+
+class Owner {
+  readonly #key: KeyPair = generateKeyPair(systemRandom);
+  readonly address = addressOf(this.#key.publicKey);
+  readonly #api: ApiClient;
+  #nonce = 0;
+
+  constructor(api: ApiClient) {
+    this.#api = api;
+  }
+
+  async signed(draft: OrderDraft, ledger?: string): Promise<string> {
+    const { ledgerId, timeMs } = await this.#api.call('ledger.info', {});
+    this.#nonce = Math.max(this.#nonce + 1, newNonce(timeMs, systemRandom));
+    return orderText(
+      signOrder(this.#key, draft, { ledgerId: ledger ?? ledgerId, timeMs, nonce: this.#nonce }),
+    );
+  }
+
+  async order(type: string, body: OrderDraft['body']): Promise<string> {
+    const { result } = await this.#api.call('ledger.order', { order: await this.signed({ type, body }) });
+    return result;
+  }
+
+  balance() {
+    return this.#api.call('molt.balance', { owner: this.address });
+  }
+
+  async funded(molt: bigint): Promise<this> {
+    expect(await this.order('faucet', { amount: String(molt * MOLT) })).toBe('ok');
+    return this;
+  }
+}
+
+test('says what one needs to know to sign, and labels a development network', async () => {
+  const { api } = await startLedger();
+  const info = await api.call('ledger.info', {});
+  expect(info).toMatchObject({ network: 'development', asset: { symbol: 'MOLT', decimals: 9 } });
+  expect(info.ledgerId).toBe((await api.call('fleet.status', {})).gatewayId);
+  expect((await api.call('molt.tiers', {})).tiers.map(({ name }) => name)).toContain('bronze');
+});
+
+test('an escrow is locked, released, held for its provider, and all of it is there after a restart', async () => {
+  const first = await startLedger();
+  const buyer = await new Owner(first.api).funded(1000n);
+  const provider = await new Owner(first.api).funded(200n);
+  expect(await provider.order('stake-deposit', { amount: String(100n * MOLT) })).toBe('ok');
+  const escrow = newOrderId(Date.now(), systemRandom);
+  const parties = { buyer: buyer.address, provider: provider.address };
+  const terms = {
+    escrow,
+    ...parties,
+    amount: String(10n * MOLT),
+    release: 'single',
+    releaser: buyer.address,
+  };
+  expect(await buyer.order('escrow-create', terms)).toBe('ok');
+  expect(await buyer.order('escrow-fund', { escrow })).toBe('ok');
+  expect(await buyer.balance()).toMatchObject({ available: '990000000000', escrowed: '10000000000' });
+  expect(await provider.order('escrow-release', { escrow })).toBe('signer-not-allowed');
+  expect(await buyer.order('escrow-release', { escrow })).toBe('ok');
+  const { api } = await first.restart();
+  await ledgerOpen(api);
+  const view = await api.call('molt.escrow', { escrow });
+  expect(view).toMatchObject({ state: 'released', paid: '10000000000', remaining: '0' });
+  expect(view.held).toMatchObject([{ gross: '10000000000', fee: '250000000', contested: false }]);
+  expect(await api.call('molt.balance', { owner: provider.address })).toMatchObject({
+    available: '100000000000',
+    held: '9750000000',
+    staked: '100000000000',
+  });
+});
+
+test('an order counts once, for its ledger only, and a forged one not at all', async () => {
+  const { api } = await startLedger();
+  const owner = new Owner(api);
+  const order = await owner.signed({ type: 'faucet', body: { amount: '5' } });
+  expect(await api.call('ledger.order', { order })).toMatchObject({ result: 'ok' });
+  expect(await api.call('ledger.order', { order })).toMatchObject({ result: 'order-repeated' });
+  expect((await owner.balance()).available).toBe('5');
+  const foreign = await owner.signed({ type: 'faucet', body: { amount: '5' } }, 'gw-elsewhere');
+  expect(await api.call('ledger.order', { order: foreign })).toMatchObject({ result: 'signature-foreign' });
+  const forged = (await owner.signed({ type: 'faucet', body: { amount: '5' } })).replace('"5"', '"6"');
+  expect(await api.refusal('ledger.order', { order: forged })).toMatchObject({ code: 'forbidden' });
+  expect((await owner.balance()).available).toBe('5');
+});
+
+test.each([
+  ['1e3', 'amount-malformed'],
+  ['１', 'amount-malformed'],
+  ['-1', 'amount-malformed'],
+  ['1.5', 'amount-malformed'],
+  ['0', 'amount-zero'],
+  [String(1n << 63n), 'amount-too-large'],
+  [String(1n << 128n), 'amount-too-large'],
+])('an amount of %s is refused with %s', async (amount, code) => {
+  const { api } = await startLedger();
+  const owner = new Owner(api);
+  expect(await owner.order('faucet', { amount })).toBe(code);
+  expect((await owner.balance()).total).toBe('0');
+});
+
+test('an audit recomputes it and finds nothing', async () => {
+  const { api } = await startLedger();
+  await new Owner(api).funded(7n);
+  const report = await api.call('ledger.audit', {});
+  expect(report.discrepancies).toEqual([]);
+  expect(report.stateHash).toMatch(/^[0-9a-f]{64}$/);
+  expect(report.totals.assets).toMatchObject([{ held: '7000000000', issued: '-7000000000' }]);
+  expect((await api.call('ledger.audit', {})).stateHash).toBe(report.stateHash);
+});
+
+test('without the role every command says how to get it', async () => {
+  const { api } = await startGateway();
+  for (const name of ['ledger.info', 'ledger.audit', 'molt.tiers']) {
+    const { code, message } = await api.refusal(name, {});
+    expect({ code, message }).toEqual({
+      code: 'command-disabled',
+      message: expect.stringContaining('--settlement development'),
+    });
+  }
+  expect((await api.call('fleet.status', {})).settlement).toBeUndefined();
+});
+
+test('a ledger that cannot be opened leaves the fleet serving, says why, and opens by itself later', async () => {
+  const home = await tempFolder();
+  const blocked = join(home, 'gateway', 'ledger.sqlite');
+  await mkdir(blocked, { recursive: true, mode: 0o700 });
+  await writeFile(join(blocked, 'in-the-way'), '');
+  const { api } = await startGateway({}, { home, args: DEVELOPMENT });
+  const status = await waitUntil('the failure shows', async () => {
+    const found = await api.call('fleet.status', {});
+    return found.settlement?.state === 'failed' && found;
+  });
+  expect(status.warnings[0]).toMatch(/^The ledger cannot be used: .*ledger\.sqlite/);
+  expect(await (await api.fetch('/healthz')).json()).toMatchObject({ status: 'ok', settlement: 'failed' });
+  expect(await api.refusal('ledger.info', {})).toMatchObject({ code: 'storage-unavailable', status: 503 });
+  await api.call('config.create', { key: 'fleet', value: 'works' });
+  await rm(blocked, { recursive: true });
+  await ledgerOpen(api);
+  expect((await api.call('ledger.info', {})).network).toBe('development');
+});
+
+test('a ledger stays the network that it was made for', async () => {
+  const { home, stop } = await startLedger();
+  await stop();
+  const { api } = await startGateway({}, { home, args: ['--settlement', 'main'] });
+  const { message } = await waitUntil('it is refused', async () => {
+    const { settlement } = await api.call('fleet.status', {});
+    return settlement?.state === 'failed' && settlement;
+  });
+  expect(message).toContain('development network for good');
+});

@@ -1,0 +1,128 @@
+import { z } from 'zod';
+import { command } from './command.ts';
+import {
+  addressSchema,
+  amountSchema,
+  base64url,
+  MAX_OPERATION_CHARACTERS,
+  MAX_ORDER_CHARACTERS,
+  panelSchema,
+} from './money-schemas.ts';
+
+/** A gateway without the settlement role answers `command-disabled` to all of these. */
+const errors = ['command-disabled'] as const;
+
+/** The ledger itself. What it refuses is a result with a sentence, not an error: nothing of it was done. */
+export const ledgerCommands = {
+  'ledger.info': command({
+    tier: 'molt',
+    target: 'gateway',
+    summary: 'What one needs to know to sign for this ledger: its id, network, time and asset',
+    input: z.strictObject({}),
+    output: z.object({
+      ledgerId: z.string().describe('Audience of every signature.'),
+      network: z.enum(['development', 'test', 'main']).describe('Tokens are worth something on main only.'),
+      timeMs: z.number(),
+      asset: z.object({ code: z.int(), symbol: z.string(), decimals: z.int() }),
+      sequence: z.int().describe('Of the newest frame of the journal.'),
+      accounts: z.int(),
+      operators: panelSchema,
+      council: panelSchema,
+      providerStake: amountSchema.describe('What a provider has at stake, at least.'),
+      faucetAmount: amountSchema.describe('Most that the faucet gives to an owner in 24 hours.'),
+      storage: z.string(),
+    }),
+    errors,
+  }),
+  'ledger.submit': command({
+    tier: 'molt',
+    target: 'gateway',
+    summary: 'Book a batch of accounts or transfers that its signer asks for',
+    input: z.strictObject({
+      kind: z.enum(['accounts', 'transfers']).describe('What the items are.'),
+      items: base64url
+        .min(1)
+        .max(MAX_OPERATION_CHARACTERS)
+        .describe('Records of the ledger package, at most 8,190: base64url.'),
+      signer: addressSchema.describe('Address of the key that signs.'),
+      nonce: z.int().min(0).describe('Rises with every request of the signer.'),
+      expiresAtMs: z.int().min(0).describe('The request is refused after this.'),
+      signature: base64url.length(86).describe('Ed25519 over ledger, kind, nonce, expiry and items.'),
+    }),
+    output: z.object({
+      results: z.array(z.string()).describe('What became of each item, in order.'),
+      meanings: z.record(z.string(), z.string()).describe('A sentence for each result that occurs.'),
+    }),
+    errors,
+  }),
+  'ledger.order': command({
+    tier: 'molt',
+    target: 'gateway',
+    summary: 'Carry out an order – escrow, stake, withdrawal – that carries its signatures in itself',
+    input: z.strictObject({
+      order: z
+        .string()
+        .min(2)
+        .max(MAX_ORDER_CHARACTERS)
+        .describe('Canonical JSON (RFC 8785) of type, body and signatures.'),
+    }),
+    output: z.object({
+      result: z.string().describe('"ok", or why nothing was done.'),
+      says: z.string().describe('The same as a sentence, with what to do next.'),
+    }),
+    errors,
+  }),
+  'ledger.account': command({
+    tier: 'molt',
+    target: 'gateway',
+    summary: 'One account of the ledger by its id',
+    input: z.strictObject({
+      account: z
+        .string()
+        .regex(/^[0-9a-f]{32}$/, 'must be an id of 32 lower-case hexadecimal digits')
+        .describe('Id of the account, u128 in hexadecimal.'),
+    }),
+    output: z.object({
+      account: z.string(),
+      asset: z.int(),
+      code: z.int(),
+      frozen: z.boolean(),
+      floor: amountSchema,
+      debitsPosted: amountSchema,
+      creditsPosted: amountSchema,
+      debitsPending: amountSchema,
+      creditsPending: amountSchema,
+    }),
+    errors: [...errors, 'not-found'],
+  }),
+  'ledger.audit': command({
+    tier: 'molt',
+    target: 'gateway',
+    summary: 'Recompute the whole ledger from its journal and compare; for its owner, takes a while',
+    input: z.strictObject({}),
+    output: z.object({
+      ledgerId: z.string(),
+      stateHash: z.string().describe('Equal for equal histories, on any engine.'),
+      totals: z.object({
+        frames: z.int(),
+        operations: z.int(),
+        signatures: z.int(),
+        accounts: z.int(),
+        pendingTransfers: z.int(),
+        assets: z.array(
+          z.object({
+            asset: z.int(),
+            accounts: z.int(),
+            issued: amountSchema,
+            held: amountSchema,
+            pending: amountSchema,
+          }),
+        ),
+      }),
+      discrepancies: z
+        .array(z.object({ kind: z.string(), sequence: z.int(), message: z.string() }))
+        .describe('Empty for a ledger that is right.'),
+    }),
+    errors,
+  }),
+} as const;

@@ -1,0 +1,38 @@
+import { signStatement, type KeyPair } from '@clawbernetes/identity';
+import type { OrderDraft, SignedOrder } from './order-text.ts';
+
+export { newNonce, newOrderId } from './new-order-id.ts';
+
+/** Domain of the signatures under orders, as the ledger package verifies them. */
+const ORDER_DOMAIN = 'ledger-order';
+/** A signed order that is not carried out within this is void. */
+const VALID_MS = 600_000;
+
+export interface OrderTerms {
+  /** The ledger that is meant: no other can be made to act on it. */
+  readonly ledgerId: string;
+  /** By the clock of the ledger. */
+  readonly timeMs: number;
+  /** Rises with each order of the signer about the same thing. */
+  readonly nonce: number;
+  /** Longer where others have to sign, too. */
+  readonly validMs?: number;
+}
+
+/** The order with one more signature. @throws CodedError `invalid-statement`, `canonical-json`. */
+export function signOrder(
+  key: KeyPair,
+  order: OrderDraft | SignedOrder,
+  { ledgerId, timeMs, nonce, validMs = VALID_MS }: OrderTerms,
+): SignedOrder {
+  const { type, body } = order;
+  const said = {
+    audience: ledgerId,
+    nonce: String(nonce),
+    issuedAtMs: timeMs,
+    expiresAtMs: timeMs + validMs,
+  };
+  const { signer, signature } = signStatement(key, ORDER_DOMAIN, { body: { type, body }, ...said });
+  const before = 'signatures' in order ? order.signatures : [];
+  return { type, body, signatures: [...before, { ...said, signer, signature }] };
+}
