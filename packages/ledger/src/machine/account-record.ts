@@ -32,6 +32,13 @@ export interface Account {
 /** The floor of an account that may go as deep as there is money, such as the one that issues it. */
 export const NO_FLOOR = -(1n << 63n);
 
+/** Of ids whose first byte is this, only the ledger itself opens accounts: nobody can take them beforehand. */
+const RESERVED = 0xffn;
+
+export function isReserved(id: bigint): boolean {
+  return id >> 120n === RESERVED;
+}
+
 const LOW = (1n << 64n) - 1n;
 
 /** @throws RangeError for a field that does not fit. */

@@ -1,5 +1,12 @@
 import { assert } from '@clawbernetes/kernel';
-import { ACCOUNT_BYTES, ACCOUNT_FLAGS, NO_FLOOR, readAccount, type Account } from './account-record.ts';
+import {
+  ACCOUNT_BYTES,
+  ACCOUNT_FLAGS,
+  isReserved,
+  NO_FLOOR,
+  readAccount,
+  type Account,
+} from './account-record.ts';
 import { AccountTable, CREDITS_PENDING, DEBITS_PENDING, NOBODY, type Balance } from './account-table.ts';
 import { u32, u64 } from './cells.ts';
 import { ID_STATE, IdMemory } from './id-memory.ts';
@@ -301,7 +308,8 @@ export class LedgerMachine {
 }
 
 /** Owners open what is theirs; what is nobody's, or may owe, opens the ledger. */
-function mayOpen({ owner, floor }: Account, signer: Uint8Array): boolean {
+function mayOpen({ id, owner, floor }: Account, signer: Uint8Array): boolean {
+  if (isReserved(id)) return false;
   return floor >= 0n && signer.some((byte) => byte !== 0) && Buffer.compare(signer, owner) === 0;
 }
 

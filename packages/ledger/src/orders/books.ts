@@ -57,6 +57,11 @@ export class Books {
     return account.creditsPosted - account.debitsPosted - account.debitsPending;
   }
 
+  /** Opens an account that is not open yet. */
+  open(name: AccountName): void {
+    this.#openAll([name]);
+  }
+
   /**
    * Does all steps or none.
    * @returns the id of the transfer that reserves, 0n if no step does. Refuses with why it cannot be done.
@@ -65,7 +70,7 @@ export class Books {
     const moving = steps.filter((step) => step.do === 'void' || step.amount > 0n);
     if (moving.length === 0) return 0n;
     this.#checkFunds(moving);
-    this.#open(moving);
+    this.#openAll(moving.flatMap((step) => ('from' in step ? [step.from, step.to] : [])));
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
       const transfers = moving.map((step, index) => this.#transfer(step, booking, `${index}.${attempt}`));
       const failure = this.#run(transfers);
@@ -81,8 +86,7 @@ export class Books {
     check(this.balance(first.from) >= first.amount, 'insufficient-funds');
   }
 
-  #open(steps: readonly Step[]): void {
-    const names = steps.flatMap((step) => ('from' in step ? [step.from, step.to] : []));
+  #openAll(names: readonly AccountName[]): void {
     const accounts = new Map<bigint, Account>();
     for (const name of names) {
       const account = standardAccount(name, this.#asset);

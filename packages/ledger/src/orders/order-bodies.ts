@@ -83,6 +83,10 @@ export const ORDER_BODIES = {
     /** Most escrows, agreements, claims and withdrawals, of each. */
     maxOpen: whole(1, MAX_OPEN),
   }),
+  /** Other operators or another council, by a quorum of the council. */
+  'ledger-panel': shape({ role: oneOf('operators', 'council'), panel: readPanel }),
+  /** Opens the signer's account, so that he can be paid. */
+  'account-open': shape({}),
   'escrow-create': shape({
     escrow: readId,
     buyer: readAddress,

@@ -30,7 +30,7 @@ export class OrderContext {
     return present(this.state.settings, 'the settings of an open ledger');
   }
 
-  get books(): Pick<Books, 'balance'> {
+  get books(): Pick<Books, 'balance' | 'open'> {
     return this.#books;
   }
 

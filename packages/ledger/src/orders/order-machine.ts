@@ -14,6 +14,7 @@ import {
   refundEscrow,
   releaseEscrow,
 } from './escrows.ts';
+import { changePanel, openAccount } from './ledger-orders.ts';
 import { drawFromFaucet } from './faucet.ts';
 import type { OrderBody, OrderType } from './order-bodies.ts';
 import { OrderContext, type OrderPlan } from './order-context.ts';
@@ -51,6 +52,8 @@ type Plans = {
 /** `signer` is who signed first: the owner, where an order is about his own account. */
 const PLANS: Plans = {
   'ledger-open': () => refuse('ledger-already-open'),
+  'ledger-panel': changePanel,
+  'account-open': openAccount,
   'escrow-create': createEscrow,
   'escrow-fund': fundEscrow,
   'escrow-complete': completeEscrow,
@@ -73,7 +76,13 @@ const PLANS: Plans = {
 };
 
 /** Orders about the signer's own account: somebody has to be the owner. */
-const OWN: ReadonlySet<OrderType> = new Set(['stake-deposit', 'stake-withdraw', 'withdraw', 'faucet']);
+const OWN: ReadonlySet<OrderType> = new Set([
+  'account-open',
+  'stake-deposit',
+  'stake-withdraw',
+  'withdraw',
+  'faucet',
+]);
 
 /**
  * Escrows, stake, agreements and withdrawals over the accounts of a LedgerMachine: deterministic,

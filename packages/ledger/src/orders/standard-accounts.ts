@@ -47,7 +47,8 @@ export function standardAccount(name: AccountName, asset: number): Account {
 }
 
 /**
- * First 16 bytes of SHA-256 over domain, owner's key (zeros for the ledger's own), kind u16 and asset u32.
+ * First 16 bytes of SHA-256 over domain, owner's key (zeros for the ledger's own), kind u16 and asset u32; the
+ * first byte is 0xff instead, which keeps anybody else from opening it.
  */
 export function accountId({ kind, owner }: AccountName, asset: number): bigint {
   const key = owner === undefined ? NOBODY : parseKeyName(owner);
@@ -55,5 +56,6 @@ export function accountId({ kind, owner }: AccountName, asset: number): bigint {
   numbers.writeUInt16BE(ACCOUNT_KINDS[kind], 0);
   numbers.writeUInt32BE(asset, 2);
   const digest = createHash('sha256').update(DOMAIN).update(key).update(numbers).digest();
+  digest[0] = 0xff;
   return BigInt(`0x${digest.toString('hex', 0, 16)}`);
 }

@@ -109,6 +109,7 @@ export class NaiveLedger {
     if (flags !== 0) return 'flags-invalid';
     if (signer !== undefined && (signer !== owner || signer === NOBODY || floor < 0n))
       return 'not-authorized';
+    if (signer !== undefined && id >> 120n === 0xffn) return 'not-authorized';
     const known = this.#world.accounts.get(id);
     const facts = { id, owner, floor, asset, code };
     if (known) {

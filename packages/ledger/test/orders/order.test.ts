@@ -7,7 +7,7 @@ import { ORDER_RESULTS, orderResultName } from '../../src/orders/order-result.ts
 import { hasValidSignatures, orderFault, requiredSignatures } from '../../src/orders/order-signature.ts';
 import { encodeOrder, readOrder } from '../../src/orders/order.ts';
 import { accountId } from '../../src/orders/standard-accounts.ts';
-import { encodeAccounts } from '../../src/index.ts';
+import { encodeAccounts, RESULTS } from '../../src/index.ts';
 import { address, ASSET, keyOf, molt, OrderWorld, SETTINGS } from './order-world.ts';
 
 function bytesOf(value: unknown): Uint8Array {
@@ -126,11 +126,39 @@ describe('a ledger', () => {
     const at = new OrderWorld();
     const owner = keyOf('other').publicKey;
     const id = accountId({ kind: 'available', owner: address('buyer') }, ASSET);
-    at.machine.openAccounts(encodeAccounts([{ id, owner, floor: 0n, asset: ASSET, code: 1, flags: 0 }]));
+    const other = encodeAccounts([{ id, owner, floor: 0n, asset: ASSET, code: 1, flags: 0 }]);
+    expect([...at.machine.openAccounts(other, owner)]).toEqual([RESULTS['not-authorized'].code]);
+    expect([...at.machine.openAccounts(other)]).toEqual([0]);
     expect(at.do('faucet', { amount: '1' }, ['buyer'])).toBe('account-conflict');
     const full = new OrderWorld({ maxAccounts: 1 });
     expect(full.do('faucet', { amount: '1' }, ['buyer'])).toBe('ledger-full');
   });
+});
+
+test('an owner opens his account himself, once', () => {
+  const at = new OrderWorld();
+  expect(at.do('account-open', {}, [])).toBe('signature-missing');
+  expect(at.do('account-open', {}, ['buyer'])).toBe('ok');
+  expect(at.do('account-open', {}, ['buyer'])).toBe('ok');
+  expect(at.machine.account(accountId({ kind: 'available', owner: address('buyer') }, ASSET))).toBeDefined();
+  expect(at.machine.accountCount).toBe(1);
+});
+
+test('the council replaces operators and itself, and the old ones have no say after', () => {
+  const at = new OrderWorld();
+  const panel = { keys: [address('one'), address('two')], threshold: 2 };
+  expect(at.do('ledger-panel', { role: 'council', panel }, ['operator'])).toBe('signer-not-allowed');
+  expect(at.do('ledger-panel', { role: 'council', panel: { ...panel, threshold: 3 } }, ['council'])).toBe(
+    'order-malformed',
+  );
+  expect(at.do('ledger-panel', { role: 'council', panel }, ['council'])).toBe('ok');
+  const operators = { role: 'operators', panel: { keys: [address('three')], threshold: 1 } };
+  expect(at.do('ledger-panel', operators, ['council'])).toBe('signer-not-allowed');
+  expect(at.do('ledger-panel', operators, ['one'])).toBe('signature-missing');
+  expect(at.do('ledger-panel', operators, ['one', 'two'])).toBe('ok');
+  const deposit = { deposit: at.id(), owner: address('buyer'), amount: '1', reference: 'x' };
+  expect(at.do('deposit', deposit, ['operator'])).toBe('signer-not-allowed');
+  expect(at.do('deposit', deposit, ['three'])).toBe('ok');
 });
 
 describe('a signature', () => {
