@@ -32,7 +32,7 @@ export interface Account {
 /** The floor of an account that may go as deep as there is money, such as the one that issues it. */
 export const NO_FLOOR = -(1n << 63n);
 
-/** Of ids whose first byte is this, only the ledger itself opens accounts: nobody can take them beforehand. */
+/** Only the ledger itself opens accounts whose id begins with this: nobody can take them beforehand. */
 const RESERVED = 0xffn;
 
 export function isReserved(id: bigint): boolean {

@@ -23,8 +23,6 @@ export interface Tier {
 
 const [, , , , NONE] = TIERS;
 
-export type TierName = (typeof TIERS)[number]['name'];
-
 export function tierOf(stake: bigint): (typeof TIERS)[number] {
   return TIERS.find((tier) => stake >= tier.stake) ?? NONE;
 }

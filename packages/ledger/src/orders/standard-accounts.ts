@@ -22,7 +22,6 @@ export const ACCOUNT_KINDS = {
 } as const;
 
 export type AccountKind = keyof typeof ACCOUNT_KINDS;
-export type OwnedKind = 'available' | 'locked' | 'held' | 'stake' | 'unbonding';
 
 /** An account by what it is; `owner` is an address, absent for the ledger's own. */
 export interface AccountName {
@@ -47,8 +46,8 @@ export function standardAccount(name: AccountName, asset: number): Account {
 }
 
 /**
- * First 16 bytes of SHA-256 over domain, owner's key (zeros for the ledger's own), kind u16 and asset u32; the
- * first byte is 0xff instead, which keeps anybody else from opening it.
+ * First 16 bytes of SHA-256 over domain, owner's key (zeros for the ledger's own), kind u16 and asset u32;
+ * the first byte is 0xff instead, which keeps anybody else from opening it.
  */
 export function accountId({ kind, owner }: AccountName, asset: number): bigint {
   const key = owner === undefined ? NOBODY : parseKeyName(owner);

@@ -1,4 +1,4 @@
-// Random orders for tests: most of them sensible, some of them not, at times around those when something is due.
+// Random orders for tests: most of them sensible, at times around those at which something is due.
 import { present, type Json, type Random } from '@clawbernetes/kernel';
 import { MOLT } from '../../src/orders/amount.ts';
 import type { OrderType } from '../../src/orders/order-bodies.ts';
