@@ -4,6 +4,7 @@ import { u32 } from '../machine/cells.ts';
 import { ID_STATE } from '../machine/id-memory.ts';
 import type { LedgerMachine } from '../machine/ledger-machine.ts';
 import type { OrderMachine } from '../orders/order-machine.ts';
+import type { OrderSnapshot } from '../orders/order-snapshot.ts';
 import type { WideTable } from '../machine/wide-table.ts';
 import type { LedgerThreads } from '../service/ledger-threads.ts';
 import { dropOldCheckpoints, writeParts } from './checkpoint.ts';
@@ -61,7 +62,8 @@ export class Checkpointer implements AsyncDisposable {
     const aside = this.#machine.ids.setAside();
     const ids = held(this.#machine);
     const orders = this.#orders.snapshot();
-    this.#busy = this.#store({ sequence, hash, snapshot, ids, orders }, aside, durable).finally(() => {
+    const state = { sequence, hash, snapshot, ids };
+    this.#busy = this.#store(state, orders, aside, durable).finally(() => {
       this.#busy = undefined;
     });
     return this.#busy;
@@ -71,19 +73,33 @@ export class Checkpointer implements AsyncDisposable {
     await this.#busy?.catch(() => undefined);
   }
 
-  async #store(checkpoint: Checkpoint, aside: WideTable, durable: Promise<void>): Promise<void> {
+  async #store(
+    checkpoint: Omit<Checkpoint, 'orders'>,
+    orders: OrderSnapshot,
+    aside: WideTable,
+    durable: Promise<void>,
+  ): Promise<void> {
     const { store, logger } = this.#deps;
     const { sequence } = checkpoint;
     const run = await this.#sorted(aside);
     await durable;
     if (run) await this.#archive.write(run, sequence);
-    const row = await writeParts(store, checkpoint);
+    const row = await writeParts(store, { ...checkpoint, orders: await this.#written(orders) });
     await store.submit(run ? [this.#archive.runRow(run, sequence), row] : [row]);
     if (run) this.#archive.added(run, sequence);
     this.#machine.ids.archived();
     await dropOldCheckpoints(store, sequence);
     await this.#archive.dropBefore(checkpoint.snapshot.sinceMs);
     logger.debug('The ledger has a new checkpoint', { sequence, ids: run?.count ?? 0 });
+  }
+
+  async #written(orders: OrderSnapshot): Promise<Uint8Array<ArrayBuffer>> {
+    const pieces: Uint8Array[] = [];
+    for (const piece of orders.pieces()) {
+      pieces.push(piece);
+      await this.#turn();
+    }
+    return new Uint8Array(Buffer.concat(pieces));
   }
 
   async #sorted(aside: WideTable): Promise<IdRun | undefined> {

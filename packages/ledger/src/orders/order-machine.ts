@@ -19,7 +19,7 @@ import { drawFromFaucet } from './faucet.ts';
 import type { OrderBody, OrderType } from './order-bodies.ts';
 import { OrderContext, type OrderPlan } from './order-context.ts';
 import { check, ORDER_RESULTS, refusalOf, refuse, type OrderResultName } from './order-result.ts';
-import { restoreState, snapshotState } from './order-snapshot.ts';
+import { OrderSnapshot, restoreState } from './order-snapshot.ts';
 import { deviations, type Deviation } from './order-totals.ts';
 import { OrderState, type DueKind } from './order-state.ts';
 import { readOrder, type Order } from './order.ts';
@@ -142,12 +142,12 @@ export class OrderMachine {
     }
   }
 
-  /** All that it knows, as canonical JSON lines: equal states have equal bytes. */
-  snapshot(): Uint8Array<ArrayBuffer> {
-    return snapshotState(this.#state, this.#timeMs);
+  /** All that it knows now, to be written later. */
+  snapshot(): OrderSnapshot {
+    return new OrderSnapshot(this.#state, this.#timeMs);
   }
 
-  /** Fills a new machine. */
+  /** Fills a new machine. @param bytes of a snapshot. */
   restore(bytes: Uint8Array): void {
     assert(this.#timeMs === 0, 'a machine is restored before it is used');
     this.#timeMs = restoreState(this.#state, bytes);

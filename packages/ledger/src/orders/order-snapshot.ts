@@ -4,30 +4,85 @@ import type { OrderState } from './order-state.ts';
 import { claimKey } from './earnings.ts';
 import type { Agreement, Claim, Deposit, Escrow, FaucetUse, Settings, Stake, Withdrawal } from './records.ts';
 
+const NEWLINE = 10;
+/** Of one piece, about. */
+const PIECE_CHARACTERS = 64 * 1024;
+
 /**
- * One line of canonical JSON per record, `[kind, record]`, sorted, so that equal states have equal bytes. An
- * amount is `{"$": "…"}`.
+ * The state at one time. Records are replaced, never changed, so that taking it is quick; it is written later,
+ * piece by piece: a line of canonical JSON per record, `[kind, record]`, an amount as `{"$": "…"}`, in an order
+ * that follows from what has happened, so that equal histories have equal bytes.
  */
-export function snapshotState(state: OrderState, timeMs: number): Uint8Array<ArrayBuffer> {
-  const lines = [...linesOf(state)].toSorted();
-  const first = canonicalJson({ version: 1, timeMs, events: state.events });
-  return new TextEncoder().encode([first, ...lines, ''].join('\n'));
+export class OrderSnapshot {
+  readonly #first: string;
+  readonly #records: readonly (readonly [RecordKind, readonly unknown[]])[];
+
+  constructor(state: OrderState, timeMs: number) {
+    this.#first = canonicalJson({ version: 1, timeMs, events: state.events });
+    this.#records = [
+      ['settings', state.settings ? [state.settings] : []],
+      ['escrow', [...state.escrows.values()]],
+      ['claim', [...state.claims.values()]],
+      ['stake', [...state.stakes.values()]],
+      ['agreement', [...state.agreements.values()]],
+      ['withdrawal', [...state.withdrawals.values()]],
+      ['deposit', [...state.deposits.values()]],
+      ['faucet', [...state.faucet.values()]],
+      ['nonces', [...state.nonces.entries()]],
+      ['due', state.due.entries()],
+    ];
+  }
+
+  *pieces(): Generator<Uint8Array<ArrayBuffer>, void, undefined> {
+    const encoder = new TextEncoder();
+    let piece = `${this.#first}\n`;
+    for (const [kind, records] of this.#records) {
+      for (const record of records) {
+        piece += `${canonicalJson([kind, toJson(record)])}\n`;
+        if (piece.length < PIECE_CHARACTERS) continue;
+        yield encoder.encode(piece);
+        piece = '';
+      }
+    }
+    yield encoder.encode(piece);
+  }
+
+  /** All pieces. */
+  bytes(): Uint8Array<ArrayBuffer> {
+    return new Uint8Array(Buffer.concat([...this.pieces()]));
+  }
 }
 
 /** Fills a new state. @returns its time. */
 export function restoreState(state: OrderState, bytes: Uint8Array): number {
-  const [first = '', ...lines] = new TextDecoder().decode(bytes).split('\n');
-  const { version, timeMs, events } = JSON.parse(first) as Record<string, number | undefined>;
+  const lines = linesOf(bytes);
+  const { version, timeMs, events } = JSON.parse(lines.next().value ?? '{}') as Record<
+    string,
+    number | undefined
+  >;
   assert(version === 1 && timeMs !== undefined && events !== undefined, 'the snapshot is of this version');
   state.events = events;
-  for (const written of lines) {
-    if (written === '') continue;
+  for (const line of lines) {
     // What this machine has written: the record of each kind is as it was.
-    const [kind, record] = JSON.parse(written, revive) as [keyof typeof RESTORE, never];
+    const [kind, record] = JSON.parse(line, revive) as [RecordKind, never];
     RESTORE[kind](state, record);
   }
   return timeMs;
 }
+
+/** One by one: together they may be more than a string can hold. */
+function* linesOf(bytes: Uint8Array): Generator<string, undefined, undefined> {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  for (let at = 0; at < buffer.length;) {
+    const end = buffer.indexOf(NEWLINE, at);
+    assert(end >= 0, 'a snapshot ends with its last line');
+    yield buffer.toString('utf8', at, end);
+    at = end + 1;
+  }
+  return undefined;
+}
+
+type RecordKind = keyof typeof RESTORE;
 
 const RESTORE = {
   settings: (state: OrderState, settings: Settings) => {
@@ -61,23 +116,6 @@ const RESTORE = {
     state.due.set(key, atMs);
   },
 };
-
-function* linesOf(state: OrderState): Generator<string, void, undefined> {
-  if (state.settings) yield line('settings', state.settings);
-  for (const escrow of state.escrows.values()) yield line('escrow', escrow);
-  for (const claim of state.claims.values()) yield line('claim', claim);
-  for (const stake of state.stakes.values()) yield line('stake', stake);
-  for (const agreement of state.agreements.values()) yield line('agreement', agreement);
-  for (const withdrawal of state.withdrawals.values()) yield line('withdrawal', withdrawal);
-  for (const deposit of state.deposits.values()) yield line('deposit', deposit);
-  for (const use of state.faucet.values()) yield line('faucet', use);
-  for (const seen of state.nonces.entries()) yield line('nonces', seen);
-  for (const due of state.due.entries()) yield line('due', due);
-}
-
-function line(kind: keyof typeof RESTORE, record: unknown): string {
-  return canonicalJson([kind, toJson(record)]);
-}
 
 function toJson(value: unknown): Json {
   if (typeof value === 'bigint') return { $: value.toString() };

@@ -149,7 +149,7 @@ export class OrderWorld {
     const accounts = [...this.machine.accounts()].filter(
       ({ creditsPosted, debitsPosted, debitsPending }) => creditsPosted + debitsPosted + debitsPending > 0n,
     );
-    return { accounts, orders: Buffer.from(this.orders.snapshot()).toString() };
+    return { accounts, orders: Buffer.from(this.orders.snapshot().bytes()).toString() };
   }
 
   check(): void {

@@ -69,14 +69,14 @@ function restored(machine: LedgerMachine, orders: OrderMachine): [LedgerMachine,
   const after = new LedgerMachine({ seed: 5 });
   after.restore(machine.snapshot(), ids);
   const next = new OrderMachine(after);
-  next.restore(orders.snapshot());
+  next.restore(orders.snapshot().bytes());
   expect(stateOf(after, next)).toBe(stateOf(machine, orders));
   return [after, next];
 }
 
 function stateOf(machine: LedgerMachine, orders: OrderMachine): string {
   const accounts = [...machine.accounts()].map((account) => Object.values(account).join(' '));
-  return [...accounts, Buffer.from(orders.snapshot()).toString()].join('\n');
+  return [...accounts, Buffer.from(orders.snapshot().bytes()).toString()].join('\n');
 }
 
 function checkReplays(at: OrderWorld): void {
