@@ -12,6 +12,8 @@ export type LedgerError =
   | { readonly code: 'ledger-overloaded' }
   /** The store failed, or the ledger is closed; open it anew. */
   | { readonly code: 'ledger-closed' }
+  /** The history cannot be kept; open the ledger anew. */
+  | { readonly code: 'history-failed' }
   /** It was not signed by whom it names, or not for this ledger. Nothing of it was done. */
   | { readonly code: 'signature-invalid' }
   /** A request that is no request: empty, too long, torn records. */
