@@ -36,8 +36,38 @@ export {
   type AuditReport,
   type Discrepancy,
 } from './audit/audit-ledger.ts';
-export { accountId, standardAccount, type AccountName } from './orders/standard-accounts.ts';
-export { encodeOrder } from './orders/order.ts';
+export {
+  ACCOUNT_KINDS,
+  accountId,
+  standardAccount,
+  type AccountKind,
+  type AccountName,
+} from './orders/standard-accounts.ts';
+export { encodeOrder, readOrder, type Order, type OrderDraft, type OrderSignature } from './orders/order.ts';
+export {
+  hasValidSignatures,
+  ORDER_DOMAIN,
+  orderFault,
+  RECEIPT_DOMAIN,
+  requiredSignatures,
+  signOrder,
+  signReceipt,
+  type RequiredSignature,
+  type SigningFacts,
+} from './orders/order-signature.ts';
+export type { CosignedReceipt, OrderType, Panel, Receipt } from './orders/order-bodies.ts';
+export { accrued, FIRST_PREV_HASH, receiptHash } from './orders/receipt.ts';
+export { fundsStateAt, nextChangeMs, owedAt, type FundsState } from './orders/low-funds.ts';
+export { MOVEMENT_KINDS, type MovementKind } from './orders/movement-kinds.ts';
+export type { Deviation } from './orders/order-totals.ts';
 export { ORDER_RESULTS, orderResultName, type OrderResultName } from './orders/order-result.ts';
 export { tierOf, TIERS, type Tier } from './orders/fees.ts';
-export type { Claim, Escrow, Settings as LedgerSettings, Stake, Withdrawal } from './orders/records.ts';
+export type {
+  Agreement,
+  Claim,
+  Escrow,
+  EscrowState,
+  Settings as LedgerSettings,
+  Stake,
+  Withdrawal,
+} from './orders/records.ts';
