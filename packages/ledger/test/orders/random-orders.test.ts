@@ -15,6 +15,7 @@ import { RandomOrders } from './random-orders.ts';
 const STEPS = Number(process.env['ORDERS_STEPS'] ?? 2000);
 const SEED = Number(process.env['ORDERS_SEED'] ?? 1);
 const STEPS_PER_WORLD = 250;
+const DAY_MS = 86_400_000;
 
 /** Runs a history step by step; after each, what ended has not changed. */
 function run(chance: Pick<Random, 'fraction'>, steps: number): OrderWorld {
@@ -86,6 +87,19 @@ function checkReplays(at: OrderWorld): void {
     expect(replay(at.history, Math.floor(at.history.length * part))).toEqual(whole);
 }
 
+/** Long after, with all accounts thawed, nothing is locked, held or contested, and nothing waits. */
+function checkEverythingEnds(at: OrderWorld): void {
+  const traders = ['buyer', 'provider', 'other'] as const;
+  for (const name of traders) for (const kind of ['available', 'held'] as const) at.freeze(kind, name, false);
+  for (let month = 0; month < 6; month += 1) at.wait(31 * DAY_MS);
+  expect([...at.orders.escrows(), ...at.orders.agreements()]).toEqual([]);
+  expect(at.machine.pendingCount).toBe(0);
+  for (const name of traders)
+    for (const kind of ['locked', 'held', 'unbonding'] as const) expect(at.balance(kind, name)).toBe(0n);
+  for (const kind of ['fees', 'deposits'] as const) expect(at.balance(kind)).toBe(0n);
+  expect(at.orders.nextDueMs).toBe(Infinity);
+}
+
 test('any few orders', () => {
   fc.assert(
     fc.property(fc.array(fc.nat(65_535), { maxLength: 400, size: 'max' }), (numbers) => {
@@ -95,6 +109,7 @@ test('any few orders', () => {
       at.fundParties();
       const orders = new RandomOrders(chance, at);
       while (next < numbers.length) orders.step();
+      checkEverythingEnds(at);
     }),
     { numRuns: 20 },
   );
@@ -104,6 +119,7 @@ test(`${STEPS} steps from seed ${SEED} reach most results, and replay to the sam
   const reached = new Set<string>();
   for (let world = 0; world * STEPS_PER_WORLD < STEPS; world += 1) {
     const at = run(seededRandom(SEED * 1000 + world), STEPS_PER_WORLD);
+    checkEverythingEnds(at);
     checkReplays(at);
     for (const code of at.reached) reached.add(code);
   }
