@@ -6,7 +6,7 @@ import Database from 'better-sqlite3';
 
 const run = promisify(execFile);
 
-/** Transactions of pgbench's TPC-B per second with eight clients; undefined where pgbench is not installed. */
+/** TPC-B transactions of pgbench per second, with eight clients; undefined where it is not installed. */
 export async function pgbenchTps(url: string, seconds: number): Promise<number | undefined> {
   const [program] = [...globSync('/usr/lib/postgresql/*/bin/pgbench'), '/usr/bin/pgbench'].filter(existsSync);
   if (program === undefined) return undefined;

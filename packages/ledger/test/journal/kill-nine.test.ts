@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { present, silentLogger, systemClock, systemRandom } from '@clawbernetes/kernel';
 import { auditLedger, Ledger, TransferBatch } from '@clawbernetes/ledger';
 import { startTestPostgres, type TestPostgres } from '@clawbernetes/storage/testing';
@@ -22,7 +23,7 @@ class Booker {
   output = '';
 
   constructor(place: string, first: number) {
-    const main = path.join(import.meta.dirname, 'ledger-process.ts');
+    const main = fileURLToPath(new URL('./ledger-process.ts', import.meta.url));
     const args = ['--conditions=@clawbernetes/source', main, place, String(first)];
     this.#child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
     let rest = '';
