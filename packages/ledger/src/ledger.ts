@@ -10,7 +10,7 @@ import type { IdArchive } from './journal/id-archive.ts';
 import { recallOlder } from './journal/recall-older.ts';
 import { replay } from './journal/replay.ts';
 import type { AccountView, LedgerMachine } from './machine/ledger-machine.ts';
-import { MAX_ORDER_BYTES } from './orders/order.ts';
+import { malformedCode, MAX_ORDER_BYTES } from './orders/order.ts';
 import type { OrderMachine } from './orders/order-machine.ts';
 import { MAX_BATCH_ITEMS } from './machine/transfer-record.ts';
 import { WorkerThreads, type LedgerThreads } from './service/ledger-threads.ts';
@@ -139,6 +139,9 @@ export class Ledger implements AsyncDisposable {
    */
   async submit(operation: Operation): Promise<Uint8Array> {
     checkShape(operation);
+    const malformed = operation.kind === 'orders' ? malformedCode(operation.items) : undefined;
+    // It would come out the same at any time, and needs no place in the journal.
+    if (malformed !== undefined) return Uint8Array.of(malformed);
     const bytes = operationBytes(operation);
     this.#admit(bytes);
     try {

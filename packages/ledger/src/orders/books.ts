@@ -148,6 +148,8 @@ const REFUSALS: Partial<Record<ResultName, OrderResultName>> = {
   'credit-account-frozen': 'account-frozen',
   'balance-too-large': 'balance-too-large',
   'too-many-pending': 'ledger-full',
+  // So many ids of a later time are remembered that none of this time is taken.
+  'id-too-old': 'ledger-full',
 };
 
 function isReservation({ flags }: Transfer): boolean {

@@ -243,7 +243,9 @@ export class OrderMachine {
     try {
       happen(context, kind, id);
     } catch (error) {
-      if (refusalOf(error) === undefined) throw error;
+      const refusal = refusalOf(error);
+      if (refusal === undefined) throw error;
+      assert(refusal !== 'insufficient-funds', 'what was promised is there');
       this.#state.schedule(kind, id, this.#timeMs + RETRY_MS);
     }
   }

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { canonicalJson, type Json } from '@clawbernetes/kernel';
 import { list, readAddress, readTimeMs, shape, text } from './order-fields.ts';
 import { isOrderType, ORDER_BODIES, type OrderBody, type OrderType } from './order-bodies.ts';
-import { check, refuse } from './order-result.ts';
+import { check, ORDER_RESULTS, refusalOf, refuse } from './order-result.ts';
 
 /** Of an order's canonical JSON. */
 export const MAX_ORDER_BYTES = 65_536;
@@ -57,6 +57,18 @@ export function readOrder(bytes: Uint8Array): Order {
   const digest = createHash('sha256').update(bytes).digest('hex');
   // What came out of JSON.parse is JSON.
   return { type, body: read, written: body as Json, signatures, digest };
+}
+
+/** The code for bytes that are no order, whatever a ledger holds; undefined for an order. */
+export function malformedCode(bytes: Uint8Array): number | undefined {
+  try {
+    readOrder(bytes);
+    return undefined;
+  } catch (error) {
+    const refusal = refusalOf(error);
+    if (refusal === undefined) throw error;
+    return ORDER_RESULTS[refusal].code;
+  }
 }
 
 function readCanonical(bytes: Uint8Array): Json {

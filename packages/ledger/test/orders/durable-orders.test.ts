@@ -118,7 +118,11 @@ test('what is forged, foreign to orders or too long never enters the journal', a
   const order = encodeOrder({ type: 'faucet', body, signatures: [forged] });
   await expect(at.submit(ledger, order)).rejects.toMatchObject({ code: 'signature-invalid' });
   await expect(at.submit(ledger, new Uint8Array(65_537))).rejects.toMatchObject({ code: 'request-invalid' });
+  const { sequence } = ledger;
   expect(await at.submit(ledger, new Uint8Array())).toBe(ORDER_RESULTS['order-malformed'].code);
+  const zero = encodeOrder({ type: 'faucet', body: { amount: '0' }, signatures: [] });
+  expect(await at.submit(ledger, zero)).toBe(ORDER_RESULTS['amount-zero'].code);
+  expect(ledger.sequence).toBe(sequence);
   const owner = generateKeyPair(seededRandom(99)).publicKey;
   const items = encodeAccounts([{ id: 5n, owner, floor: 0n, asset: ASSET, code: 1, flags: 0 }]);
   const plain = ledger.submit({ kind: 'accounts', items });
