@@ -191,6 +191,8 @@ export class TransferMachine {
     const state = place < 0 ? ID_STATE.none : ids.state(place);
     if (state !== ID_STATE.live) return this.#goneCode(state, half + HALF.pending);
     const slot = ids.value(place);
+    // Its time has come, even if its turn has not.
+    if (pending.expiresAtMs(slot) <= this.#timeMs) return RESULTS['pending-expired'].code;
     const [debit, credit, whole] = [pending.debit(slot), pending.credit(slot), pending.amount(slot)];
     const isPost = (flags & TRANSFER_FLAGS.post) !== 0;
     if (this.#signer !== LEDGER && accounts.owner(isPost ? debit : credit) !== this.#signer)

@@ -77,6 +77,29 @@ describe('time', () => {
   });
 });
 
+describe('many that expire together', () => {
+  test('go in parts, but none can be posted any more', () => {
+    const machine = fundedMachine();
+    const parts = [1, 2, 3].map((part) => part * 8000);
+    for (const first of parts) {
+      const items = Array.from({ length: 8000 }, (_, index) => {
+        return reserve(first + index, { amount: 1n, debitAccount: ISSUER, timeoutSeconds: 2 });
+      });
+      expect(transfer(machine, items).every((result) => result === 'ok')).toBe(true);
+      machine.advance(machine.timeMs + 1);
+    }
+    const lastMs = machine.timeMs + 2000;
+    // All of the first two times, since the limit falls into the second.
+    expect(machine.advance(lastMs)).toHaveLength(16_000);
+    expect(machine.pendingCount).toBe(8000);
+    expect(machine.nextExpiryMs).toBeLessThanOrEqual(lastMs);
+    expect(transfer(machine, [complete(99_999, 24_001, post)])).toEqual(['pending-expired']);
+    expect(machine.advance(lastMs)).toHaveLength(8000);
+    expect(machine.pendingCount).toBe(0);
+    machine.assertConservation();
+  });
+});
+
 describe('post and void', () => {
   test('end it once: in one batch the first one counts', () => {
     const machine = fundedMachine();
