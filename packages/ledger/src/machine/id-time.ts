@@ -4,3 +4,11 @@ import { u32 } from './cells.ts';
 export function idTimeMs(halves: Uint32Array, at: number): number {
   return u32(halves, at + 3) * 65_536 + (u32(halves, at + 2) >>> 16);
 }
+
+/**
+ * Ids whose bits 32–63 are all ones are for the ledger's own transfers: whoever knew one beforehand and used it
+ * would make the outcome of an order depend on when ids are set aside.
+ */
+export function isLedgerId(halves: Uint32Array, at: number): boolean {
+  return u32(halves, at + 1) === 0xffff_ffff;
+}

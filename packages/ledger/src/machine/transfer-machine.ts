@@ -8,7 +8,7 @@ import {
 } from './account-table.ts';
 import { u16, u32, u64 } from './cells.ts';
 import { entryState, entryValue, ID_STATE, type IdMemory } from './id-memory.ts';
-import { idTimeMs } from './id-time.ts';
+import { idTimeMs, isLedgerId } from './id-time.ts';
 import type { PendingTable } from './pending-table.ts';
 import { isFinalFailure, RESULTS } from './result-code.ts';
 import { EFFECT, TransferOutcome } from './transfer-outcome.ts';
@@ -112,6 +112,7 @@ export class TransferMachine {
     if (fault !== OK) return fault;
     const { ids } = this.#tables;
     const { halves, quarters } = this.#views;
+    if (this.#signer !== LEDGER && isLedgerId(halves, half + HALF.id)) return RESULTS['not-authorized'].code;
     const madeAtMs = idTimeMs(halves, half + HALF.id);
     // Also where it is still held: when the archive drops it must not show.
     if (madeAtMs < ids.sinceMs) return RESULTS['id-too-old'].code;

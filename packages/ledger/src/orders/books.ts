@@ -33,7 +33,7 @@ export interface Booking {
   readonly reference: bigint;
 }
 
-/** Somebody may have used an id on purpose; then the next one is taken. */
+/** Two ids of one ms can meet; then the next one is taken. */
 const MAX_ATTEMPTS = 8;
 
 /** How the order layer moves money: chains of transfers of the machine, each done wholly or not at all. */
@@ -156,12 +156,16 @@ function isReservation({ flags }: Transfer): boolean {
   return (flags & TRANSFER_FLAGS.pending) !== 0;
 }
 
-/** Time in the upper 48 bits, then 80 bits of SHA-256 over the cause and the place in its chain. */
+/** Of ids that nobody else may use (see isLedgerId). */
+const OWN = 0xffff_ffffn << 32n;
+
+/** Time in the upper 48 bits, and 48 bits of SHA-256 over the cause and the place in its chain. */
 function transferId(cause: string, timeMs: number, place: string): bigint {
   const digest = createHash('sha256')
     .update(`clawbernetes/ledger-movement/v1 ${cause} ${place}`)
     .digest('hex');
-  return (BigInt(timeMs) << 80n) | BigInt(`0x${digest.slice(0, 20)}`);
+  const [high, low] = [BigInt(`0x${digest.slice(0, 4)}`), BigInt(`0x${digest.slice(4, 12)}`)];
+  return (BigInt(timeMs) << 80n) | (high << 64n) | OWN | low;
 }
 
 function inconsistent(failure: ResultName): never {

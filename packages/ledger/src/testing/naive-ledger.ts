@@ -163,6 +163,8 @@ export class NaiveLedger {
   #one(transfer: Transfer, signer: string | undefined, world: World): ResultName {
     const fault = shapeFault(transfer);
     if (fault) return fault;
+    const isOwn = ((transfer.id >> 32n) & 0xffff_ffffn) === 0xffff_ffffn;
+    if (isOwn && signer !== undefined) return 'not-authorized';
     const madeAtMs = Number(transfer.id >> 80n);
     if (madeAtMs < this.#sinceMs) return 'id-too-old';
     const request = textOf(transfer, signer);

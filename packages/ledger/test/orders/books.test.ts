@@ -1,7 +1,7 @@
 // Shows that a chain of movements is done wholly or not at all, under ids that nobody can take from it.
 import { deepStrictEqual } from 'node:assert';
 import { expect, test } from 'vitest';
-import { LedgerMachine, readTransfer, TransferBatch } from '../../src/index.ts';
+import { LedgerMachine, readTransfer, RESULTS, TransferBatch } from '../../src/index.ts';
 import { Books, type Step } from '../../src/orders/books.ts';
 import { refusalOf } from '../../src/orders/order-result.ts';
 import { accountId } from '../../src/orders/standard-accounts.ts';
@@ -70,7 +70,7 @@ test('ids carry the time of the frame, and differ by cause and place', () => {
   expect(first).not.toBe(second);
 });
 
-test('an id that somebody has used on purpose is passed over', () => {
+test('an id that was used is passed over, and nobody can use one on purpose', () => {
   const [probe, at] = [books(), books()];
   probe.books.book(booking, [give(10n)]);
   const [id = 0n] = probe.ids;
@@ -78,9 +78,17 @@ test('an id that somebody has used on purpose is passed over', () => {
   const squatting = new TransferBatch(1);
   const [debitAccount, creditAccount] = [accountId(available, ASSET), accountId({ kind: 'external' }, ASSET)];
   squatting.add({ id, debitAccount, creditAccount, amount: 1n, code: 1 });
-  expect([...at.machine.transfer(squatting.bytes, keyOf('buyer').publicKey)]).toEqual([0]);
+  const signer = keyOf('buyer').publicKey;
+  expect([...at.machine.transfer(squatting.bytes, signer)]).toEqual([RESULTS['not-authorized'].code]);
+  expect([...at.machine.transfer(squatting.bytes)]).toEqual([0]);
   at.books.book(booking, [give(10n)]);
   expect(at.books.balance(available)).toBe(19n);
+});
+
+test('where no id of this time is taken, it is refused', () => {
+  const at = books();
+  at.machine.forgetBefore(START_MS + 1);
+  expect(refusal(() => at.books.book(booking, [give(10n)]))).toBe('ledger-full');
 });
 
 test('a step of nothing is left out, and a chain of nothing is nothing', () => {
