@@ -1,6 +1,6 @@
 // Shows on a simulated disk that a ledger which crashes at any moment, again and again, has lost nothing that
 // it answered, done nothing twice, and comes back as the naive ledger that follows its journal.
-import { present, seededRandom, silentLogger } from '@clawbernetes/kernel';
+import { present, seededRandom, silentLogger, type Random } from '@clawbernetes/kernel';
 import { VirtualClock } from '@clawbernetes/kernel/testing';
 import {
   encodeAccounts,
@@ -39,9 +39,10 @@ class CrashingLedger {
   ledger: Ledger | undefined;
   crashes = 0;
 
-  constructor(seed: number) {
+  /** @param luck decides how long commits take, and whether one that a crash meets is kept. */
+  constructor(seed: number, luck: Random = seededRandom(seed)) {
     this.#random = seededRandom(seed);
-    this.#disk = new MemoryDisk({ clock: this.#clock, random: this.#random }, { minMs: 0, maxMs: 5 });
+    this.#disk = new MemoryDisk({ clock: this.#clock, random: luck }, { minMs: 0, maxMs: 5 });
     this.#workload = new RandomWorkload(this.#random, START_MS);
   }
 
@@ -56,16 +57,26 @@ class CrashingLedger {
     this.ledger = await Ledger.open({ ...deps, store: this.#store }, OPTIONS);
   }
 
+  /** Submits some steps at once. */
+  begin(steps: number): void {
+    const ledger = present(this.ledger, 'an open ledger');
+    for (let step = 0; step < steps; step += 1) {
+      const operation = this.#next();
+      if (operation) this.#submit(ledger, operation);
+    }
+  }
+
+  async pass(ms: number): Promise<void> {
+    await this.#clock.advance(ms);
+  }
+
   /** Submits some steps at once, and lets time pass, perhaps not enough for all of them to be stored. */
   async work(steps: number): Promise<void> {
     const ledger = present(this.ledger, 'an open ledger');
     for (let step = 0; step < steps; step += 1) {
       const operation = this.#random.fraction() < 0.3 ? this.#earlier() : this.#next();
       if (!operation) continue;
-      ledger.submit(operation).then(
-        (codes) => this.answered.push({ operation, results: [...codes].map((code) => resultName(code)) }),
-        () => undefined,
-      );
+      this.#submit(ledger, operation);
       if (this.#random.fraction() < 0.5) await this.#clock.advance(this.#random.fraction() * 4);
     }
   }
@@ -100,6 +111,13 @@ class CrashingLedger {
       .execute();
     expect(rows.map((row) => row['sequence'])).toEqual(rows.map((_, index) => index + 1));
     return rows.map((row) => row['body'] as Uint8Array);
+  }
+
+  #submit(ledger: Ledger, operation: Operation): void {
+    ledger.submit(operation).then(
+      (codes) => this.answered.push({ operation, results: [...codes].map((code) => resultName(code)) }),
+      () => undefined,
+    );
   }
 
   /** Something that was asked before, perhaps long ago: it must have the same answer, or be too old. */
@@ -199,5 +217,32 @@ describe('a ledger that crashes', () => {
 
   it('has met all that it was to meet', () => {
     for (const count of Object.values(seen)) expect(count).toBeGreaterThan(50);
+  });
+});
+
+describe('a crash at each boundary of the journal', () => {
+  /** Each commit takes half of the longest time; what a crash meets is kept, or lost. */
+  const luck = (fraction: number): Random => ({ ...seededRandom(1), fraction: () => fraction });
+  const COMMIT_MS = 2.5;
+  const STEPS = 60;
+
+  it.each([
+    ['kept', 0.49],
+    ['lost', 0.5],
+  ])('before and in every commit; one under way is %s', async (_, fraction) => {
+    let frames = 0;
+    for (let halves = 0; ; halves += 1) {
+      const run = new CrashingLedger(7, luck(fraction));
+      await run.open();
+      run.begin(STEPS);
+      await run.pass((halves * COMMIT_MS) / 2);
+      await run.crash();
+      await expectJournal(run);
+      const before = frames;
+      frames = (await run.frames()).length;
+      expect(frames).toBeGreaterThanOrEqual(before);
+      if (run.answered.length >= STEPS / 2 && frames === before && halves > 60) break;
+    }
+    expect(frames).toBeGreaterThan(5);
   });
 });
