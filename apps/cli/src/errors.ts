@@ -13,6 +13,10 @@ const EXIT_CODES = {
   'not-ready': 1,
   'home-unusable': 1,
   'file-unreadable': 1,
+  'file-unwritable': 1,
+  // The gateway keeps another ledger than the one that was named.
+  'ledger-foreign': 1,
+  'nothing-available': 1,
   'wallet-exists': 1,
   // Ctrl-C at a question, as for any program that it ends.
   cancelled: 130,
@@ -42,6 +46,13 @@ const IDENTITY_EXIT_CODES: Readonly<Record<IdentityErrorCode, 1 | 3 | 4 | 5>> = 
   'weak-passphrase': 5,
 };
 
+/** What a ledger refuses ends with 1, but where it is about what was typed, who signed, or what is not there. */
+const REFUSAL_EXIT_CODES: readonly (readonly [reason: RegExp, exitCode: 3 | 4 | 5])[] = [
+  [/^(escrow|agreement|withdrawal|dispute)-not-found$/, 4],
+  [/^(amount|address|id)-(malformed|zero|too-large|own)$/, 5],
+  [/^(signature|signer)-/, 3],
+];
+
 export type CliErrorCode = keyof typeof EXIT_CODES;
 
 export interface CliErrorFacts {
@@ -65,5 +76,6 @@ export function exitCodeOf(error: unknown): number {
   const code = errorCode(error) ?? 'internal';
   if (isApiErrorCode(code)) return meaningOf(code).exitCode;
   if (Object.hasOwn(IDENTITY_EXIT_CODES, code)) return IDENTITY_EXIT_CODES[code as IdentityErrorCode];
-  return Object.hasOwn(EXIT_CODES, code) ? EXIT_CODES[code as CliErrorCode] : 1;
+  if (Object.hasOwn(EXIT_CODES, code)) return EXIT_CODES[code as CliErrorCode];
+  return REFUSAL_EXIT_CODES.find(([reason]) => reason.test(code))?.[1] ?? 1;
 }

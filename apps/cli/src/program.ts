@@ -1,6 +1,7 @@
 import { Command, Help, type OutputConfiguration } from 'commander';
 import { addExamples, addGlobalOptions, type Runtime } from './declare/declaration.ts';
 import { declareFleetCommands } from './declare/fleet-declarations.ts';
+import { declareLedgerCommands } from './declare/ledger-declarations.ts';
 import { declareMoltCommands } from './declare/molt-declarations.ts';
 import { declareSystemCommands } from './declare/system-declarations.ts';
 import { declareWorkloadCommands } from './declare/workload-declarations.ts';
@@ -20,6 +21,7 @@ export function buildProgram(runtime: Runtime): Command {
   declareWorkloadCommands(program, runtime);
   declareFleetCommands(program, runtime);
   declareMoltCommands(program, runtime);
+  declareLedgerCommands(program, runtime);
   declareSystemCommands(program, runtime);
   addExamples(program, [
     'up --demo',

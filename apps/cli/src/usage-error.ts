@@ -43,4 +43,13 @@ function helpFor(argv: readonly string[], code: string): string {
   return ['clawbernetes', ...words.slice(0, unknown ? depth - 1 : depth), '--help'].join(' ');
 }
 
-const GROUPS: ReadonlySet<string> = new Set(['node', 'workload', 'config', 'molt', 'molt wallet']);
+const GROUPS: ReadonlySet<string> = new Set([
+  'node',
+  'workload',
+  'config',
+  'ledger',
+  'molt',
+  'molt wallet',
+  'molt stake',
+  'molt escrow',
+]);

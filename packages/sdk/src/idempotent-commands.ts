@@ -37,7 +37,7 @@ const IDEMPOTENT: Record<CommandName, boolean> = {
   'ledger.submit': true,
   'ledger.order': true,
   'ledger.account': true,
-  'ledger.audit': true,
+  'ledger.audit': false,
   'molt.balance': true,
   'molt.escrow': true,
   'molt.stake': true,

@@ -3,7 +3,7 @@ import { WORKLOAD_STATES } from '@clawbernetes/protocol/workload-state';
 import type { CommandOutput } from '@clawbernetes/protocol';
 import type { Context } from '../context.ts';
 import type { Call } from '../declare/declaration.ts';
-import { paintState } from '../output/colours.ts';
+import { paintState, type Colours } from '../output/colours.ts';
 import { asTyped, count } from '../output/phrases.ts';
 import { renderFacts } from '../output/table.ts';
 
@@ -33,6 +33,7 @@ function statusText(
   const facts = renderFacts([
     ['Gateway', `${url}, up ${uptime}\nversion ${status.version}, id ${status.gatewayId}`],
     ['Storage', status.storage],
+    ['Ledger', status.settlement && ledgerLine(colours, status.settlement)],
     [
       'Nodes',
       `${nodes.connected} of ${count(nodes.total, 'node')} connected, ${nodes.schedulable} schedulable${waiting}`,
@@ -49,4 +50,13 @@ function statusText(
     facts,
     ...status.warnings.map((warning) => `${colours.yellow('!')} ${asTyped(warning, program)}`),
   ].join('\n');
+}
+
+function ledgerLine(
+  { yellow, red }: Colours,
+  { state, network }: NonNullable<FleetStatus['settlement']>,
+): string {
+  if (state === 'failed') return red('cannot be used, see below');
+  if (state === 'opening') return 'is being read back from its journal';
+  return network === 'main' ? 'main network' : `${network} network ${yellow('(tokens are worth nothing)')}`;
 }

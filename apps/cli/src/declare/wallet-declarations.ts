@@ -13,7 +13,8 @@ export function walletOptions(): readonly Option[] {
   return [walletOption(), ...passphraseOptions()];
 }
 
-function walletOption(): Option {
+/** For a command that only asks which wallet. */
+export function walletOption(): Option {
   return new Option('-w, --wallet <name>', 'name of the wallet').default('main');
 }
 

@@ -83,6 +83,8 @@ export class LocalFleet {
       '--port',
       String(port),
       ...(insecure ? ['--insecure'] : []),
+      // Whoever tries things out here finds a faucet; main networks are started by claw-gateway.
+      ...['--settlement', 'development'],
     ];
     this.#gateway = this.#spawn(
       'The gateway',

@@ -30,7 +30,7 @@ export async function useLedger<T>(
 function translated(error: unknown): unknown {
   const message = errorMessage(error);
   const options = { cause: error };
-  switch (errorCode(error)) {
+  switch (errorCode(error) ?? '') {
     case 'ledger-closed':
       return apiError('storage-unavailable', message, { retryAfterMs: RETRY_AFTER_MS }, options);
     case 'ledger-overloaded':

@@ -1,16 +1,14 @@
 // Shows the settlement role over real HTTP: what a signer needs to know, orders that move tokens once, what is
 // refused with its reason, and that neither ledger nor fleet takes the other down.
-import { generateKeyPair, addressOf, type KeyPair } from '@clawbernetes/identity';
 import { MOLT, systemRandom } from '@clawbernetes/kernel';
-import { newNonce, newOrderId, signOrder } from '@clawbernetes/sdk/signed-order';
-import { orderText, type OrderDraft } from '@clawbernetes/sdk';
+import { newOrderId } from '@clawbernetes/sdk/signed-order';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import type { ApiClient } from '../support/api-client.ts';
 import { startGateway, type RestartableGateway } from '../support/local-gateway.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import { waitUntil } from '../support/wait-until.ts';
+import { ledgerOpen, Owner } from './owner.ts';
 
 const DEVELOPMENT = ['--settlement', 'development'];
 
@@ -18,46 +16,6 @@ async function startLedger(home?: string): Promise<RestartableGateway> {
   const gateway = await startGateway({}, { args: DEVELOPMENT, ...(home !== undefined && { home }) });
   await ledgerOpen(gateway.api);
   return gateway;
-}
-
-async function ledgerOpen(api: ApiClient): Promise<void> {
-  await waitUntil('the ledger is open', async () => {
-    const { settlement } = await api.call('fleet.status', {});
-    return settlement?.state === 'open';
-  });
-}
-
-class Owner {
-  readonly #key: KeyPair = generateKeyPair(systemRandom);
-  readonly address = addressOf(this.#key.publicKey);
-  readonly #api: ApiClient;
-  #nonce = 0;
-
-  constructor(api: ApiClient) {
-    this.#api = api;
-  }
-
-  async signed(draft: OrderDraft, ledger?: string): Promise<string> {
-    const { ledgerId, timeMs } = await this.#api.call('ledger.info', {});
-    this.#nonce = Math.max(this.#nonce + 1, newNonce(timeMs, systemRandom));
-    return orderText(
-      signOrder(this.#key, draft, { ledgerId: ledger ?? ledgerId, timeMs, nonce: this.#nonce }),
-    );
-  }
-
-  async order(type: string, body: OrderDraft['body']): Promise<string> {
-    const { result } = await this.#api.call('ledger.order', { order: await this.signed({ type, body }) });
-    return result;
-  }
-
-  balance() {
-    return this.#api.call('molt.balance', { owner: this.address });
-  }
-
-  async funded(molt: bigint): Promise<this> {
-    expect(await this.order('faucet', { amount: String(molt * MOLT) })).toBe('ok');
-    return this;
-  }
 }
 
 test('says what one needs to know to sign, and labels a development network', async () => {

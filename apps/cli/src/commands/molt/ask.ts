@@ -29,3 +29,14 @@ export async function askSecret(
   if (isCancel(answer)) throw cliError('cancelled', 'Cancelled; nothing was changed.');
   return answer;
 }
+
+/** Asks before something is moved that does not come back. @throws CodedError `cancelled`. */
+export async function askYes({ terminal }: Context, message: string): Promise<void> {
+  const { stdin, stderr } = terminal;
+  if (!stdin.isTTY || !stderr.isTTY) {
+    throw invalidArguments('There is no terminal to confirm at. Add --yes if that is what you want.');
+  }
+  const { confirm, isCancel } = await import('@clack/prompts');
+  const answer = await confirm({ message, input: stdin, output: stderr, initialValue: false });
+  if (isCancel(answer) || !answer) throw cliError('cancelled', 'Cancelled; nothing was moved.');
+}

@@ -1,0 +1,53 @@
+import type { CommandOutput } from '@clawbernetes/protocol';
+import type { Call } from '../../declare/declaration.ts';
+import { count } from '../../output/phrases.ts';
+import { renderFacts } from '../../output/table.ts';
+import { moltText } from '../molt/molt-amount.ts';
+import { networkText } from '../molt/network-text.ts';
+
+type Report = CommandOutput<'ledger.audit'>;
+
+export async function showLedger({ context }: Call): Promise<void> {
+  const client = await context.client();
+  const info = await client.command('ledger.info', {});
+  await context.print(info, () =>
+    renderFacts([
+      ['Network', networkText(context, info)],
+      ['Storage', info.storage],
+      ['Journal', count(info.sequence, 'frame')],
+      ['Accounts', String(info.accounts)],
+      ['Providers', `have ${moltText(info.providerStake)} at stake, at least`],
+      ['Faucet', info.faucetAmount === '0' ? undefined : `${moltText(info.faucetAmount)} a day for each`],
+      ['Operators', `${info.operators.threshold} of ${info.operators.keys.join(', ')}`],
+    ]),
+  );
+}
+
+/** Ends with 1 if anything is not as it should be. */
+export async function auditLedger({ context }: Call): Promise<number> {
+  const client = await context.client();
+  if (context.format === 'table') context.remark('Recomputing the ledger from its first frame…');
+  const report = await client.command('ledger.audit', {});
+  const { stateHash, totals, discrepancies, ledgerId } = report;
+  await context.print({ stateHash, totals, discrepancies, ledgerId }, () => reportText(report));
+  return discrepancies.length === 0 ? 0 : 1;
+}
+
+function reportText({ ledgerId, stateHash, totals, discrepancies }: Report): string {
+  const assets = totals.assets.map(
+    ({ asset, issued, held, pending }) =>
+      `${asset}: ${moltText(held)} held of ${moltText(-BigInt(issued))} issued, ${moltText(pending)} pending`,
+  );
+  return [
+    renderFacts([
+      ['Ledger', ledgerId],
+      ['State hash', stateHash],
+      ['Journal', `${count(totals.frames, 'frame')}, ${count(totals.operations, 'operation')}`],
+      ['Signatures', `${totals.signatures} verified`],
+      ['Accounts', String(totals.accounts)],
+      ['Assets', assets.join('\n')],
+      ['Discrepancies', discrepancies.length === 0 ? 'none' : String(discrepancies.length)],
+    ]),
+    ...discrepancies.map(({ kind, sequence, message }) => `  frame ${sequence}: ${kind}: ${message}`),
+  ].join('\n');
+}

@@ -1,0 +1,48 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { errorMessage } from '@clawbernetes/kernel';
+import type { SignedOrder } from '@clawbernetes/sdk';
+import type { Context } from '../../context.ts';
+import type { Call } from '../../declare/declaration.ts';
+import { cliError } from '../../errors.ts';
+import { oneLine } from '../../output/phrases.ts';
+import { Signer } from './signer.ts';
+import type { SigningOptions } from './signing-options.ts';
+
+/** Of a file that somebody else has made. */
+const MAX_CHARACTERS = 131_072;
+
+/** Adds a signature to an order that needs several, and has it carried out. */
+export async function signSaved({ context, operands: [file = ''], options }: Call): Promise<void> {
+  const order = await readOrder(context, file);
+  const signer = await Signer.open(context, options as SigningOptions);
+  const fields = Object.entries(order.body).map(
+    ([name, value]) => `  ${name}: ${oneLine(JSON.stringify(value), 100)}`,
+  );
+  const before = order.signatures.map((each) => each.signer).join(', ') || 'nobody';
+  const question = `Sign this order as ${signer.address}?\n  ${oneLine(order.type)}\n${fields.join('\n')}\n  signed so far by ${oneLine(before, 500)}`;
+  if (!(await signer.carryOut(question, order))) return;
+  await context.print({ type: order.type, body: order.body, done: true }, () => `${order.type}: done.`);
+}
+
+async function readOrder(context: Context, file: string): Promise<SignedOrder> {
+  const target = path.resolve(context.config.cwd, file);
+  try {
+    const text = await readFile(target, 'utf8');
+    const read: unknown = text.length > MAX_CHARACTERS ? undefined : JSON.parse(text);
+    if (isOrder(read)) return read;
+  } catch (cause) {
+    const message = `${target} could not be read as an order (${errorMessage(cause)}). Name the file that --save wrote.`;
+    throw cliError('file-unreadable', message, { cause });
+  }
+  throw cliError('file-unreadable', `${target} is no order. Name the file that --save wrote.`);
+}
+
+/** As far as it is shown here; the ledger checks all of it. */
+function isOrder(read: unknown): read is SignedOrder {
+  if (typeof read !== 'object' || read === null) return false;
+  const { type, body, signatures } = read as Partial<SignedOrder>;
+  if (typeof type !== 'string' || typeof body !== 'object' || !Array.isArray(signatures)) return false;
+  const all: readonly { readonly signer?: unknown }[] = signatures;
+  return all.every(({ signer }) => typeof signer === 'string');
+}

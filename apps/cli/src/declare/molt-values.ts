@@ -1,0 +1,33 @@
+import { InvalidArgumentError } from 'commander';
+import { errorMessage } from '@clawbernetes/kernel';
+import { readMolt, readMoltOrZero } from '../commands/molt/molt-amount.ts';
+
+/** Base units of `12.5`. */
+export function moltAmount(text: string): bigint {
+  return parsed(readMolt, text);
+}
+
+/** Base units of `12.5`, or of `0`. */
+export function moltAmountOrZero(text: string): bigint {
+  return parsed(readMoltOrZero, text);
+}
+
+/** SHA-256 in hexadecimal. */
+export function sha256(text: string): string {
+  if (/^[0-9a-f]{64}$/.test(text)) return text;
+  throw new InvalidArgumentError('Write a SHA-256 of 64 lower-case hexadecimal digits.');
+}
+
+/** Id of an escrow or a withdrawal. */
+export function orderId(text: string): string {
+  if (/^[0-9a-f]{32}$/.test(text)) return text;
+  throw new InvalidArgumentError('Write an id of 32 lower-case hexadecimal digits.');
+}
+
+function parsed(read: (text: string) => bigint, text: string): bigint {
+  try {
+    return read(text);
+  } catch (error) {
+    throw new InvalidArgumentError(errorMessage(error));
+  }
+}
