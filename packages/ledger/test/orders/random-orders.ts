@@ -13,8 +13,11 @@ type Chance = Pick<Random, 'fraction'>;
 export class RandomOrders {
   readonly #chance: Chance;
   readonly #at: OrderWorld;
+  readonly #longestMs: number;
 
-  constructor(chance: Chance, at: OrderWorld) {
+  /** @param longestMs that it waits at once. */
+  constructor(chance: Chance, at: OrderWorld, longestMs = Infinity) {
+    this.#longestMs = longestMs;
     this.#chance = chance;
     this.#at = at;
   }
@@ -51,7 +54,7 @@ export class RandomOrders {
     const untilDue = this.#at.orders.nextDueMs - this.#at.timeMs;
     const times = [1, 60_000, HOUR_MS, 24 * HOUR_MS, 8 * 24 * HOUR_MS];
     if (Number.isFinite(untilDue) && untilDue > 1) times.push(untilDue - 1, untilDue, untilDue, untilDue + 1);
-    return this.#pick(times);
+    return this.#pick(times.filter((time) => time <= this.#longestMs));
   }
 
   #own(): void {
