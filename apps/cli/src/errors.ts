@@ -46,7 +46,9 @@ const IDENTITY_EXIT_CODES: Readonly<Record<IdentityErrorCode, 1 | 3 | 4 | 5>> = 
   'weak-passphrase': 5,
 };
 
-/** What a ledger refuses ends with 1, but where it is about what was typed, who signed, or what is not there. */
+/**
+ * What a ledger refuses ends with 1, but where it is about what was typed, who signed, or what is not there.
+ */
 const REFUSAL_EXIT_CODES: readonly (readonly [reason: RegExp, exitCode: 3 | 4 | 5])[] = [
   [/^(escrow|agreement|withdrawal|dispute)-not-found$/, 4],
   [/^(amount|address|id)-(malformed|zero|too-large|own)$/, 5],

@@ -16,6 +16,7 @@ export interface FleetSettings {
   /** Default: a folder of the fleet's own. */
   readonly gatewayHome?: string;
   readonly gatewayEnv?: Readonly<Record<string, string>>;
+  readonly gatewayArgs?: readonly string[];
 }
 
 /**
@@ -33,12 +34,14 @@ export class RealFleet implements AsyncDisposable {
   token = '';
   readonly #gatewayHome: string;
   readonly #gatewayEnv: Readonly<Record<string, string>>;
+  readonly #gatewayArgs: readonly string[];
   #port = 0;
 
-  private constructor(folder: string, { gatewayHome, gatewayEnv = {} }: FleetSettings) {
+  private constructor(folder: string, { gatewayHome, gatewayEnv = {}, gatewayArgs = [] }: FleetSettings) {
     this.folder = folder;
     this.#gatewayHome = gatewayHome ?? path.join(folder, 'gateway-home');
     this.#gatewayEnv = gatewayEnv;
+    this.#gatewayArgs = gatewayArgs;
     this.work = path.join(folder, 'work');
     this.gateway = this.startGateway();
   }
@@ -78,7 +81,9 @@ export class RealFleet implements AsyncDisposable {
   /** Starts the gateway, or starts it again on the port that it had. */
   startGateway(): Program {
     const place = ['--home', this.#gatewayHome, '--port', String(this.#port)];
-    this.gateway = new Program(BINS.gateway, [...place, '--log-level', 'info'], { env: this.#gatewayEnv });
+    this.gateway = new Program(BINS.gateway, [...place, ...this.#gatewayArgs, '--log-level', 'info'], {
+      env: this.#gatewayEnv,
+    });
     return this.gateway;
   }
 

@@ -43,4 +43,17 @@ describe('exitCodeOf', () => {
     expect(exitCodeOf(new Error('bug'))).toBe(1);
     expect(exitCodeOf({ code: 'toString' })).toBe(1);
   });
+
+  it.each([
+    ['insufficient-funds', 1],
+    ['escrow-not-found', 4],
+    ['address-own', 5],
+    ['amount-too-large', 5],
+    ['signature-missing', 3],
+    ['signer-not-allowed', 3],
+    ['nonce-replayed', 1],
+    ['ledger-foreign', 1],
+  ])('of a ledger that refuses with %s: %i', (code, exitCode) => {
+    expect(exitCodeOf({ code })).toBe(exitCode);
+  });
 });

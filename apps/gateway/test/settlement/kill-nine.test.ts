@@ -1,5 +1,5 @@
-// Shows that a gateway killed with kill -9 while owners send orders has carried out each of them exactly once:
-// whatever was acknowledged is there, and what is sent again after a lost answer is not done twice.
+// Shows that a gateway killed with kill -9 while owners send orders has carried out each of them exactly
+// once: whatever was acknowledged is there, and what is sent again after a lost answer is not done twice.
 import { MOLT } from '@clawbernetes/kernel';
 import { startTestPostgres } from '@clawbernetes/storage/testing';
 import { afterAll, expect, test } from 'vitest';

@@ -1,6 +1,8 @@
-// Shows the settlement role over real HTTP: what a signer needs to know, orders that move tokens once, what is
-// refused with its reason, and that neither ledger nor fleet takes the other down.
+// Shows the settlement role over real HTTP: what a signer needs to know, orders that move tokens once, what
+// is refused with its reason, and that neither ledger nor fleet takes the other down.
+import { addressOf, generateKeyPair } from '@clawbernetes/identity';
 import { MOLT, systemRandom } from '@clawbernetes/kernel';
+import { encodeAccounts, signRequest, TransferBatch, type Operation } from '@clawbernetes/ledger';
 import { newOrderId } from '@clawbernetes/sdk/signed-order';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -136,4 +138,52 @@ test('a ledger stays the network that it was made for', async () => {
     return settlement?.state === 'failed' && settlement;
   });
   expect(message).toContain('development network for good');
+});
+
+test('a batch is booked for whoever signed it: once, in order, and with a reason for each item', async () => {
+  const { api } = await startLedger();
+  const { ledgerId, timeMs } = await api.call('ledger.info', {});
+  const key = generateKeyPair(systemRandom);
+  const signer = addressOf(key.publicKey);
+  const account = { id: 5n, owner: key.publicKey, floor: 0n, asset: 1, code: 1, flags: 0 };
+  const submit = (operation: Operation, from = signer) => {
+    const { nonce = 0, expiresAtMs = 0, signature = new Uint8Array() } = operation.authority ?? {};
+    const [items, signed] = [operation.items, signature].map((bytes) =>
+      Buffer.from(bytes).toString('base64url'),
+    );
+    const said = { signer: from, nonce, expiresAtMs, signature: signed };
+    return api.post('ledger.submit', JSON.stringify({ kind: operation.kind, items, ...said }));
+  };
+  const request = { ledgerId, expiresAtMs: timeMs + 60_000 };
+  const opening = signRequest(key, {
+    ...request,
+    kind: 'accounts',
+    items: encodeAccounts([account, { ...account, id: 7n, owner: new Uint8Array(32) }]),
+    nonce: 1,
+  });
+  expect((await submit(opening)).body).toMatchObject({
+    results: ['ok', 'not-authorized'],
+    meanings: { 'not-authorized': expect.stringContaining('may not do this') },
+  });
+  const id = account.id.toString(16).padStart(32, '0');
+  expect(await api.call('ledger.account', { account: id })).toMatchObject({ asset: 1, creditsPosted: '0' });
+  const batch = new TransferBatch(1);
+  const transferId = (BigInt(timeMs) << 80n) | 1n;
+  batch.add({ id: transferId, debitAccount: account.id, creditAccount: 7n, amount: 5n, code: 1 });
+  const paying = signRequest(key, { ...request, kind: 'transfers', items: batch.bytes, nonce: 3 });
+  expect((await submit(paying)).body).toMatchObject({ results: ['credit-account-not-found'] });
+  const late = signRequest(key, { ...request, kind: 'transfers', items: batch.bytes, nonce: 2 });
+  expect((await submit(late)).body).toMatchObject({ results: ['nonce-used'] });
+  const foreign = signRequest(key, {
+    ...request,
+    ledgerId: 'gw-2',
+    kind: 'transfers',
+    items: batch.bytes,
+    nonce: 9,
+  });
+  expect(await submit(foreign)).toMatchObject({ status: 403, body: { code: 'forbidden' } });
+  const other = addressOf(generateKeyPair(systemRandom).publicKey);
+  expect(await submit(paying, other)).toMatchObject({ status: 403 });
+  const torn = { ...paying, items: batch.bytes.subarray(1) };
+  expect(await submit(torn)).toMatchObject({ status: 400, body: { code: 'invalid-input' } });
 });

@@ -16,13 +16,18 @@ const MAX_CHARACTERS = 131_072;
 export async function signSaved({ context, operands: [file = ''], options }: Call): Promise<void> {
   const order = await readOrder(context, file);
   const signer = await Signer.open(context, options as SigningOptions);
-  const fields = Object.entries(order.body).map(
-    ([name, value]) => `  ${name}: ${oneLine(JSON.stringify(value), 100)}`,
-  );
-  const before = order.signatures.map((each) => each.signer).join(', ') || 'nobody';
-  const question = `Sign this order as ${signer.address}?\n  ${oneLine(order.type)}\n${fields.join('\n')}\n  signed so far by ${oneLine(before, 500)}`;
-  if (!(await signer.carryOut(question, order))) return;
+  if (!(await signer.carryOut(questionAbout(order, signer.address), order))) return;
   await context.print({ type: order.type, body: order.body, done: true }, () => `${order.type}: done.`);
+}
+
+/** All that the order says, since somebody else has written it. */
+function questionAbout({ type, body, signatures }: SignedOrder, address: string): string {
+  const fields = Object.entries(body).map(
+    ([name, value]) => `${name}: ${oneLine(JSON.stringify(value), 100)}`,
+  );
+  const before = signatures.map(({ signer }) => oneLine(signer)).join(', ') || 'nobody';
+  const lines = [oneLine(type), ...fields, `signed so far by ${before}`];
+  return [`Sign this order as ${address}?`, ...lines].join('\n  ');
 }
 
 async function readOrder(context: Context, file: string): Promise<SignedOrder> {

@@ -44,8 +44,11 @@ export class Signer {
     const info = await client.command('ledger.info', {});
     const { ledger } = options;
     if (ledger !== undefined && ledger !== info.ledgerId) {
-      const message = `The gateway at ${client.url} keeps the ledger ${info.ledgerId}, not ${ledger}; nothing was signed. Name its gateway with --gateway.`;
-      throw cliError('ledger-foreign', message);
+      throw cliError(
+        'ledger-foreign',
+        `The gateway at ${client.url} keeps the ledger ${info.ledgerId}, not ${ledger}; nothing was signed. ` +
+          'Name the right gateway with --gateway.',
+      );
     }
     return new Signer(context, options, { client, info, address });
   }

@@ -20,7 +20,9 @@ export async function showStake({ context, operands: [address], options }: Call)
 export async function depositStake({ context, operands: [text = ''], options }: Call): Promise<void> {
   const amount = readMolt(text);
   const signer = await Signer.open(context, options as SigningOptions);
-  const question = `Stake ${moltText(amount)} of ${signer.address}? It comes back 7 days after you withdraw it, and can be slashed.`;
+  const question =
+    `Stake ${moltText(amount)} of ${signer.address}? ` +
+    'It comes back 7 days after you withdraw it, and can be slashed until then.';
   const order = { type: 'stake-deposit', body: { amount: String(amount) } };
   if (await signer.carryOut(question, order)) await printOwnStake(context, signer);
 }
@@ -28,7 +30,9 @@ export async function depositStake({ context, operands: [text = ''], options }: 
 export async function withdrawStake({ context, operands: [text = ''], options }: Call): Promise<void> {
   const amount = readMolt(text);
   const signer = await Signer.open(context, options as SigningOptions);
-  const question = `Take ${moltText(amount)} of ${signer.address} from stake? It is available in 7 days, and the tier falls at once.`;
+  const question =
+    `Take ${moltText(amount)} of ${signer.address} from stake? ` +
+    'It is available in 7 days, and counts for the tier no more at once.';
   const order = { type: 'stake-withdraw', body: { amount: String(amount) } };
   if (await signer.carryOut(question, order)) await printOwnStake(context, signer);
 }

@@ -1,5 +1,5 @@
-// Shows that what is wrong with a command about money – amounts, addresses, ledgers, passphrases – is said with
-// its exit code before anything moves.
+// Shows that what is wrong with a command about money – amounts, addresses, ledgers, passphrases – is said
+// with its exit code before anything moves.
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';

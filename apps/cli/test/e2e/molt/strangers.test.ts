@@ -1,5 +1,5 @@
-// Shows that two strangers, each with a wallet of his own, lock, earn and withdraw tokens with the real command
-// at a real gateway; that a gateway killed in between has all that it acknowledged.
+// Shows that two strangers, each with a wallet of his own, lock, earn and withdraw tokens with the real
+// command at a real gateway; that a gateway killed in between has all that it acknowledged.
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { LedgerGateway, Stranger } from './ledger-gateway.ts';
