@@ -9,9 +9,10 @@ const NEWLINE = 10;
 const PIECE_CHARACTERS = 64 * 1024;
 
 /**
- * The state at one time. Records are replaced, never changed, so it is taken quickly and written later, piece by
- * piece: a line of canonical JSON per record, `[kind, record]`, an amount as `{"$": "…"}`. Their order follows
- * from what has happened, so that equal histories have equal bytes.
+ * The state at one time. Records are replaced, never changed, so it is taken quickly and written later.
+ *
+ * A line of canonical JSON per record, `[kind, record]`, an amount as `{"$": "…"}`. Their order follows from
+ * what has happened, so that equal histories have equal bytes.
  */
 export class OrderSnapshot {
   readonly #first: string;
