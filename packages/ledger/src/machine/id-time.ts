@@ -6,8 +6,8 @@ export function idTimeMs(halves: Uint32Array, at: number): number {
 }
 
 /**
- * Ids whose bits 32–63 are all ones are for the ledger's own transfers. Whoever could use one beforehand would
- * make what an order does depend on when ids are set aside.
+ * Ids with all ones in bits 32–63 are for the ledger's own transfers: whoever used one beforehand would make
+ * what an order does depend on when ids are set aside.
  */
 export function isLedgerId(halves: Uint32Array, at: number): boolean {
   return u32(halves, at + 1) === 0xffff_ffff;
