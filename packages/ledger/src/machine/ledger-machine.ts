@@ -119,8 +119,8 @@ export class LedgerMachine {
 
   /**
    * Moves time on, which never goes back, and gives up what has expired by then, the earliest first. After
-   * some EXPIRIES_AT_ONCE the rest is left for the next time (see `nextExpiryMs`): it can no longer be posted,
-   * but its funds are not free yet.
+   * some EXPIRIES_AT_ONCE the rest is left for the next time (see `nextExpiryMs`): it can no longer be
+   * posted, but its funds are not free yet.
    */
   advance(timeMs: number): readonly Expiry[] {
     assert(Number.isSafeInteger(timeMs), 'the time of a ledger is a whole number of ms');

@@ -70,7 +70,7 @@ async function frame(store: Store, sequence: number): Promise<Record<string, unk
     .selectAll()
     .where('sequence', '=', sequence)
     .execute();
-  return present(rows[0] as Record<string, unknown> | undefined, `frame ${sequence}`);
+  return present(rows[0], `frame ${sequence}`);
 }
 
 /** Writes what no ledger writes. */
