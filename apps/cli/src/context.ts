@@ -37,7 +37,8 @@ export interface ContextDeps {
 
 export function openContext(deps: ContextDeps, config: CliConfig, globals: GlobalOptions): Context {
   const { terminal, clock, random } = deps;
-  const format = globals.format ?? 'table';
+  // Commands may have formats of their own; then they write by themselves.
+  const format = globals.format === 'json' ? 'json' : 'table';
   return {
     config,
     terminal,

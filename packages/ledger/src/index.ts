@@ -71,3 +71,8 @@ export type {
   Stake,
   Withdrawal,
 } from './orders/records.ts';
+export { exportCsv, exportJson, exportRows, type ExportRow } from './projection/export-rows.ts';
+export type { History, Page, PageOptions, Statement } from './projection/history.ts';
+export type { AccountMovement, Movement } from './projection/movement.ts';
+export { HISTORY_SCHEMA } from './projection/projection-schema.ts';
+export { Projection, type ProjectionLag } from './projection/projection.ts';

@@ -39,6 +39,8 @@ const IDEMPOTENT: Record<CommandName, boolean> = {
   'ledger.account': true,
   'ledger.audit': false,
   'molt.balance': true,
+  'molt.statement': true,
+  'molt.earnings': true,
   'molt.escrow': true,
   'molt.stake': true,
   'molt.tiers': true,

@@ -25,6 +25,8 @@ export interface Declaration<Options> {
   readonly takesProgram?: boolean;
   /** `-f` means something else here, so only `--format` is left. */
   readonly followsWithF?: boolean;
+  /** What it writes, instead of a table or JSON; the first is the default. */
+  readonly formats?: readonly string[];
 }
 
 /** What a declared command needs when it runs. */
@@ -37,7 +39,7 @@ export interface Runtime {
 export function declare<Options>(parent: Command, runtime: Runtime, declaration: Declaration<Options>): void {
   const command = parent.command(declaration.usage).description(declaration.summary);
   for (const option of declaration.options ?? []) command.addOption(option);
-  addGlobalOptions(command, declaration.followsWithF);
+  addGlobalOptions(command, declaration);
   addExamples(command, declaration.examples);
   if (declaration.takesProgram)
     command.allowExcessArguments().usage(`${command.usage()} -- <program> [arguments…]`);
@@ -60,10 +62,16 @@ export function declareGroup(parent: Command, name: string, summary: string): Co
   return group;
 }
 
-export function addGlobalOptions(command: Command, withoutF = false): void {
-  const flags = withoutF ? '--format <format>' : '-f, --format <format>';
+export function addGlobalOptions(
+  command: Command,
+  { followsWithF = false, formats }: Pick<Declaration<unknown>, 'followsWithF' | 'formats'> = {},
+): void {
+  const flags = followsWithF ? '--format <format>' : '-f, --format <format>';
+  const says = formats
+    ? `${formats.join(' or ')} (default: ${formats[0]})`
+    : 'table for people, json for programs';
   command
-    .addOption(new Option(flags, 'table for people, json for programs').argParser(oneOf('table', 'json')))
+    .addOption(new Option(flags, says).argParser(oneOf(...(formats ?? ['table', 'json']))))
     .addOption(new Option('-g, --gateway <url>', 'gateway to talk to (env: CLAWBERNETES_GATEWAY)'))
     .addOption(new Option('--no-color', 'no colours (env: NO_COLOR)'));
 }

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { declareGroup, type Runtime } from './declaration.ts';
 import { declareEscrowCommands } from './escrow-declarations.ts';
+import { declareHistoryCommands } from './history-declarations.ts';
 import { declareMoneyCommands } from './money-declarations.ts';
 import { declareStakeCommands } from './stake-declarations.ts';
 import { declareWalletCommands } from './wallet-declarations.ts';
@@ -10,6 +11,7 @@ export function declareMoltCommands(program: Command, runtime: Runtime): void {
   const molt = declareGroup(program, 'molt', 'the compute market: keys, and what they own');
   declareWalletCommands(declareGroup(molt, 'wallet', 'keys of this machine, under a passphrase'), runtime);
   declareMoneyCommands(molt, runtime);
+  declareHistoryCommands(molt, runtime);
   declareEscrowCommands(declareGroup(molt, 'escrow', 'tokens that are locked for a job'), runtime);
   declareStakeCommands(declareGroup(molt, 'stake', 'tokens that vouch for a provider'), runtime);
 }

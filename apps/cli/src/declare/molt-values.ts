@@ -18,6 +18,12 @@ export function sha256(text: string): string {
   throw new InvalidArgumentError('Write a SHA-256 of 64 lower-case hexadecimal digits.');
 }
 
+/** A year of four digits. */
+export function year(text: string): number {
+  if (/^(19[7-9]|20\d)\d$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('Write a year, such as 2026.');
+}
+
 /** Id of an escrow or a withdrawal. */
 export function orderId(text: string): string {
   if (/^[0-9a-f]{32}$/.test(text)) return text;

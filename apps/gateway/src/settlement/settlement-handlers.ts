@@ -3,8 +3,10 @@ import { accountId, ORDER_RESULTS, resultName, RESULTS, TIERS, type Operation } 
 import { MOLT_DECIMALS } from '@clawbernetes/kernel';
 import { apiError, type CommandOutput, type CommandRequest } from '@clawbernetes/protocol';
 import type { HandlerDeps, Handlers } from '../commands/handler-context.ts';
+import { earnings } from './earnings.ts';
 import { escrowView, stakeView, tierView, withdrawalView } from './settlement-views.ts';
 import type { Settlement } from './settlement.ts';
+import { statement } from './statement.ts';
 import { useLedger } from './use-ledger.ts';
 
 type SettlementCommand =
@@ -14,6 +16,8 @@ type SettlementCommand =
   | 'ledger.account'
   | 'ledger.audit'
   | 'molt.balance'
+  | 'molt.statement'
+  | 'molt.earnings'
   | 'molt.escrow'
   | 'molt.stake'
   | 'molt.tiers'
@@ -41,6 +45,10 @@ export function settlementHandlers({
         return { ledgerId, stateHash, totals: { ...totals, assets }, discrepancies: [...discrepancies] };
       }),
     'molt.balance': ({ owner }) => use((settlement) => balance(settlement, checkedAddress(owner))),
+    'molt.statement': (request) =>
+      use((settlement) => statement(settlement, { ...request, owner: checkedAddress(request.owner) })),
+    'molt.earnings': (request) =>
+      use((settlement) => earnings(settlement, { ...request, owner: checkedAddress(request.owner) })),
     'molt.escrow': ({ escrow: id }) =>
       use(async ({ ledger }) => {
         await ledger.settled();

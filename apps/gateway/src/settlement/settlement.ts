@@ -3,14 +3,18 @@ import { addressOf, type KeyPair } from '@clawbernetes/identity';
 import {
   auditLedger,
   encodeOrder,
+  HISTORY_SCHEMA,
   Ledger,
   LEDGER_SCHEMA,
   orderResultName,
+  Projection,
   type AuditReport,
+  type History,
   type LedgerSettings,
   type OrderResultName,
+  type ProjectionLag,
 } from '@clawbernetes/ledger';
-import type { Schema, Store } from '@clawbernetes/storage';
+import { joinSchemas, type Schema, type Store } from '@clawbernetes/storage';
 import { gatewayError } from '../errors.ts';
 import type { Network } from './network.ts';
 
@@ -40,27 +44,51 @@ export interface SettlementOptions {
   readonly network: Network;
 }
 
+/** What the store holds: the journal, and the history beside it. */
+const SCHEMA = joinSchemas([LEDGER_SCHEMA, HISTORY_SCHEMA]);
+
+/** A ledger with its history. */
+interface Book {
+  readonly ledger: Ledger;
+  readonly projection: Projection;
+}
+
 /** The ledger of a gateway, open and with its settings. */
 export class Settlement implements AsyncDisposable {
   readonly ledger: Ledger;
   readonly storage: string;
+  readonly #projection: Projection;
   readonly #store: Store;
+  readonly #owned: AsyncDisposableStack;
 
-  private constructor(ledger: Ledger, store: Store, storage: string) {
+  private constructor(
+    { ledger, projection }: Book,
+    facts: { readonly store: Store; readonly storage: string; readonly owned: AsyncDisposableStack },
+  ) {
     this.ledger = ledger;
-    this.#store = store;
-    this.storage = storage;
+    this.#projection = projection;
+    this.#store = facts.store;
+    this.storage = facts.storage;
+    this.#owned = facts.owned;
   }
 
   /** @throws CodedError as `Ledger.open` and stores do, `wrong-network`. */
   static async open(deps: SettlementDeps, options: SettlementOptions): Promise<Settlement> {
     await using stack = new AsyncDisposableStack();
-    const store = stack.use(await deps.openStore(LEDGER_SCHEMA));
-    const ledger = stack.use(await openLedger({ ...deps, store }, options));
-    const settlement = new Settlement(ledger, store, deps.storage);
-    settlement.#requireNetwork(options.network);
-    stack.move();
-    return settlement;
+    const store = stack.use(await deps.openStore(SCHEMA));
+    const book = await openKnown({ ...deps, store }, options.ledgerId, stack);
+    await giveSettings(book.ledger, deps, options);
+    requireNetwork(book.ledger, options.network);
+    return new Settlement(book, { store, storage: deps.storage, owned: stack.move() });
+  }
+
+  get history(): History {
+    return this.#projection.history;
+  }
+
+  /** How far the history is behind. */
+  get lag(): ProjectionLag {
+    return this.#projection.lag();
   }
 
   get settings(): LedgerSettings {
@@ -84,37 +112,53 @@ export class Settlement implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.ledger[Symbol.asyncDispose]();
-    await this.#store[Symbol.asyncDispose]();
-  }
-
-  #requireNetwork(wanted: Network): void {
-    const { network } = this.settings;
-    if (network === wanted) return;
-    throw gatewayError(
-      'wrong-network',
-      `This gateway’s ledger is a ${network} network for good. Start the gateway with --settlement ${network}, ` +
-        'or with another --home for another ledger.',
-    );
+    await this.#owned[Symbol.asyncDispose]();
   }
 }
 
-/** With its settings: those that it has, or its first order. */
-async function openLedger(
+/** A ledger that another gateway has made keeps its id, for which people sign. */
+async function openKnown(
   deps: SettlementDeps & { readonly store: Store },
-  { ledgerId, network }: SettlementOptions,
-): Promise<Ledger> {
-  const ledger = await Ledger.open(deps, { ledgerId });
-  const known = ledger.orders.settings;
-  // Another gateway has made it: it keeps its id, for which people sign.
-  if (known && known.ledger !== ledgerId) {
-    await ledger[Symbol.asyncDispose]();
-    return Ledger.open(deps, { ledgerId: known.ledger });
+  ledgerId: string,
+  owner: AsyncDisposableStack,
+): Promise<Book> {
+  await using stack = new AsyncDisposableStack();
+  const book = await openBook(deps, ledgerId, stack);
+  const known = book.ledger.orders.settings?.ledger ?? ledgerId;
+  if (known === ledgerId) {
+    owner.use(stack.move());
+    return book;
   }
-  if (known) return ledger;
-  const result = await submitOrder(ledger, firstOrder(deps, { ledgerId, network }));
+  await stack.disposeAsync();
+  return openBook(deps, known, owner);
+}
+
+/** Closed in reverse: the history outlives the ledger that it follows. */
+async function openBook(
+  deps: SettlementDeps & { readonly store: Store },
+  ledgerId: string,
+  owner: AsyncDisposableStack,
+): Promise<Book> {
+  const projection = owner.use(await Projection.open(deps));
+  const ledger = owner.use(await Ledger.open({ ...deps, projection }, { ledgerId }));
+  return { ledger, projection };
+}
+
+/** Those that it has, or its first order. */
+async function giveSettings(ledger: Ledger, deps: SettlementDeps, options: SettlementOptions): Promise<void> {
+  if (ledger.orders.settings) return;
+  const result = await submitOrder(ledger, firstOrder(deps, options));
   assert(result === 'ok', `a new ledger takes its settings (${result})`);
-  return ledger;
+}
+
+function requireNetwork(ledger: Ledger, wanted: Network): void {
+  const network = ledger.orders.settings?.network;
+  if (network === wanted) return;
+  throw gatewayError(
+    'wrong-network',
+    `This gateway’s ledger is a ${network} network for good. Start the gateway with --settlement ${network}, ` +
+      'or with another --home for another ledger.',
+  );
 }
 
 function firstOrder({ key }: SettlementDeps, { ledgerId, network }: SettlementOptions): Uint8Array {

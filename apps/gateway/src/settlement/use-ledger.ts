@@ -4,6 +4,8 @@ import type { SettlementSource } from './settlement-keeper.ts';
 import type { Settlement } from './settlement.ts';
 
 const RETRY_AFTER_MS = 1000;
+/** After these it is opened anew. */
+const STOPPED: ReadonlySet<string> = new Set(['ledger-closed', 'history-failed']);
 
 /**
  * Does something with the ledger, whose failures become those of the API. @throws CodedError
@@ -22,7 +24,7 @@ export async function useLedger<T>(
   try {
     return await work(settlement);
   } catch (error) {
-    if (errorCode(error) === 'ledger-closed') source.stopped(settlement, error);
+    if (STOPPED.has(errorCode(error) ?? '')) source.stopped(settlement, error);
     throw translated(error);
   }
 }
@@ -32,6 +34,7 @@ function translated(error: unknown): unknown {
   const options = { cause: error };
   switch (errorCode(error) ?? '') {
     case 'ledger-closed':
+    case 'history-failed':
       return apiError('storage-unavailable', message, { retryAfterMs: RETRY_AFTER_MS }, options);
     case 'ledger-overloaded':
       return apiError('overloaded', message, { retryAfterMs: RETRY_AFTER_MS }, options);

@@ -187,3 +187,44 @@ test('a batch is booked for whoever signed it: once, in order, and with a reason
   const torn = { ...paying, items: batch.bytes.subarray(1) };
   expect(await submit(torn)).toMatchObject({ status: 400, body: { code: 'invalid-input' } });
 });
+
+test('a statement reconciles page by page, and earnings are what was paid less its fees', async () => {
+  const { api } = await startLedger();
+  const buyer = await new Owner(api).funded(1000n);
+  const provider = await new Owner(api).funded(200n);
+  await provider.order('stake-deposit', { amount: String(100n * MOLT) });
+  const jobs = 5;
+  for (let job = 1; job <= jobs; job += 1) {
+    const escrow = newOrderId(Date.now(), systemRandom);
+    const parties = { buyer: buyer.address, provider: provider.address, releaser: buyer.address };
+    const terms = { escrow, ...parties, amount: String(BigInt(job) * MOLT), release: 'single' };
+    for (const [type, body] of [
+      ['create', terms],
+      ['fund', { escrow }],
+      ['release', { escrow }],
+    ] as const)
+      expect(await buyer.order(`escrow-${type}`, body)).toBe('ok');
+  }
+  const earned = await api.call('molt.earnings', { owner: provider.address });
+  expect(earned).toMatchObject({
+    ...{ gross: '15000000000', fees: '375000000', net: '14625000000', jobs, average: '2925000000' },
+    ...{ held: '14625000000', available: '100000000000', isComplete: true },
+  });
+  expect(earned.byJob[0]).toMatchObject({ buyer: buyer.address, net: '4875000000' });
+  const { owner, account } = { owner: provider.address, account: 'held' } as const;
+  const rows = [];
+  let page = await api.call('molt.statement', { owner, account, limit: 3 });
+  const { opening, closing } = page;
+  for (rows.push(...page.movements); page.next !== undefined; rows.push(...page.movements))
+    page = await api.call('molt.statement', { owner, account, limit: 3, cursor: page.next });
+  expect(rows).toHaveLength(2 * jobs);
+  expect(rows.reduce((sum, { amount }) => sum + BigInt(amount), BigInt(opening))).toBe(BigInt(closing));
+  expect(rows.slice(0, 2)).toMatchObject([
+    { kind: 'job-fee', amount: '-125000000', fee: '125000000', counterparty: 'fees' },
+    { kind: 'escrow-release', amount: '5000000000', fee: '0', counterparty: buyer.address },
+  ]);
+  const future = { fromMs: Date.now() + 3_600_000 };
+  expect(await api.call('molt.statement', { owner, account, ...future })).toMatchObject({
+    ...{ opening: closing, closing, movements: [] },
+  });
+});

@@ -82,3 +82,17 @@ export const withdrawalSchema = z.object({
   reference: z.string().optional(),
   endedAtMs: z.number().optional(),
 });
+
+/** The accounts of an owner, as people call them. */
+export const OWNER_ACCOUNTS = ['available', 'held', 'escrowed', 'staked', 'unbonding'] as const;
+
+export const movementSchema = z.object({
+  number: z.int().describe('Its place in the history of the ledger.'),
+  timeMs: z.number(),
+  kind: z.string().describe('Such as escrow-fund or earnings-available.'),
+  job: z.string().describe('Id of the escrow, agreement or withdrawal; empty for none.'),
+  counterparty: z.string().describe('An address, an account of the ledger, or an account’s id.'),
+  amount: amountSchema.describe('What came in; negative: what went out.'),
+  fee: amountSchema.describe('How much of it is a fee.'),
+  balanceAfter: amountSchema,
+});
