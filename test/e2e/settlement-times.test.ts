@@ -77,7 +77,7 @@ describe.skipIf(missing !== undefined)(`a ledger in time${missing ? ` [skipped: 
     await clock.jumpTo(7 * DAY_S + 60);
     await provider.untilHas({ available: '109750000000', unbonding: '0', staked: '100000000000' });
     await buyer.untilHas({ available: '90000000000', escrowed: '0' });
-    const { discrepancies } = await fleet.client.command('ledger.audit', {});
+    const { discrepancies } = await fleet.client.audit();
     expect(discrepancies).toEqual([]);
   });
 });

@@ -39,6 +39,10 @@ export interface RunOptions extends CallOptions {
   readonly idempotencyKey?: string;
 }
 
+/** What an audit found, up to the frame `sequence`. */
+export type AuditReport = NonNullable<CommandOutput<'ledger.audit'>['report']> &
+  Pick<CommandOutput<'ledger.audit'>, 'ledgerId' | 'sequence'>;
+
 /** Answers to an order that was done at an earlier attempt. */
 const DONE_BEFORE: ReadonlySet<string> = new Set(['order-repeated']);
 const DEFAULT_PATIENCE_MS = 60_000;
@@ -119,6 +123,17 @@ export class Client {
     const answer = await this.#call('ledger.order', input, options, this.#longPatience);
     // Nobody else has these signatures: it was done, and its answer got lost.
     return DONE_BEFORE.has(answer.result) ? { result: 'ok', says: answer.says } : answer;
+  }
+
+  /** Audits the ledger and answers when that has ended, however long it takes. */
+  async audit(options: CallOptions = {}): Promise<AuditReport> {
+    let answer = await this.#call('ledger.audit', { waitMs: LONG_POLL_MS }, options, this.#longPatience);
+    while (!answer.report) {
+      const input = { audit: answer.audit, waitMs: LONG_POLL_MS };
+      answer = await this.#call('ledger.audit', input, options, this.#longPatience);
+    }
+    const { ledgerId, sequence, report } = answer;
+    return { ledgerId, sequence, ...report };
   }
 
   /** A workload's log, each entry exactly once, however often the connection is lost. */

@@ -1,5 +1,6 @@
 export {
   openClient,
+  type AuditReport,
   type CallOptions,
   type Client,
   type ClientDeps,

@@ -1,5 +1,14 @@
 import { addressOf, parseKeyName, readKeyName } from '@clawbernetes/identity';
-import { accountId, ORDER_RESULTS, resultName, RESULTS, TIERS, type Operation } from '@clawbernetes/ledger';
+import {
+  accountId,
+  ORDER_RESULTS,
+  resultName,
+  RESULTS,
+  TIERS,
+  type AuditReport,
+  type Operation,
+  type OrderResultName,
+} from '@clawbernetes/ledger';
 import { MOLT_DECIMALS } from '@clawbernetes/kernel';
 import { apiError, type CommandOutput, type CommandRequest } from '@clawbernetes/protocol';
 import type { HandlerDeps, Handlers } from '../commands/handler-context.ts';
@@ -15,6 +24,8 @@ type SettlementCommand =
   | 'ledger.order'
   | 'ledger.account'
   | 'ledger.audit'
+  | 'ledger.operate'
+  | 'ledger.withdrawals'
   | 'molt.balance'
   | 'molt.statement'
   | 'molt.earnings'
@@ -32,18 +43,12 @@ export function settlementHandlers({
     'ledger.info': () => use((settlement) => info(settlement, clock.nowMs())),
     'ledger.submit': (request) => use((settlement) => submit(settlement, request)),
     'ledger.order': ({ order }) =>
-      use(async (settlement) => {
-        const result = await settlement.order(new TextEncoder().encode(order));
-        return { result, says: ORDER_RESULTS[result].says };
-      }),
+      use(async (settlement) => outcome(await settlement.order(new TextEncoder().encode(order)))),
     'ledger.account': ({ account }) => use((settlement) => accountOf(settlement, account)),
-    'ledger.audit': (_request, { signal }) =>
-      use(async (settlement) => {
-        const { totals, discrepancies, stateHash } = await settlement.audit({ signal });
-        const { ledger: ledgerId } = settlement.settings;
-        const assets = [...totals.assets];
-        return { ledgerId, stateHash, totals: { ...totals, assets }, discrepancies: [...discrepancies] };
-      }),
+    'ledger.audit': (request, { signal }) => use((settlement) => audit(settlement, request, signal)),
+    'ledger.operate': ({ type, body }) =>
+      use(async (settlement) => outcome(await settlement.operate(type, body))),
+    'ledger.withdrawals': (request) => use((settlement) => openWithdrawals(settlement, request)),
     'molt.balance': ({ owner }) => use((settlement) => balance(settlement, checkedAddress(owner))),
     'molt.statement': (request) =>
       use((settlement) => statement(settlement, { ...request, owner: checkedAddress(request.owner) })),
@@ -97,6 +102,46 @@ async function submit(
   const results = Array.from(await ledger.submit(operation), (code) => resultName(code) ?? 'ok');
   const meanings = Object.fromEntries([...new Set(results)].map((name) => [name, RESULTS[name].says]));
   return { results, meanings };
+}
+
+function outcome(result: OrderResultName): CommandOutput<'ledger.order'> {
+  return { result, says: ORDER_RESULTS[result].says };
+}
+
+async function audit(
+  { ledger, audits, settings }: Settlement,
+  { audit: id, waitMs }: CommandRequest<'ledger.audit'>,
+  signal: AbortSignal,
+): Promise<CommandOutput<'ledger.audit'>> {
+  await ledger.settled();
+  const run = id === undefined ? audits.start(ledger.sequence) : (audits.find(id) ?? notFound('audit', id));
+  await audits.wait(run, waitMs, { signal });
+  const { report, through, startedAtMs } = run;
+  return {
+    audit: run.id,
+    ledgerId: settings.ledger,
+    sequence: through,
+    startedAtMs,
+    ...(report && { report: reportView(report) }),
+  };
+}
+
+function reportView({ stateHash, totals, discrepancies }: AuditReport) {
+  return { stateHash, totals: { ...totals, assets: [...totals.assets] }, discrepancies: [...discrepancies] };
+}
+
+/** In the order of their ids, which is that of their making. */
+async function openWithdrawals(
+  { ledger }: Settlement,
+  { limit, cursor = '' }: CommandRequest<'ledger.withdrawals'>,
+): Promise<CommandOutput<'ledger.withdrawals'>> {
+  await ledger.settled();
+  const open = [...ledger.orders.withdrawals()]
+    .filter(({ id, endedAtMs }) => endedAtMs === undefined && id > cursor)
+    .toSorted((left, right) => (left.id < right.id ? -1 : 1));
+  const page = open.slice(0, limit);
+  const last = open.length > limit ? page.at(-1) : undefined;
+  return { withdrawals: page.map(withdrawalView), ...(last && { next: last.id }) };
 }
 
 async function accountOf({ ledger }: Settlement, id: string): Promise<CommandOutput<'ledger.account'>> {

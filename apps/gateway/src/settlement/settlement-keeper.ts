@@ -5,6 +5,15 @@ import { Settlement, type SettlementDeps, type SettlementOptions } from './settl
 
 const REOPEN = { firstMs: 500, maxMs: 10_000 } as const;
 const RETRY_AFTER_MS = 1000;
+/** Nothing of these gets better by waiting: somebody has to do something, and to start the gateway again. */
+const LASTING: ReadonlySet<string> = new Set([
+  'wrong-network',
+  'journal-damaged',
+  'journal-diverged',
+  'journal-too-new',
+  'storage-newer',
+  'storage-corrupt',
+]);
 
 export interface SettlementStatus {
   readonly state: 'open' | 'opening' | 'failed';
@@ -75,7 +84,7 @@ export class SettlementKeeper implements SettlementSource, AsyncDisposable {
     await this.#open();
   }
 
-  /** Until it succeeds, or the gateway stops. */
+  /** Until it succeeds, cannot, or the gateway stops. */
   async #open(): Promise<void> {
     const { clock, random, logger } = this.#deps;
     for (let attempt = 0; !this.#stop.signal.aborted; attempt += 1) {
@@ -88,6 +97,7 @@ export class SettlementKeeper implements SettlementSource, AsyncDisposable {
       } catch (cause) {
         this.#failure = asCoded(cause);
         logger.error('the ledger cannot be opened', { error: errorMessage(cause) });
+        if (LASTING.has(this.#failure.code)) return;
       }
       const delayMs = backoffMs(attempt, REOPEN, random);
       await sleep(clock, delayMs, { signal: this.#stop.signal }).catch(() => undefined);

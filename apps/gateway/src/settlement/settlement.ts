@@ -1,4 +1,4 @@
-import { assert, MOLT, type Clock, type Logger, type Random } from '@clawbernetes/kernel';
+import { assert, MOLT, type Json, type Clock, type Logger, type Random } from '@clawbernetes/kernel';
 import { addressOf, type KeyPair } from '@clawbernetes/identity';
 import {
   auditLedger,
@@ -8,14 +8,16 @@ import {
   LEDGER_SCHEMA,
   orderResultName,
   Projection,
-  type AuditReport,
+  signOrder,
   type History,
   type LedgerSettings,
+  type OrderDraft,
   type OrderResultName,
   type ProjectionLag,
 } from '@clawbernetes/ledger';
 import { joinSchemas, type Schema, type Store } from '@clawbernetes/storage';
 import { gatewayError } from '../errors.ts';
+import { Audits } from './audits.ts';
 import type { Network } from './network.ts';
 
 /** The one asset so far; its number is stored in every account. */
@@ -25,6 +27,8 @@ const PROVIDER_STAKE = 100n * MOLT;
 /** Enough to try all tiers but the highest. */
 const FAUCET_AMOUNT = 20_000n * MOLT;
 const MAX_OPEN = 1_000_000;
+/** What the gateway signs it carries out at once. */
+const OPERATION_VALID_MS = 60_000;
 
 export interface SettlementDeps {
   readonly clock: Clock;
@@ -56,20 +60,30 @@ interface Book {
 /** The ledger of a gateway, open and with its settings. */
 export class Settlement implements AsyncDisposable {
   readonly ledger: Ledger;
-  readonly storage: string;
+  readonly audits: Audits;
+  readonly #deps: SettlementDeps;
   readonly #projection: Projection;
   readonly #store: Store;
   readonly #owned: AsyncDisposableStack;
+  #nonce = 0;
 
   private constructor(
+    deps: SettlementDeps,
     { ledger, projection }: Book,
-    facts: { readonly store: Store; readonly storage: string; readonly owned: AsyncDisposableStack },
+    { store, owned }: { readonly store: Store; readonly owned: AsyncDisposableStack },
   ) {
+    this.#deps = deps;
     this.ledger = ledger;
     this.#projection = projection;
-    this.#store = facts.store;
-    this.storage = facts.storage;
-    this.#owned = facts.owned;
+    this.#store = store;
+    this.#owned = owned;
+    const ledgerId = (): string => this.settings.ledger;
+    this.audits = owned.use(
+      new Audits({
+        ...deps,
+        audit: (through, options) => auditLedger(store, { ledgerId: ledgerId(), through, ...options }),
+      }),
+    );
   }
 
   /** @throws CodedError as `Ledger.open` and stores do, `wrong-network`. */
@@ -79,11 +93,15 @@ export class Settlement implements AsyncDisposable {
     const book = await openKnown({ ...deps, store }, options.ledgerId, stack);
     await giveSettings(book.ledger, deps, options);
     requireNetwork(book.ledger, options.network);
-    return new Settlement(book, { store, storage: deps.storage, owned: stack.move() });
+    return new Settlement(deps, book, { store, owned: stack.move() });
   }
 
   get history(): History {
     return this.#projection.history;
+  }
+
+  get storage(): string {
+    return this.#deps.storage;
   }
 
   /** How far the history is behind. */
@@ -102,9 +120,17 @@ export class Settlement implements AsyncDisposable {
     return submitOrder(this.ledger, bytes);
   }
 
-  audit(options: { readonly signal?: AbortSignal }): Promise<AuditReport> {
-    const through = this.ledger.sequence;
-    return auditLedger(this.#store, { ledgerId: this.settings.ledger, through, ...options });
+  /** An order that the gateway signs itself, as operator or council. @throws as `order` does. */
+  operate(type: string, body: Json): Promise<OrderResultName> {
+    const { clock, key } = this.#deps;
+    const issuedAtMs = clock.nowMs();
+    this.#nonce = Math.max(this.#nonce + 1, issuedAtMs * 1000);
+    const times = { issuedAtMs, expiresAtMs: issuedAtMs + OPERATION_VALID_MS };
+    const facts = { ledger: this.settings.ledger, nonce: this.#nonce, ...times };
+    const signature = signOrder(key, { type, body }, facts);
+    // What type and body are is checked by the ledger.
+    const draft = { type, body, signatures: [signature] } as OrderDraft;
+    return this.order(encodeOrder(draft));
   }
 
   onFailed(listener: (error: Error) => void): void {
@@ -130,7 +156,7 @@ async function openKnown(
     return book;
   }
   await stack.disposeAsync();
-  return openBook(deps, known, owner);
+  return await openBook(deps, known, owner);
 }
 
 /** Closed in reverse: the history outlives the ledger that it follows. */

@@ -43,8 +43,8 @@ async function expectEachOnce(env: Readonly<Record<string, string>>): Promise<vo
   await sending;
   const { available } = await api.now.call('molt.balance', { owner: owner.address });
   expect(available).toBe(String(BigInt(ORDERS) * MOLT));
-  const { discrepancies } = await api.now.call('ledger.audit', {});
-  expect(discrepancies).toEqual([]);
+  const { report } = await api.now.call('ledger.audit', {});
+  expect(report?.discrepancies).toEqual([]);
   expect(await running.stop()).toBe(0);
 }
 

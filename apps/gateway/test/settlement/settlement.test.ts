@@ -91,11 +91,14 @@ test.each([
 test('an audit recomputes it and finds nothing', async () => {
   const { api } = await startLedger();
   await new Owner(api).funded(7n);
-  const report = await api.call('ledger.audit', {});
-  expect(report.discrepancies).toEqual([]);
-  expect(report.stateHash).toMatch(/^[0-9a-f]{64}$/);
-  expect(report.totals.assets).toMatchObject([{ held: '7000000000', issued: '-7000000000' }]);
-  expect((await api.call('ledger.audit', {})).stateHash).toBe(report.stateHash);
+  const { audit, sequence, report } = await api.call('ledger.audit', {});
+  expect(report?.discrepancies).toEqual([]);
+  expect(report?.stateHash).toMatch(/^[0-9a-f]{64}$/);
+  expect(report?.totals.assets).toMatchObject([{ held: '7000000000', issued: '-7000000000' }]);
+  expect(await api.call('ledger.audit', { audit })).toMatchObject({ audit, sequence, report });
+  const again = await api.call('ledger.audit', {});
+  expect({ ...again, audit: audit !== again.audit }).toMatchObject({ audit: true, sequence, report });
+  expect(await api.refusal('ledger.audit', { audit: 'au-none' })).toMatchObject({ code: 'not-found' });
 });
 
 test('without the role every command says how to get it', async () => {
@@ -227,4 +230,66 @@ test('a statement reconciles page by page, and earnings are what was paid less i
   expect(await api.call('molt.statement', { owner, account, ...future })).toMatchObject({
     ...{ opening: closing, closing, movements: [] },
   });
+});
+
+test('its owner acts as operator and council: pays out, takes in, resolves', async () => {
+  const { api } = await startLedger();
+  const buyer = await new Owner(api).funded(1000n);
+  const provider = await new Owner(api).funded(200n);
+  const operate = async (
+    type: 'withdrawal-report' | 'deposit' | 'escrow-resolve',
+    body: Record<string, string>,
+  ) => (await api.call('ledger.operate', { type, body })).result;
+  const [withdrawal, deposit, escrow] = [0, 1, 2].map(() => newOrderId(Date.now(), systemRandom));
+  if (!withdrawal || !deposit || !escrow) throw new Error('three ids were made');
+  const leaving = { withdrawal, amount: String(MOLT), to: provider.address, speed: 'instant' };
+  expect(await buyer.order('withdraw', leaving)).toBe('ok');
+  expect((await api.call('ledger.withdrawals', {})).withdrawals).toMatchObject([
+    { withdrawal, state: 'requested' },
+  ]);
+  expect(await operate('withdrawal-report', { withdrawal, status: 'sent', reference: 'tx-1' })).toBe('ok');
+  expect(await operate('withdrawal-report', { withdrawal, status: 'confirmed' })).toBe('ok');
+  expect(await api.call('molt.withdrawal', { withdrawal })).toMatchObject({
+    state: 'confirmed',
+    reference: 'tx-1',
+  });
+  expect((await api.call('ledger.withdrawals', {})).withdrawals).toEqual([]);
+  const coming = { deposit, owner: buyer.address, amount: String(MOLT), reference: 'tx-2' };
+  expect([await operate('deposit', coming), await operate('deposit', coming)]).toEqual(['ok', 'id-used']);
+  expect(await provider.order('stake-deposit', { amount: String(100n * MOLT) })).toBe('ok');
+  const parties = { buyer: buyer.address, provider: provider.address, releaser: buyer.address };
+  const terms = { escrow, ...parties, amount: String(4n * MOLT), release: 'single' };
+  for (const [type, body] of [
+    ['create', terms],
+    ['fund', { escrow }],
+    ['dispute', { escrow, reason: 'why' }],
+  ] as const)
+    expect(await buyer.order(`escrow-${type}`, body)).toBe('ok');
+  const split = { escrow, toBuyer: String(3n * MOLT), toProvider: String(MOLT) };
+  expect(await operate('escrow-resolve', split)).toBe('ok');
+  expect(await api.call('molt.escrow', { escrow })).toMatchObject({
+    state: 'resolved',
+    refunded: '3000000000',
+  });
+});
+
+test('a ledger keeps its id, for which people sign, under another gateway', async () => {
+  const first = await startLedger();
+  const { ledgerId } = await first.api.call('ledger.info', {});
+  const owner = await new Owner(first.api).funded(3n);
+  await first.stop();
+  await rm(join(first.home, 'gateway', 'gateway.key'));
+  const { api } = await startLedger(first.home);
+  expect((await api.call('fleet.status', {})).gatewayId).not.toBe(ledgerId);
+  expect((await api.call('ledger.info', {})).ledgerId).toBe(ledgerId);
+  expect(await api.call('molt.balance', { owner: owner.address })).toMatchObject({ total: '3000000000' });
+  const amount = String(MOLT);
+  const deposit = {
+    deposit: newOrderId(Date.now(), systemRandom),
+    owner: owner.address,
+    amount,
+    reference: 'x',
+  };
+  const { result } = await api.call('ledger.operate', { type: 'deposit', body: deposit });
+  expect(result).toBe('signer-not-allowed');
 });

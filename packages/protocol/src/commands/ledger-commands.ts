@@ -7,10 +7,40 @@ import {
   MAX_OPERATION_CHARACTERS,
   MAX_ORDER_CHARACTERS,
   panelSchema,
+  withdrawalSchema,
 } from './money-schemas.ts';
+import { cursorSchema, nextSchema } from './references.ts';
 
 /** A gateway without the settlement role answers `command-disabled` to all of these. */
 const errors = ['command-disabled'] as const;
+
+const orderOutcome = z.object({
+  result: z.string().describe('"ok", or why nothing was done.'),
+  says: z.string().describe('The same as a sentence, with what to do next.'),
+});
+
+const auditReportSchema = z.object({
+  stateHash: z.string().describe('Equal for equal histories, on any engine.'),
+  totals: z.object({
+    frames: z.int(),
+    operations: z.int(),
+    signatures: z.int(),
+    accounts: z.int(),
+    pendingTransfers: z.int(),
+    assets: z.array(
+      z.object({
+        asset: z.int(),
+        accounts: z.int(),
+        issued: amountSchema,
+        held: amountSchema,
+        pending: amountSchema,
+      }),
+    ),
+  }),
+  discrepancies: z
+    .array(z.object({ kind: z.string(), sequence: z.int(), message: z.string() }))
+    .describe('Empty for a ledger that is right.'),
+});
 
 /** The ledger itself. What it refuses is a result with a sentence, not an error: nothing of it was done. */
 export const ledgerCommands = {
@@ -66,10 +96,7 @@ export const ledgerCommands = {
         .max(MAX_ORDER_CHARACTERS)
         .describe('Canonical JSON (RFC 8785) of type, body and signatures.'),
     }),
-    output: z.object({
-      result: z.string().describe('"ok", or why nothing was done.'),
-      says: z.string().describe('The same as a sentence, with what to do next.'),
-    }),
+    output: orderOutcome,
     errors,
   }),
   'ledger.account': command({
@@ -99,30 +126,45 @@ export const ledgerCommands = {
     tier: 'molt',
     target: 'gateway',
     summary: 'Recompute the whole ledger from its journal and compare; for its owner, takes a while',
-    input: z.strictObject({}),
-    output: z.object({
-      ledgerId: z.string(),
-      stateHash: z.string().describe('Equal for equal histories, on any engine.'),
-      totals: z.object({
-        frames: z.int(),
-        operations: z.int(),
-        signatures: z.int(),
-        accounts: z.int(),
-        pendingTransfers: z.int(),
-        assets: z.array(
-          z.object({
-            asset: z.int(),
-            accounts: z.int(),
-            issued: amountSchema,
-            held: amountSchema,
-            pending: amountSchema,
-          }),
-        ),
-      }),
-      discrepancies: z
-        .array(z.object({ kind: z.string(), sequence: z.int(), message: z.string() }))
-        .describe('Empty for a ledger that is right.'),
+    input: z.strictObject({
+      audit: z
+        .string()
+        .max(64)
+        .optional()
+        .describe('`audit` of an answer before: goes on waiting. Absent = the one that runs, or a new one.'),
+      waitMs: z.int().min(0).max(60_000).default(30_000).describe('Answers after this at the latest.'),
     }),
+    output: z.object({
+      audit: z.string(),
+      ledgerId: z.string(),
+      sequence: z.int().describe('The last frame that is looked at.'),
+      startedAtMs: z.number(),
+      report: auditReportSchema.optional().describe('Absent while it runs.'),
+    }),
+    errors: [...errors, 'not-found'],
+  }),
+  'ledger.operate': command({
+    tier: 'molt',
+    target: 'gateway',
+    summary: 'Have the gateway sign an order as operator or council of its ledger; for its owner',
+    input: z.strictObject({
+      type: z
+        .enum(['withdrawal-report', 'deposit', 'escrow-resolve', 'stake-slash'])
+        .describe('Type of the order.'),
+      body: z.record(z.string(), z.json()).describe('Its fields; amounts are decimal strings of base units.'),
+    }),
+    output: orderOutcome,
+    errors,
+  }),
+  'ledger.withdrawals': command({
+    tier: 'molt',
+    target: 'gateway',
+    summary: 'Withdrawals that are not through: what an operator has to send, or to confirm',
+    input: z.strictObject({
+      limit: z.int().min(1).max(1000).default(100).describe('Withdrawals of one page.'),
+      cursor: cursorSchema,
+    }),
+    output: z.object({ withdrawals: z.array(withdrawalSchema), next: nextSchema }),
     errors,
   }),
 } as const;

@@ -1,11 +1,9 @@
-import type { CommandOutput } from '@clawbernetes/protocol';
+import type { AuditReport } from '@clawbernetes/sdk';
 import type { Call } from '../../declare/declaration.ts';
 import { count } from '../../output/phrases.ts';
 import { renderFacts } from '../../output/table.ts';
 import { moltText } from '../molt/molt-amount.ts';
 import { networkText } from '../molt/network-text.ts';
-
-type Report = CommandOutput<'ledger.audit'>;
 
 export async function showLedger({ context }: Call): Promise<void> {
   const client = await context.client();
@@ -27,13 +25,13 @@ export async function showLedger({ context }: Call): Promise<void> {
 export async function auditLedger({ context }: Call): Promise<number> {
   const client = await context.client();
   if (context.format === 'table') context.remark('Recomputing the ledger from its first frame…');
-  const report = await client.command('ledger.audit', {});
-  const { stateHash, totals, discrepancies, ledgerId } = report;
-  await context.print({ stateHash, totals, discrepancies, ledgerId }, () => reportText(report));
+  const report = await client.audit();
+  const { stateHash, totals, discrepancies, ...facts } = report;
+  await context.print({ stateHash, totals, discrepancies, ...facts }, () => reportText(report));
   return discrepancies.length === 0 ? 0 : 1;
 }
 
-function reportText({ ledgerId, stateHash, totals, discrepancies }: Report): string {
+function reportText({ ledgerId, stateHash, totals, discrepancies }: AuditReport): string {
   const assets = totals.assets.map(
     ({ asset, issued, held, pending }) =>
       `${asset}: ${moltText(held)} held of ${moltText(-BigInt(issued))} issued, ${moltText(pending)} pending`,
