@@ -21,7 +21,7 @@ export interface HttpServerDeps extends ApiContextDeps {
   readonly logger: Logger;
   /** The gateway as it is now. @throws CodedError `storage-…` while it cannot serve. */
   readonly gateway: () => Gateway;
-  readonly settlement?: Pick<SettlementSource, 'status'>;
+  readonly settlement?: Pick<SettlementSource, 'status' | 'figures'>;
 }
 
 export interface HttpServerOptions {
@@ -100,7 +100,7 @@ function addApiRoutes(deps: HttpServerDeps, server: FastifyInstance): void {
   });
   server.get('/metrics', (request, reply) => {
     authenticate(deps, request, goneSignal(reply));
-    return reply.type('text/plain; version=0.0.4').send(metricsText(deps.gateway()));
+    return reply.type('text/plain; version=0.0.4').send(metricsText(deps.gateway(), deps.settlement));
   });
 }
 

@@ -1,4 +1,5 @@
 import type { Gateway } from '../gateway.ts';
+import type { SettlementFigures, SettlementSource } from '../settlement/settlement-keeper.ts';
 
 interface Sample {
   readonly labels?: Readonly<Record<string, string>>;
@@ -6,7 +7,10 @@ interface Sample {
 }
 
 /** The fleet in the Prometheus text format, version 0.0.4. */
-export function metricsText({ fleet, metrics }: Gateway): string {
+export function metricsText(
+  { fleet, metrics }: Gateway,
+  settlement?: Pick<SettlementSource, 'figures'>,
+): string {
   const nodes = fleet.nodes().map((node) => fleet.nodeView(node));
   const states = Map.groupBy(fleet.workloads('default'), (workload) => workload.state);
   const gpus = nodes.flatMap((node) =>
@@ -45,7 +49,23 @@ export function metricsText({ fleet, metrics }: Gateway): string {
       'Memory in use on a GPU.',
       gpus.flatMap(({ labels, gpu }) => reading(labels, gpu.memoryUsedMib)),
     ),
+    ...(settlement ? ledgerFamilies(settlement.figures()) : []),
   ].join('');
+}
+
+function ledgerFamilies(figures: SettlementFigures | undefined): readonly string[] {
+  const isOpen = family('clawbernetes_ledger_open', 'Whether the ledger can be used.', [
+    { value: figures ? 1 : 0 },
+  ]);
+  if (!figures) return [isOpen];
+  return [
+    isOpen,
+    family('clawbernetes_ledger_frames', 'Frames of the journal.', [{ value: figures.frames }]),
+    family('clawbernetes_ledger_accounts', 'Accounts of the ledger.', [{ value: figures.accounts }]),
+    family('clawbernetes_ledger_history_lag_movements', 'Movements that wait for the history.', [
+      { value: figures.lagMovements },
+    ]),
+  ];
 }
 
 /** A device that does not tell has no sample, rather than one of zero. */

@@ -74,7 +74,7 @@ export function settlementHandlers({
   };
 }
 
-function info({ ledger, settings, storage }: Settlement, timeMs: number): CommandOutput<'ledger.info'> {
+function info({ ledger, settings, storage, lag }: Settlement, timeMs: number): CommandOutput<'ledger.info'> {
   const { operators, council } = settings;
   return {
     ledgerId: settings.ledger,
@@ -83,6 +83,7 @@ function info({ ledger, settings, storage }: Settlement, timeMs: number): Comman
     asset: { code: settings.asset, symbol: 'MOLT', decimals: MOLT_DECIMALS },
     sequence: ledger.sequence,
     accounts: ledger.accountCount,
+    history: { lagFrames: lag.frames, lagMovements: lag.movements },
     operators: { ...operators, keys: [...operators.keys] },
     council: { ...council, keys: [...council.keys] },
     providerStake: String(settings.providerStake),

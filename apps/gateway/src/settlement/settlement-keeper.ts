@@ -22,11 +22,19 @@ export interface SettlementStatus {
   readonly message?: string;
 }
 
+export interface SettlementFigures {
+  readonly frames: number;
+  readonly accounts: number;
+  readonly lagMovements: number;
+}
+
 /** Where handlers find the ledger of this gateway. */
 export interface SettlementSource {
   /** @throws CodedError `storage-unavailable` while there is none. */
   current(): Settlement;
   status(): SettlementStatus;
+  /** For metrics; undefined while there is none. */
+  figures(): SettlementFigures | undefined;
   /** Somebody found that it has stopped: it is opened anew. */
   stopped(settlement: Settlement, error: unknown): void;
 }
@@ -60,6 +68,12 @@ export class SettlementKeeper implements SettlementSource, AsyncDisposable {
     if (this.#settlement) return { state: 'open', network: this.#settlement.settings.network };
     if (this.#failure) return { state: 'failed', message: this.#failure.message };
     return { state: 'opening' };
+  }
+
+  figures(): SettlementFigures | undefined {
+    if (!this.#settlement) return undefined;
+    const { ledger, lag } = this.#settlement;
+    return { frames: ledger.sequence, accounts: ledger.accountCount, lagMovements: lag.movements };
   }
 
   stopped(settlement: Settlement, error: unknown): void {

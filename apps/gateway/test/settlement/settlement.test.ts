@@ -25,6 +25,8 @@ test('says what one needs to know to sign, and labels a development network', as
   const info = await api.call('ledger.info', {});
   expect(info).toMatchObject({ network: 'development', asset: { symbol: 'MOLT', decimals: 9 } });
   expect(info.ledgerId).toBe((await api.call('fleet.status', {})).gatewayId);
+  const metrics = await (await api.fetch('/metrics')).text();
+  expect(metrics).toMatch(/^clawbernetes_ledger_open 1$/m);
   expect((await api.call('molt.tiers', {})).tiers.map(({ name }) => name)).toContain('bronze');
 });
 

@@ -56,6 +56,9 @@ export const ledgerCommands = {
       asset: z.object({ code: z.int(), symbol: z.string(), decimals: z.int() }),
       sequence: z.int().describe('Of the newest frame of the journal.'),
       accounts: z.int(),
+      history: z
+        .object({ lagFrames: z.int(), lagMovements: z.int() })
+        .describe('How far statements and earnings are behind what is booked.'),
       operators: panelSchema,
       council: panelSchema,
       providerStake: amountSchema.describe('What a provider has at stake, at least.'),

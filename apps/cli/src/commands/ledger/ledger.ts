@@ -1,3 +1,4 @@
+import type { CommandOutput } from '@clawbernetes/protocol';
 import type { AuditReport } from '@clawbernetes/sdk';
 import type { Call } from '../../declare/declaration.ts';
 import { count } from '../../output/phrases.ts';
@@ -13,12 +14,19 @@ export async function showLedger({ context }: Call): Promise<void> {
       ['Network', networkText(context, info)],
       ['Storage', info.storage],
       ['Journal', count(info.sequence, 'frame')],
+      ['History', historyText(info.history)],
       ['Accounts', String(info.accounts)],
       ['Providers', `have ${moltText(info.providerStake)} at stake, at least`],
       ['Faucet', info.faucetAmount === '0' ? undefined : `${moltText(info.faucetAmount)} a day for each`],
       ['Operators', `${info.operators.threshold} of ${info.operators.keys.join(', ')}`],
     ]),
   );
+}
+
+function historyText({ lagFrames, lagMovements }: CommandOutput<'ledger.info'>['history']): string {
+  return lagFrames === 0
+    ? 'up to date'
+    : `${count(lagFrames, 'frame')} behind, ${count(lagMovements, 'movement')}`;
 }
 
 /** Ends with 1 if anything is not as it should be. */
