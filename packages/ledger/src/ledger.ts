@@ -12,6 +12,7 @@ import { replay } from './journal/replay.ts';
 import type { AccountView, LedgerMachine } from './machine/ledger-machine.ts';
 import { malformedCode, MAX_ORDER_BYTES } from './orders/order.ts';
 import type { OrderMachine } from './orders/order-machine.ts';
+import type { Projection } from './projection/projection.ts';
 import { MAX_BATCH_ITEMS } from './machine/transfer-record.ts';
 import { WorkerThreads, type LedgerThreads } from './service/ledger-threads.ts';
 
@@ -50,6 +51,8 @@ export interface LedgerDeps {
   readonly logger: Logger;
   /** Default: real ones, of its own. */
   readonly threads?: LedgerThreads;
+  /** The history to keep, on the same store: opened before the ledger, and closed after it. */
+  readonly projection?: Projection;
 }
 
 interface Waiting {
@@ -221,7 +224,10 @@ export class Ledger implements AsyncDisposable {
     try {
       while ((this.#queue.length > 0 || this.#expiryIsDue) && !this.#failure) {
         if (this.#inFlight >= this.#options.framesInFlight) await this.#room();
-        else await this.#book(this.#take());
+        else {
+          await this.#deps.projection?.ready();
+          await this.#book(this.#take());
+        }
       }
     } catch (error) {
       this.#fail(error);
@@ -258,12 +264,15 @@ export class Ledger implements AsyncDisposable {
     const body = encodeFrame({ timeMs, operations }, this.#buffers.take(frameBytes(operations)));
     this.#sequence += 1;
     this.#hash = chainHash(this.#hash, body, results);
-    const insert = { sequence: this.#sequence, time_ms: timeMs, hash: this.#hash, body };
+    const { sequence } = this;
+    this.#deps.projection?.take(sequence, timeMs);
+    const insert = { sequence, time_ms: timeMs, hash: this.#hash, body };
     this.#inFlight += 1;
     const durable = this.#deps.store.submit([{ table: 'ledger_frame', insert }]);
     this.#stored = durable.then(
       () => {
         this.#buffers.giveBack(body);
+        this.#deps.projection?.durable(sequence);
         this.#durable(taken, results);
       },
       (error: unknown) => this.#lost(taken, error),
@@ -290,7 +299,11 @@ export class Ledger implements AsyncDisposable {
   }
 
   #checkpoint(): void {
-    this.#checkpointer.take({ sequence: this.#sequence, hash: this.#hash }, this.#stored).then(
+    const { sequence } = this;
+    // A replay goes on where the history ends, or before.
+    const stored = this.#stored.then(() => this.#deps.projection?.stored(sequence));
+    stored.catch(() => undefined); // awaited with the checkpoint
+    this.#checkpointer.take({ sequence, hash: this.#hash }, stored).then(
       () => this.#forgetOldest(),
       (error: unknown) => this.#fail(error),
     );

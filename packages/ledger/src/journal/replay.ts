@@ -3,6 +3,7 @@ import type { Store } from '@clawbernetes/storage';
 import { ledgerError } from '../errors.ts';
 import { LedgerMachine } from '../machine/ledger-machine.ts';
 import { OrderMachine } from '../orders/order-machine.ts';
+import type { Projection } from '../projection/projection.ts';
 import { applyFrame } from './apply-frame.ts';
 import { chainHash, GENESIS } from './chain-hash.ts';
 import { readCheckpoint } from './checkpoint.ts';
@@ -23,18 +24,30 @@ export interface Replayed {
   readonly replayed: number;
 }
 
-/** Brings back the state: from the newest checkpoint, then frame by frame. */
+export interface ReplayDeps {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly projection?: Projection;
+}
+
+/**
+ * Brings back the state: from the newest checkpoint, then frame by frame. A history that has not come that
+ * far has it all from the beginning.
+ */
 export async function replay(
-  { store, random }: { readonly store: Store; readonly clock: Clock; readonly random: Random },
+  { store, random, projection }: ReplayDeps,
   { expectedIds }: { readonly expectedIds: number },
 ): Promise<Replayed> {
   const machine = new LedgerMachine({ seed: seedOf(random) }, { expectedIds });
   const orders = new OrderMachine(machine);
-  const checkpoint = await readCheckpoint(store);
+  const newest = await readCheckpoint(store);
+  const checkpoint = newest && newest.sequence <= (projection?.position ?? Infinity) ? newest : undefined;
   const archive = await IdArchive.open(store, checkpoint?.sequence ?? 0);
   if (checkpoint) machine.restore(checkpoint.snapshot, entriesOf(checkpoint.ids));
   if (checkpoint && checkpoint.orders.length > 0) orders.restore(checkpoint.orders);
   machine.ids.archivedUntil(archive.lastMs);
+  projection?.follow(machine);
   let sequence = checkpoint?.sequence ?? 0;
   let hash: Uint8Array = checkpoint?.hash ?? GENESIS;
   const first = sequence;
@@ -44,6 +57,9 @@ export async function replay(
     await recallOlder(machine.ids, archive, frame.operations);
     hash = chainHash(hash, stored.body, applyFrame(machine, frame, orders).results);
     if (Buffer.compare(hash, stored.hash) !== 0) throw diverged(sequence);
+    projection?.take(sequence, frame.timeMs);
+    projection?.durable(sequence);
+    await projection?.ready();
   }
   return { machine, orders, archive, sequence, hash, replayed: sequence - first };
 }

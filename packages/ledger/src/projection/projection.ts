@@ -89,6 +89,7 @@ export class Projection implements AsyncDisposable {
       (reply) => this.#hear(reply),
       (error) => this.#fail(error),
     );
+    deps.store.onFailed((error) => this.#fail(error));
   }
 
   static async open(deps: ProjectionDeps, options: Partial<ProjectionOptions> = {}): Promise<Projection> {

@@ -22,6 +22,8 @@ export interface ProjectorState {
   /** Movements in all segments, and the last frame in them. */
   readonly rows: number;
   readonly sequence: number;
+  /** Time of the last movement in them, ms. */
+  readonly timeMs: number;
   /** Segments, and accounts in them, since heads were stored. */
   readonly sinceHeads: { readonly segments: number; readonly accounts: number };
   /** By number of the account: newest segment, and SUM_WORDS sums. */
@@ -76,7 +78,7 @@ export class Projector {
   readonly #tell: (reply: ProjectorReply) => void;
   readonly #heads = new AccountHeads();
   #options: ProjectorOptions = { segmentRows: 1 };
-  #tail = new Tail({ segment: 1, firstRow: 0, sequence: 0 }, 0);
+  #tail = new Tail({ segment: 1, firstRow: 0, sequence: 0, timeMs: 0 }, 0);
   #unstored: Unstored[] = [];
   #sinceHeads = { segments: 0, accounts: 0 };
   #batch: FeedBatch | undefined;
@@ -103,7 +105,8 @@ export class Projector {
     this.#heads.segments.set(state.segments);
     this.#heads.sums.set(state.sums);
     this.#sinceHeads = { ...state.sinceHeads };
-    this.#begin({ segment: state.segment + 1, firstRow: state.rows, sequence: state.sequence });
+    const { segment, rows: firstRow, sequence, timeMs } = state;
+    this.#begin({ segment: segment + 1, firstRow, sequence, timeMs });
   }
 
   #begin(start: Tail['start']): void {
@@ -165,7 +168,8 @@ export class Projector {
     const { sealed, predecessors } = sealSegment(tail, this.#heads, hasHeads);
     this.#unstored.push({ tail, predecessors });
     const { segment, firstRow } = tail.start;
-    this.#begin({ segment: segment + 1, firstRow: firstRow + tail.rows, sequence: tail.sequence });
+    const { rows, sequence, lastMs: timeMs } = tail;
+    this.#begin({ segment: segment + 1, firstRow: firstRow + rows, sequence, timeMs });
     this.#tell({ sealed });
   }
 

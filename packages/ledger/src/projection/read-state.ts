@@ -17,10 +17,18 @@ export async function readState(archive: SegmentArchive): Promise<ProjectorState
     accounts += archive.facts(segment).accounts;
     await readAccounts(archive, segment, heads);
   }
-  const { last: segment, rows, sequence } = archive;
+  const { last: segment, rows, sequence, timeMs } = archive;
   const segments = heads.segments.slice(0, heads.size);
   const sums = heads.sums.slice(0, heads.size * SUM_WORDS);
-  return { segment, rows, sequence, sinceHeads: { segments: segment - from, accounts }, segments, sums };
+  return {
+    segment,
+    rows,
+    sequence,
+    timeMs,
+    sinceHeads: { segments: segment - from, accounts },
+    segments,
+    sums,
+  };
 }
 
 function lastHeads(archive: SegmentArchive): number {

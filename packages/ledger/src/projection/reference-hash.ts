@@ -9,5 +9,5 @@ export function referenceHash(a: number, b: number, c: number, d: number): numbe
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35) ^ c;
   hash = Math.imul(hash ^ (hash >>> 16), 0x27d4eb2f) ^ d;
   hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d);
-  return ((hash ^ (hash >>> 13)) >>> 0) | 1;
+  return ((hash ^ (hash >>> 13)) | 1) >>> 0;
 }

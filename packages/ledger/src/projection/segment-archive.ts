@@ -58,6 +58,11 @@ export class SegmentArchive {
     return this.#segments.at(-1)?.sequence ?? 0;
   }
 
+  /** Time of the last movement in them, ms. */
+  get timeMs(): number {
+    return this.#segments.at(-1)?.lastMs ?? 0;
+  }
+
   added(facts: SegmentFacts): void {
     assert(facts.segment === this.last + 1, 'segments are added in their order');
     this.#segments.push(facts);

@@ -34,6 +34,8 @@ export interface TailStart {
   readonly firstRow: number;
   /** The last frame before it. */
   readonly sequence: number;
+  /** Of the last movement before it, ms. */
+  readonly timeMs: number;
 }
 
 /** A frame's movements, as they come from the feed. */
@@ -51,8 +53,8 @@ export class Tail {
   readonly start: TailStart;
   /** The newest frame in it. */
   sequence: number;
-  firstMs = 0;
-  lastMs = 0;
+  firstMs: number;
+  lastMs: number;
   rows = 0;
   /** By column; COLUMN_COUNT of them. */
   readonly columns: Uint32Array<ArrayBuffer>[];
@@ -65,6 +67,9 @@ export class Tail {
   constructor(start: TailStart, expectedRows: number) {
     this.start = start;
     this.sequence = start.sequence;
+    // So that times never fall from one segment to the next, even if nothing moves in one.
+    this.firstMs = start.timeMs;
+    this.lastMs = start.timeMs;
     const capacity = Math.max(expectedRows, SMALLEST);
     this.columns = Array.from({ length: COLUMN_COUNT }, () => new Uint32Array(capacity));
   }

@@ -1,0 +1,143 @@
+import { present, seededRandom, silentLogger } from '@clawbernetes/kernel';
+import { VirtualClock } from '@clawbernetes/kernel/testing';
+import { encodeAccounts, encodeFreezes, Ledger, LEDGER_SCHEMA, TransferBatch } from '@clawbernetes/ledger';
+import type { Operation } from '@clawbernetes/ledger';
+import { RandomWorkload, SameThread } from '@clawbernetes/ledger/testing';
+import { joinSchemas, MemoryDisk, openMemoryStore, type Row, type Store } from '@clawbernetes/storage';
+import { HISTORY_SCHEMA } from '../../src/projection/projection-schema.ts';
+import { Projection } from '../../src/projection/projection.ts';
+import { ProjectorInline } from '../../src/projection/projector-thread.ts';
+
+export const START_MS = Date.UTC(2026, 0, 1);
+const LEDGER = { ledgerId: 'test', heldIds: 60, maxIdRuns: 4, framesInFlight: 3, frameBytes: 2000 };
+const HISTORY = { maxLagMovements: 10_000, maxLagFrames: 50, cacheBytes: 20_000 };
+
+/** A ledger with its history on a simulated disk, driven by one seed. */
+export class ProjectedLedger {
+  readonly clock = new VirtualClock({ startMs: START_MS });
+  readonly random;
+  readonly disk: MemoryDisk;
+  readonly #workload: RandomWorkload;
+  readonly #segmentMovements: number;
+  #store: Store | undefined;
+  #ledger: Ledger | undefined;
+  #projection: Projection | undefined;
+
+  constructor(seed: number, segmentMovements: number) {
+    this.random = seededRandom(seed);
+    this.disk = new MemoryDisk({ clock: this.clock, random: this.random }, { minMs: 0, maxMs: 5 });
+    this.#workload = new RandomWorkload(this.random, START_MS);
+    this.#segmentMovements = segmentMovements;
+  }
+
+  get projection(): Projection {
+    return present(this.#projection, 'an open history');
+  }
+
+  get ledger(): Ledger {
+    return present(this.#ledger, 'an open ledger');
+  }
+
+  async open(): Promise<void> {
+    const { clock, random } = this;
+    const schema = joinSchemas([LEDGER_SCHEMA, HISTORY_SCHEMA]);
+    const store = await openMemoryStore({ clock }, this.disk, { schema });
+    this.#store = store;
+    const options = { ...HISTORY, segmentMovements: this.#segmentMovements };
+    const opening = Projection.open(
+      { store, clock, logger: silentLogger, link: new ProjectorInline() },
+      options,
+    );
+    this.#projection = await this.#through(opening);
+    const { projection } = this;
+    const deps = { store, clock, random, logger: silentLogger, threads: new SameThread(), projection };
+    this.#ledger = await this.#through(Ledger.open(deps, LEDGER));
+  }
+
+  /** Submits some steps at once, and lets time pass, perhaps not enough for all of them to be stored. */
+  async work(steps: number): Promise<void> {
+    for (let step = 0; step < steps; step += 1) {
+      const operation = await this.#next();
+      if (operation) this.ledger.submit(operation).catch(() => undefined);
+      if (this.random.fraction() < 0.5) await this.clock.advance(this.random.fraction() * 4);
+    }
+  }
+
+  async crash(): Promise<void> {
+    this.disk.crash();
+    await this.clock.advance(50);
+    await this.#through(this.#close());
+    await this.open();
+  }
+
+  async settle(): Promise<void> {
+    await this.clock.advance(2000);
+    await this.#through(this.ledger.settled());
+    await this.#through(this.projection.settled());
+  }
+
+  account(id: bigint): ReturnType<Ledger['account']> {
+    return this.#through(this.ledger.account(id));
+  }
+
+  async close(): Promise<void> {
+    await this.settle();
+    await this.#through(this.#close());
+  }
+
+  async segments(): Promise<readonly Row[]> {
+    return present(this.#store, 'an open store').rows.selectFrom('ledger_segment').selectAll().execute();
+  }
+
+  /** All frames, as the store has them. */
+  async frames(): Promise<readonly Uint8Array[]> {
+    const rows: Row[] = await present(this.#store, 'an open store')
+      .rows.selectFrom('ledger_frame')
+      .select(['body'])
+      .orderBy('sequence')
+      .execute();
+    return rows.map((row) => row['body'] as Uint8Array);
+  }
+
+  async #close(): Promise<void> {
+    await this.#ledger?.[Symbol.asyncDispose]();
+    await this.#projection?.[Symbol.asyncDispose]();
+    await this.#store?.[Symbol.asyncDispose]().catch(() => undefined);
+  }
+
+  /** What takes time of the simulated disk. */
+  async #through<Result>(work: Promise<Result>): Promise<Result> {
+    let isDone = false;
+    const done = (): void => {
+      isDone = true;
+    };
+    work.then(done, done);
+    for (let turn = 0; turn < 20_000; turn += 1) {
+      await new Promise((resolve) => setImmediate(resolve));
+      if (isDone) return work;
+      if (turn > 3) await this.clock.advance(1);
+    }
+    throw new Error('it takes time without end');
+  }
+
+  async #next(): Promise<Operation | undefined> {
+    const step = this.#workload.next();
+    switch (step.kind) {
+      case 'open':
+        return { kind: 'accounts', items: encodeAccounts(step.accounts) };
+      case 'transfer': {
+        const batch = new TransferBatch(step.transfers.length);
+        // Repeats of a transfer have its reference, too.
+        for (const transfer of step.transfers) batch.add({ ...transfer, reference: transfer.id % 7n });
+        return batch.count === 0 ? undefined : { kind: 'transfers', items: batch.bytes };
+      }
+      case 'freeze':
+        return { kind: 'freezes', items: encodeFreezes([{ account: step.id, frozen: step.frozen }]) };
+      case 'advance':
+        await this.clock.advance(this.random.fraction() < 0.1 ? 5_000_000 : step.ms);
+        return undefined;
+      default:
+        return undefined;
+    }
+  }
+}
