@@ -37,7 +37,7 @@ class CrashingLedger {
   readonly #workload: RandomWorkload;
   #store: Store | undefined;
   ledger: Ledger | undefined;
-  crashes = 0;
+  #waiting = 0;
 
   /** @param luck decides how long commits take, and whether one that a crash meets is kept. */
   constructor(seed: number, luck: Random = seededRandom(seed)) {
@@ -82,10 +82,11 @@ class CrashingLedger {
   }
 
   async crash(): Promise<void> {
-    this.crashes += 1;
     this.#disk.crash();
     await this.#clock.advance(50);
     await this.ledger?.[Symbol.asyncDispose]();
+    // Whoever asked has an answer, or knows that there is none.
+    expect(this.#waiting).toBe(0);
     await Promise.resolve(this.#store?.[Symbol.asyncDispose]()).catch(() => undefined);
     await this.open();
   }
@@ -114,9 +115,13 @@ class CrashingLedger {
   }
 
   #submit(ledger: Ledger, operation: Operation): void {
+    this.#waiting += 1;
     ledger.submit(operation).then(
-      (codes) => this.answered.push({ operation, results: [...codes].map((code) => resultName(code)) }),
-      () => undefined,
+      (codes) => {
+        this.#waiting -= 1;
+        this.answered.push({ operation, results: [...codes].map((code) => resultName(code)) });
+      },
+      () => (this.#waiting -= 1),
     );
   }
 
