@@ -35,16 +35,6 @@ export class AccountHeads {
   segment(account: number): number {
     return account < this.#size ? u32(this.segments, account) : 0;
   }
-
-  /** Sums as columns, for storing: one array for each of their words. */
-  columns(): Uint32Array[] {
-    return Array.from({ length: SUM_WORDS }, (_, word) => {
-      const column = new Uint32Array(this.#size);
-      for (let account = 0; account < column.length; account += 1)
-        column[account] = u32(this.sums, account * SUM_WORDS + word);
-      return column;
-    });
-  }
 }
 
 function grown(from: Uint32Array<ArrayBuffer>, length: number): Uint32Array<ArrayBuffer> {

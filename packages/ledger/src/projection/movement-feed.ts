@@ -5,7 +5,7 @@ import { HALF, TRANSFER_BYTES, TRANSFER_HALVES } from '../machine/transfer-recor
 
 /** Words of a movement on its way to the projector. */
 export const FEED_WORDS = 12;
-/** Where they are; wide ones are low word first. The tail is the code, and above its 16 bits the effect. */
+/** Where they are; wide ones are low word first. The tail is the effect, and above its 8 bits the code. */
 export const FEED = {
   debit: 0,
   credit: 1,
@@ -71,7 +71,7 @@ export class MovementFeed implements MovementWatcher {
       words[at + FEED.released + 1] = frees ? u32(released, 2 * item + 1) : 0;
       for (let word = 0; word < 4; word += 1)
         words[at + FEED.reference + word] = u32(halves, base + HALF.reference + word);
-      words[at + FEED.tail] = (u32(halves, base + HALF.tail) & 0xffff) | (effect << 16);
+      words[at + FEED.tail] = ((u32(halves, base + HALF.tail) & 0xffff) << 8) | effect;
       words[at + FEED.item] = this.#item + item;
       at += FEED_WORDS;
     }
@@ -87,7 +87,7 @@ export class MovementFeed implements MovementWatcher {
     this.#words[at + FEED.credit] = credit;
     this.#words[at + FEED.released] = Number(BigInt.asUintN(32, amount));
     this.#words[at + FEED.released + 1] = Number(amount >> 32n);
-    this.#words[at + FEED.tail] = EFFECT.expired << 16;
+    this.#words[at + FEED.tail] = EFFECT.expired;
     this.#words[at + FEED.item] = this.#expiry;
     this.#expiry += 1;
     this.#rows += 1;
@@ -138,9 +138,9 @@ export class MovementFeed implements MovementWatcher {
   }
 }
 
-/** Codes of a feed's tail word. */
+/** What a tail word says. */
 export function tailParts(tail: number): { readonly code: number; readonly effect: number } {
-  return { code: tail & 0xffff, effect: tail >>> 16 };
+  return { code: tail >>> 8, effect: tail & 0xff };
 }
 
 function halvesOf(wide: BigUint64Array<ArrayBuffer>): Uint32Array {

@@ -11,6 +11,18 @@ import { u32 } from '../machine/cells.ts';
 const HEADER_WORDS = 2;
 const COLUMN_WORDS = 2;
 
+/** Where numbers of a column are: the first one, and how far apart they are. */
+export interface PageColumn {
+  readonly cells: Uint32Array;
+  readonly first: number;
+  readonly stride: number;
+}
+
+/** Numbers that lie side by side. */
+export function columnOf(cells: Uint32Array): PageColumn {
+  return { cells, first: 0, stride: 1 };
+}
+
 /** Builds pages one after the other in shared memory, which crosses threads without a copy. */
 export class PageWriter {
   #bytes: Uint8Array<SharedArrayBuffer>;
@@ -23,7 +35,7 @@ export class PageWriter {
   }
 
   /** Appends the rows from `from` up to `to`, not included, of these columns as one page. */
-  add(section: number, page: number, columns: readonly Uint32Array[], from: number, to: number): void {
+  add(section: number, page: number, columns: readonly PageColumn[], from: number, to: number): void {
     const count = to - from;
     const header = 4 * (HEADER_WORDS + COLUMN_WORDS * columns.length);
     this.#reserve(header + columns.length * 4 * (count + 1));
@@ -36,7 +48,7 @@ export class PageWriter {
       const { least, width } = rangeOf(column, from, to);
       words[HEADER_WORDS + COLUMN_WORDS * index] = least;
       words[HEADER_WORDS + COLUMN_WORDS * index + 1] = offset * 8 + width;
-      this.#put(column, from, count, start + offset, least, width);
+      if (width > 0) put(column, from, cellsAt(this.#bytes.buffer, start + offset, count, width), least);
       offset += (width * count + 3) & ~3;
     }
     this.#used = start + ((offset + 7) & ~7);
@@ -45,12 +57,6 @@ export class PageWriter {
 
   finish(): PackedPages {
     return { bytes: this.#bytes.subarray(0, this.#used), index: Float64Array.from(this.#index) };
-  }
-
-  #put(column: Uint32Array, from: number, count: number, at: number, least: number, width: number): void {
-    if (width === 0) return;
-    const to = cellsAt(this.#bytes.buffer, at, count, width);
-    for (let row = 0; row < count; row += 1) to[row] = u32(column, from + row) - least;
   }
 
   #reserve(bytes: number): void {
@@ -116,14 +122,39 @@ function cellsAt(
   return width === 2 ? new Uint16Array(buffer, at, count) : new Uint32Array(buffer, at, count);
 }
 
+type Cells = Uint8Array | Uint16Array | Uint32Array;
+
+/** One loop for each width: an array of a known kind is several times as fast. */
+function put(column: PageColumn, from: number, to: Cells, least: number): void {
+  if (to instanceof Uint8Array) putBytes(column, from, to, least);
+  else if (to instanceof Uint16Array) putShorts(column, from, to, least);
+  else putWords(column, from, to, least);
+}
+
+function putBytes({ cells, first, stride }: PageColumn, from: number, to: Uint8Array, least: number): void {
+  for (let row = 0, at = first + from * stride; row < to.length; row += 1, at += stride)
+    to[row] = u32(cells, at) - least;
+}
+
+function putShorts({ cells, first, stride }: PageColumn, from: number, to: Uint16Array, least: number): void {
+  for (let row = 0, at = first + from * stride; row < to.length; row += 1, at += stride)
+    to[row] = u32(cells, at) - least;
+}
+
+function putWords({ cells, first, stride }: PageColumn, from: number, to: Uint32Array, least: number): void {
+  for (let row = 0, at = first + from * stride; row < to.length; row += 1, at += stride)
+    to[row] = u32(cells, at) - least;
+}
+
 function rangeOf(
-  column: Uint32Array,
+  { cells, first, stride }: PageColumn,
   from: number,
   to: number,
 ): { readonly least: number; readonly width: number } {
-  let [least, most] = [u32(column, from), u32(column, from)];
-  for (let row = from + 1; row < to; row += 1) {
-    const value = u32(column, row);
+  let least = u32(cells, first + from * stride);
+  let most = least;
+  for (let row = from + 1, at = first + row * stride; row < to; row += 1, at += stride) {
+    const value = u32(cells, at);
     if (value < least) least = value;
     else if (value > most) most = value;
   }

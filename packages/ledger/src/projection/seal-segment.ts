@@ -1,6 +1,7 @@
 import { u32 } from '../machine/cells.ts';
 import type { AccountHeads } from './account-heads.ts';
-import { PageWriter, type PackedPages } from './packed-page.ts';
+import { FEED, FEED_WORDS } from './movement-feed.ts';
+import { columnOf, PageWriter, type PackedPages } from './packed-page.ts';
 import { referenceHash } from './reference-hash.ts';
 import {
   ACCOUNTS_PER_PAGE,
@@ -11,8 +12,8 @@ import {
   ROWS_PER_PAGE,
   SECTION,
 } from './segment-layout.ts';
-import { COLUMN, type Tail } from './tail.ts';
-import { applyChange, CREDIT_SIDE, DEBIT_SIDE, SUM_WORDS, type Change } from './wide-sum.ts';
+import type { Tail } from './tail.ts';
+import { applyChange, CREDIT_SIDE, DEBIT_SIDE, SUM_WORDS, type Side } from './wide-sum.ts';
 
 /** A segment on its way to the store. */
 export interface SealedSegment extends SegmentFacts {
@@ -71,12 +72,14 @@ export function sealSegment(
   return { sealed: { ...facts, buckets, hasHeads, times, pages: pages.finish() }, predecessors };
 }
 
-function writeRows(pages: PageWriter, { columns, rows }: Tail): Uint32Array<ArrayBuffer> {
+function writeRows(pages: PageWriter, tail: Tail): Uint32Array<ArrayBuffer> {
+  const { rows } = tail;
+  const columns = tail.columns();
   const times = new Uint32Array(Math.ceil(rows / ROWS_PER_PAGE));
   for (let page = 0; page < times.length; page += 1) {
     const from = page * ROWS_PER_PAGE;
     pages.add(SECTION.rows, page, columns, from, Math.min(rows, from + ROWS_PER_PAGE));
-    times[page] = u32(columns[COLUMN.time] as Uint32Array, from);
+    times[page] = u32(tail.times, from);
   }
   return times;
 }
@@ -105,7 +108,7 @@ function writeAccounts(pages: PageWriter, tail: Tail, heads: AccountHeads): Pred
   for (let from = 0; from < accounts.length; from += ACCOUNTS_PER_PAGE) {
     const to = Math.min(accounts.length, from + ACCOUNTS_PER_PAGE);
     // Found by the first account in it.
-    const columns = [accounts, firsts, counts, previous, ...after];
+    const columns = [accounts, firsts, counts, previous, ...after].map(columnOf);
     pages.add(SECTION.accounts, u32(accounts, from), columns, from, to);
   }
   return { accounts, segments: previous };
@@ -113,42 +116,50 @@ function writeAccounts(pages: PageWriter, tail: Tail, heads: AccountHeads): Pred
 
 function writePostings(pages: PageWriter, tail: Tail, heads: AccountHeads, next: Uint32Array): void {
   const postings = new Uint32Array(2 * tail.rows);
-  const restarts = Array.from(
-    { length: SUM_WORDS },
-    () => new Uint32Array(Math.ceil(postings.length / RESTART_POSTINGS)),
-  );
+  const restarts = new Uint32Array(Math.ceil(postings.length / RESTART_POSTINGS) * SUM_WORDS);
   const sums = tail.before.slice(0, tail.touched * SUM_WORDS);
-  const post = (row: number, account: number, side: number, change: Change): void => {
-    const slot = u32(heads.slots, account) - 1;
+  const { words, rows } = tail;
+  const { slots } = heads;
+  const post = (row: number, account: number, side: Side, effect: number): void => {
+    const slot = u32(slots, account) - 1;
     const at = u32(next, slot);
     next[slot] = at + 1;
     postings[at] = row;
-    if (at % RESTART_POSTINGS === 0) {
-      for (const [word, column] of restarts.entries())
-        column[at / RESTART_POSTINGS] = u32(sums, slot * SUM_WORDS + word);
-    }
-    applyChange(sums, slot * SUM_WORDS + side, change);
+    if (at % RESTART_POSTINGS === 0) copySums(sums, slot, restarts, at / RESTART_POSTINGS);
+    applyChange(sums, slot * SUM_WORDS + side, effect, words, row * FEED_WORDS + FEED.amount);
   };
-  for (let row = 0; row < tail.rows; row += 1) {
-    const change = tail.change(row);
-    post(row, tail.value(COLUMN.debit, row), DEBIT_SIDE, change);
-    post(row, tail.value(COLUMN.credit, row), CREDIT_SIDE, change);
+  for (let row = 0; row < rows; row += 1) {
+    const effect = u32(words, row * FEED_WORDS + FEED.tail) & 0xff;
+    post(row, u32(words, row * FEED_WORDS + FEED.debit), DEBIT_SIDE, effect);
+    post(row, u32(words, row * FEED_WORDS + FEED.credit), CREDIT_SIDE, effect);
   }
+  const sumColumns = Array.from({ length: SUM_WORDS }, (_, first) => ({
+    cells: restarts,
+    first,
+    stride: SUM_WORDS,
+  }));
   const perPage = POSTINGS_PER_PAGE / RESTART_POSTINGS;
   for (let from = 0, page = 0; from < postings.length; from += POSTINGS_PER_PAGE, page += 1) {
     const to = Math.min(postings.length, from + POSTINGS_PER_PAGE);
-    pages.add(SECTION.postings, page, [postings], from, to);
-    pages.add(SECTION.restarts, page, restarts, page * perPage, Math.ceil(to / RESTART_POSTINGS));
+    pages.add(SECTION.postings, page, [columnOf(postings)], from, to);
+    pages.add(SECTION.restarts, page, sumColumns, page * perPage, Math.ceil(to / RESTART_POSTINGS));
   }
+}
+
+function copySums(sums: Uint32Array, slot: number, to: Uint32Array, index: number): void {
+  for (let word = 0; word < SUM_WORDS; word += 1)
+    to[index * SUM_WORDS + word] = u32(sums, slot * SUM_WORDS + word);
 }
 
 /** @returns the number of buckets. */
 function writeReferences(pages: PageWriter, tail: Tail): number {
+  const { words } = tail;
   const hashes = new Uint32Array(tail.rows);
   const rows = new Uint32Array(tail.rows);
   let count = 0;
   for (let row = 0; row < tail.rows; row += 1) {
-    const hash = hashOf(tail, row);
+    const at = row * FEED_WORDS + FEED.reference;
+    const hash = referenceHash(u32(words, at), u32(words, at + 1), u32(words, at + 2), u32(words, at + 3));
     if (hash === 0) continue;
     hashes[count] = hash;
     rows[count] = row;
@@ -172,24 +183,21 @@ function writeReferences(pages: PageWriter, tail: Tail): number {
     sorted[1][at] = u32(rows, index);
     ends[bucket] = at + 1;
   }
+  const columns = sorted.map(columnOf);
   for (let bucket = 0; bucket < buckets; bucket += 1) {
     const [from, to] = [u32(firsts, bucket), u32(firsts, bucket + 1)];
-    if (to > from) pages.add(SECTION.references, bucket, sorted, from, to);
+    if (to > from) pages.add(SECTION.references, bucket, columns, from, to);
   }
   return buckets;
 }
 
-function hashOf(tail: Tail, row: number): number {
-  return referenceHash(
-    tail.value(COLUMN.reference, row),
-    tail.value(COLUMN.reference + 1, row),
-    tail.value(COLUMN.reference + 2, row),
-    tail.value(COLUMN.reference + 3, row),
-  );
-}
-
 function writeHeads(pages: PageWriter, heads: AccountHeads): void {
-  const columns = [heads.segments, ...heads.columns()];
+  const sums = Array.from({ length: SUM_WORDS }, (_, first) => ({
+    cells: heads.sums,
+    first,
+    stride: SUM_WORDS,
+  }));
+  const columns = [columnOf(heads.segments), ...sums];
   for (let from = 0, page = 0; from < heads.size; from += ACCOUNTS_PER_PAGE, page += 1)
     pages.add(SECTION.heads, page, columns, from, Math.min(heads.size, from + ACCOUNTS_PER_PAGE));
 }

@@ -5,8 +5,8 @@ import { referenceHash } from './reference-hash.ts';
 import type { AccountEntry, SegmentArchive } from './segment-archive.ts';
 import { bucketOf, POSTINGS_PER_PAGE, RESTART_POSTINGS, ROWS_PER_PAGE, SECTION } from './segment-layout.ts';
 import { COLUMN } from './tail.ts';
-import { balanceOf, lineOf, wordsOf, type RowSource } from './tail-lines.ts';
-import { CREDIT_SIDE, DEBIT_SIDE, revertChange, SUM_WORDS } from './wide-sum.ts';
+import { balanceOf, lineOf, revert, wordsOf, type RowSource } from './tail-lines.ts';
+import { CREDIT_SIDE, DEBIT_SIDE, SUM_WORDS } from './wide-sum.ts';
 
 /** Numbers of movements: from the first, up to but not including the second; the newest `limit` of them. */
 export interface RowRange {
@@ -80,7 +80,7 @@ async function segmentLines(archive: SegmentArchive, place: Place, range: RowRan
   for (const [index, row] of [...rows.entries()].toReversed()) {
     if (start + index < end) lines.push({ ...lineOf(source, row), after: balanceOf(sums, 0) });
     const side = source.value(COLUMN.debit, row) === account ? DEBIT_SIDE : CREDIT_SIDE;
-    revertChange(sums, side, changeOf(source, row));
+    revert(sums, side, source, row);
   }
   return lines;
 }
@@ -136,16 +136,6 @@ async function rowSource(
   return {
     place: { firstRow, sequence, firstMs },
     value: (column, row) => pageOf(row).value(column, row % ROWS_PER_PAGE),
-  };
-}
-
-function changeOf({ value }: RowSource, row: number): Parameters<typeof revertChange>[2] {
-  return {
-    effect: value(COLUMN.effect, row),
-    amountLow: value(COLUMN.amountLow, row),
-    amountHigh: value(COLUMN.amountHigh, row),
-    releasedLow: value(COLUMN.releasedLow, row),
-    releasedHigh: value(COLUMN.releasedHigh, row),
   };
 }
 

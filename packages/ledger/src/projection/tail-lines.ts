@@ -1,8 +1,20 @@
 import type { Balance } from '../machine/account-table.ts';
 import type { AccountHeads } from './account-heads.ts';
 import { effectName, type AccountLine, type Line, type LineRange } from './movement.ts';
+import { tailParts } from './movement-feed.ts';
 import { COLUMN, type Tail } from './tail.ts';
-import { CREDIT_SIDE, DEBIT_SIDE, joinWide, readWide, revertChange, SUM_WORDS } from './wide-sum.ts';
+import {
+  CREDIT_SIDE,
+  DEBIT_SIDE,
+  joinWide,
+  readWide,
+  revertChange,
+  SUM_WORDS,
+  type Side,
+} from './wide-sum.ts';
+
+/** What is moved and what is released, which follow each other in the columns; only used within `revert`. */
+const AMOUNT_WORDS = new Uint32Array(4);
 
 /** Movements of an account that are in memory, the newest first, each with its sums after it. */
 export function accountLines(
@@ -23,7 +35,7 @@ export function accountLines(
       const isDebit = tail.value(COLUMN.debit, row) === account;
       if (!isDebit && tail.value(COLUMN.credit, row) !== account) continue;
       if (row < to) lines.push({ ...lineOf(tail, row), after: balanceOf(sums, 0) });
-      revertChange(sums, isDebit ? DEBIT_SIDE : CREDIT_SIDE, tail.change(row));
+      revert(sums, isDebit ? DEBIT_SIDE : CREDIT_SIDE, tail, row);
     }
   }
   return lines;
@@ -53,6 +65,7 @@ function rowsOf(tail: Tail, { before, fromMs, toMs }: LineRange): { from: number
 export function lineOf(source: RowSource, row: number): Line {
   const { firstRow, sequence, firstMs } = source.place;
   const value = (column: number): number => source.value(column, row);
+  const { code, effect } = tailParts(value(COLUMN.tail));
   return {
     number: firstRow + row,
     sequence: sequence + value(COLUMN.sequence),
@@ -60,12 +73,20 @@ export function lineOf(source: RowSource, row: number): Line {
     item: value(COLUMN.item),
     debit: value(COLUMN.debit),
     credit: value(COLUMN.credit),
-    amount: joinWide(value(COLUMN.amountLow), value(COLUMN.amountHigh)),
-    released: joinWide(value(COLUMN.releasedLow), value(COLUMN.releasedHigh)),
-    code: value(COLUMN.code),
-    effect: effectName(value(COLUMN.effect)),
+    amount: joinWide(value(COLUMN.amount), value(COLUMN.amount + 1)),
+    released: joinWide(value(COLUMN.released), value(COLUMN.released + 1)),
+    code,
+    effect: effectName(effect),
     reference: joinReference(value),
   };
+}
+
+/** Takes a movement out of the sums of one of its sides. */
+export function revert(sums: Uint32Array, side: Side, source: RowSource, row: number): void {
+  const { effect } = tailParts(source.value(COLUMN.tail, row));
+  for (let word = 0; word < AMOUNT_WORDS.length; word += 1)
+    AMOUNT_WORDS[word] = source.value(COLUMN.amount + word, row);
+  revertChange(sums, side, effect, AMOUNT_WORDS, 0);
 }
 
 export interface RowSource {

@@ -1,25 +1,25 @@
 import { u32 } from '../machine/cells.ts';
 import type { AccountHeads } from './account-heads.ts';
-import { FEED, FEED_WORDS, tailParts } from './movement-feed.ts';
-import { applyChange, CREDIT_SIDE, DEBIT_SIDE, SUM_WORDS, type Change, type Side } from './wide-sum.ts';
+import { FEED, FEED_WORDS } from './movement-feed.ts';
+import { columnOf, type PageColumn } from './packed-page.ts';
+import { applyChange, CREDIT_SIDE, DEBIT_SIDE, SUM_WORDS, type Side } from './wide-sum.ts';
 
-/** Columns of a movement, in memory and in pages of a segment. Times and numbers of frames are offsets. */
+/**
+ * Columns of a movement in pages of a segment: number of its frame and time, as offsets, then the words of the
+ * feed in their order.
+ */
 export const COLUMN = {
   sequence: 0,
   time: 1,
-  item: 2,
-  debit: 3,
-  credit: 4,
-  amountLow: 5,
-  amountHigh: 6,
-  releasedLow: 7,
-  releasedHigh: 8,
-  code: 9,
-  effect: 10,
-  /** Four words. */
-  reference: 11,
+  debit: 2 + FEED.debit,
+  credit: 2 + FEED.credit,
+  amount: 2 + FEED.amount,
+  released: 2 + FEED.released,
+  reference: 2 + FEED.reference,
+  tail: 2 + FEED.tail,
+  item: 2 + FEED.item,
 } as const;
-export const COLUMN_COUNT = 15;
+const FEED_COLUMN = 2;
 
 const SMALLEST = 1024;
 
@@ -56,8 +56,10 @@ export class Tail {
   firstMs: number;
   lastMs: number;
   rows = 0;
-  /** By column; COLUMN_COUNT of them. */
-  readonly columns: Uint32Array<ArrayBuffer>[];
+  /** Of each movement: FEED_WORDS words; its frame and its time, as offsets. */
+  words: Uint32Array<ArrayBuffer>;
+  sequences: Uint32Array<ArrayBuffer>;
+  times: Uint32Array<ArrayBuffer>;
   /** By slot: number of the account, its movements here, its sums before them. */
   accounts = new Uint32Array(SMALLEST);
   counts = new Uint32Array(SMALLEST);
@@ -71,7 +73,9 @@ export class Tail {
     this.firstMs = start.timeMs;
     this.lastMs = start.timeMs;
     const capacity = Math.max(expectedRows, SMALLEST);
-    this.columns = Array.from({ length: COLUMN_COUNT }, () => new Uint32Array(capacity));
+    this.words = new Uint32Array(capacity * FEED_WORDS);
+    this.sequences = new Uint32Array(capacity);
+    this.times = new Uint32Array(capacity);
   }
 
   /** Whether a frame of this time can still be told here. */
@@ -86,12 +90,15 @@ export class Tail {
     if (this.rows === 0) this.firstMs = frame.timeMs;
     this.lastMs = frame.timeMs;
     this.#reserve(this.rows + frame.to - frame.from);
-    const first = this.rows;
-    this.#copy(frame);
-    for (let row = first; row < this.rows; row += 1) {
-      const change = this.change(row);
-      this.#touch(heads, this.value(COLUMN.debit, row), DEBIT_SIDE, change);
-      this.#touch(heads, this.value(COLUMN.credit, row), CREDIT_SIDE, change);
+    const [first, last] = [this.rows, this.rows + frame.to - frame.from];
+    this.words.set(frame.words.subarray(frame.from * FEED_WORDS, frame.to * FEED_WORDS), first * FEED_WORDS);
+    this.sequences.fill(frame.sequence - this.start.sequence, first, last);
+    this.times.fill(frame.timeMs - this.firstMs, first, last);
+    this.rows = last;
+    for (let at = first * FEED_WORDS; at < last * FEED_WORDS; at += FEED_WORDS) {
+      const effect = u32(this.words, at + FEED.tail) & 0xff;
+      this.#touch(heads, u32(this.words, at + FEED.debit), DEBIT_SIDE, effect, at);
+      this.#touch(heads, u32(this.words, at + FEED.credit), CREDIT_SIDE, effect, at);
     }
   }
 
@@ -100,17 +107,18 @@ export class Tail {
   }
 
   value(column: number, row: number): number {
-    return u32(this.columns[column] as Uint32Array, row); // one of COLUMN
+    if (column >= FEED_COLUMN) return u32(this.words, row * FEED_WORDS + column - FEED_COLUMN);
+    return u32(column === COLUMN.sequence ? this.sequences : this.times, row);
   }
 
-  change(row: number): Change {
-    return {
-      effect: this.value(COLUMN.effect, row),
-      amountLow: this.value(COLUMN.amountLow, row),
-      amountHigh: this.value(COLUMN.amountHigh, row),
-      releasedLow: this.value(COLUMN.releasedLow, row),
-      releasedHigh: this.value(COLUMN.releasedHigh, row),
-    };
+  /** In the order of COLUMN. */
+  columns(): readonly PageColumn[] {
+    const words = Array.from({ length: FEED_WORDS }, (_, first) => ({
+      cells: this.words,
+      first,
+      stride: FEED_WORDS,
+    }));
+    return [columnOf(this.sequences), columnOf(this.times), ...words];
   }
 
   /** The first row of this time or later. */
@@ -124,42 +132,13 @@ export class Tail {
     return low;
   }
 
-  #copy({ sequence, timeMs, words, from, to }: TailFrame): void {
-    const time = timeMs - this.firstMs;
-    const frame = sequence - this.start.sequence;
-    const [sequences, times, items, debits, credits, amountLows, amountHighs, releasedLows, releasedHighs] =
-      this.columns as [U32, U32, U32, U32, U32, U32, U32, U32, U32];
-    const [codes, effects, ...references] = this.columns.slice(COLUMN.code) as [U32, U32, U32, U32, U32, U32];
-    const [first, second, third, fourth] = references;
-    let row = this.rows;
-    for (let at = from * FEED_WORDS; at < to * FEED_WORDS; at += FEED_WORDS) {
-      const { code, effect } = tailParts(u32(words, at + FEED.tail));
-      sequences[row] = frame;
-      times[row] = time;
-      items[row] = u32(words, at + FEED.item);
-      debits[row] = u32(words, at + FEED.debit);
-      credits[row] = u32(words, at + FEED.credit);
-      amountLows[row] = u32(words, at + FEED.amount);
-      amountHighs[row] = u32(words, at + FEED.amount + 1);
-      releasedLows[row] = u32(words, at + FEED.released);
-      releasedHighs[row] = u32(words, at + FEED.released + 1);
-      codes[row] = code;
-      effects[row] = effect;
-      first[row] = u32(words, at + FEED.reference);
-      second[row] = u32(words, at + FEED.reference + 1);
-      third[row] = u32(words, at + FEED.reference + 2);
-      fourth[row] = u32(words, at + FEED.reference + 3);
-      row += 1;
-    }
-    this.rows = row;
-  }
-
-  #touch(heads: AccountHeads, account: number, side: Side, change: Change): void {
+  /** @param at where the words of the movement begin. */
+  #touch(heads: AccountHeads, account: number, side: Side, effect: number, at: number): void {
     heads.include(account);
     let slot = u32(heads.slots, account) - 1;
     if (slot < 0) slot = this.#addSlot(heads, account);
     this.counts[slot] = u32(this.counts, slot) + 1;
-    applyChange(heads.sums, account * SUM_WORDS + side, change);
+    applyChange(heads.sums, account * SUM_WORDS + side, effect, this.words, at + FEED.amount);
   }
 
   #addSlot(heads: AccountHeads, account: number): number {
@@ -178,13 +157,13 @@ export class Tail {
   }
 
   #reserve(rows: number): void {
-    while (rows > (this.columns[0] as Uint32Array).length) {
-      for (const [index, column] of this.columns.entries()) this.columns[index] = grown(column);
+    while (rows > this.times.length) {
+      this.words = grown(this.words);
+      this.sequences = grown(this.sequences);
+      this.times = grown(this.times);
     }
   }
 }
-
-type U32 = Uint32Array;
 
 function grown(from: Uint32Array<ArrayBuffer>): Uint32Array<ArrayBuffer> {
   const longer = new Uint32Array(2 * from.length);

@@ -13,37 +13,42 @@ export type Side = typeof DEBIT_SIDE | typeof CREDIT_SIDE;
 const POSTED = 2;
 const WRAP = 2 ** 32;
 
-/** What one movement adds to the sums of either side. */
-export interface Change {
-  readonly effect: number;
-  readonly amountLow: number;
-  readonly amountHigh: number;
-  readonly releasedLow: number;
-  readonly releasedHigh: number;
-}
+/** Words of what moved and what was released, as `applyChange` reads them: low and high of each. */
+const RELEASED = 2;
 
-/** Applies a change to the sums of a side, which begin at `at`. */
-export function applyChange(sums: Uint32Array, at: number, change: Change): void {
-  const { effect } = change;
+/**
+ * Adds to the sums of a side, which begin at `at`, what a movement of this effect does.
+ * @param from where the words of its amounts begin.
+ */
+export function applyChange(
+  sums: Uint32Array,
+  at: number,
+  effect: number,
+  words: Uint32Array,
+  from: number,
+): void {
   if (effect === EFFECT.reserved) {
-    addWide(sums, at, change.amountLow, change.amountHigh);
+    addWide(sums, at, words, from);
     return;
   }
-  if (effect !== EFFECT.moved) subtractWide(sums, at, change.releasedLow, change.releasedHigh);
-  if (effect === EFFECT.moved || effect === EFFECT.posted)
-    addWide(sums, at + POSTED, change.amountLow, change.amountHigh);
+  if (effect !== EFFECT.moved) subtractWide(sums, at, words, from + RELEASED);
+  if (effect === EFFECT.moved || effect === EFFECT.posted) addWide(sums, at + POSTED, words, from);
 }
 
 /** Undoes `applyChange`. */
-export function revertChange(sums: Uint32Array, at: number, change: Change): void {
-  const { effect } = change;
+export function revertChange(
+  sums: Uint32Array,
+  at: number,
+  effect: number,
+  words: Uint32Array,
+  from: number,
+): void {
   if (effect === EFFECT.reserved) {
-    subtractWide(sums, at, change.amountLow, change.amountHigh);
+    subtractWide(sums, at, words, from);
     return;
   }
-  if (effect !== EFFECT.moved) addWide(sums, at, change.releasedLow, change.releasedHigh);
-  if (effect === EFFECT.moved || effect === EFFECT.posted)
-    subtractWide(sums, at + POSTED, change.amountLow, change.amountHigh);
+  if (effect !== EFFECT.moved) addWide(sums, at, words, from + RELEASED);
+  if (effect === EFFECT.moved || effect === EFFECT.posted) subtractWide(sums, at + POSTED, words, from);
 }
 
 export function readWide(words: Uint32Array, at: number): bigint {
@@ -54,16 +59,16 @@ export function joinWide(low: number, high: number): bigint {
   return (BigInt(high) << 32n) | BigInt(low);
 }
 
-function addWide(words: Uint32Array, at: number, low: number, high: number): void {
-  const sum = u32(words, at) + low;
-  words[at] = sum;
-  words[at + 1] = u32(words, at + 1) + high + (sum >= WRAP ? 1 : 0);
+function addWide(sums: Uint32Array, at: number, words: Uint32Array, from: number): void {
+  const sum = u32(sums, at) + u32(words, from);
+  sums[at] = sum;
+  sums[at + 1] = u32(sums, at + 1) + u32(words, from + 1) + (sum >= WRAP ? 1 : 0);
 }
 
-function subtractWide(words: Uint32Array, at: number, low: number, high: number): void {
-  const difference = u32(words, at) - low;
-  words[at] = difference;
-  const upper = u32(words, at + 1) - high - (difference < 0 ? 1 : 0);
+function subtractWide(sums: Uint32Array, at: number, words: Uint32Array, from: number): void {
+  const difference = u32(sums, at) - u32(words, from);
+  sums[at] = difference;
+  const upper = u32(sums, at + 1) - u32(words, from + 1) - (difference < 0 ? 1 : 0);
   assert(upper >= 0, 'no sum is less than what it is made of');
-  words[at + 1] = upper;
+  sums[at + 1] = upper;
 }
