@@ -82,7 +82,7 @@ export class History {
   }
 
   /**
-   * What happened to an account from a time up to another: `opening`, and the movements of all pages, make the
+   * What happened to an account from a time up to another: `opening` and the movements of all pages make the
    * `closing` of the first page. What is booked between two pages does not come into them.
    */
   async statement(

@@ -2,8 +2,9 @@ import { assert } from '@clawbernetes/kernel';
 import { u32 } from '../machine/cells.ts';
 
 /**
- * Columns of 32-bit numbers, each in as few bytes as its own range needs: frame-of-reference coding (Goldstein
- * et al. 1998), at 0, 1, 2 or 4 bytes for each value, so that one value is read without its neighbours.
+ * Columns of 32-bit numbers, each in as few bytes as its own range needs: frame-of-reference coding
+ * (Goldstein et al. 1998), at 0, 1, 2 or 4 bytes for each value, so that one value is read without its
+ * neighbours.
  *
  * A page: count u32, columns u32; for each column its least value u32 and its place u32, which is the offset
  * in bytes times eight, plus the width; then the columns, each beginning at a multiple of four.
@@ -89,6 +90,8 @@ export class PackedPage {
     assert(bytes.length >= 4 * HEADER_WORDS, 'a page of the history has its header');
     const words = new Uint32Array(this.#bytes.buffer, this.#bytes.byteOffset, bytes.length >>> 2);
     this.#words = words;
+    const header = HEADER_WORDS + COLUMN_WORDS * u32(words, 1);
+    assert(words.length >= header, 'a page of the history has its header');
     this.count = u32(words, 0);
     for (let column = 0; column < u32(words, 1); column += 1) this.#cells.push(this.#column(column));
   }

@@ -22,7 +22,7 @@ export interface ProjectionDeps {
 }
 
 export interface ProjectionOptions {
-  /** Movements and frames that may wait to be taken. A frame has 8,190 movements, and what expired with it. */
+  /** Movements and frames that may wait to be taken. A frame has 8,190 movements, and what came due. */
   readonly maxLagMovements: number;
   readonly maxLagFrames: number;
   /** Movements of a segment, more or less. */
@@ -115,8 +115,8 @@ export class Projection implements AsyncDisposable {
   }
 
   /**
-   * The machine has run a frame; all that it did since the last one belongs to it. Frames come in their order,
-   * those that are known already, in a replay, as well.
+   * The machine has run a frame; all that it did since the last one belongs to it. Frames come in their
+   * order, in a replay also those that are known already.
    */
   take(sequence: number, timeMs: number): void {
     if (sequence <= this.#noted) {

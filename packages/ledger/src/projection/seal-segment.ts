@@ -85,7 +85,7 @@ function writeRows(pages: PageWriter, tail: Tail): Uint32Array<ArrayBuffer> {
 }
 
 function writeAccounts(pages: PageWriter, tail: Tail, heads: AccountHeads): Predecessors {
-  const accounts = tail.accounts.slice(0, tail.touched).sort();
+  const accounts = tail.accounts.subarray(0, tail.touched).toSorted();
   const firsts = new Uint32Array(accounts.length);
   const counts = new Uint32Array(accounts.length);
   const previous = new Uint32Array(accounts.length);

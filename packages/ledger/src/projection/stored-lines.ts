@@ -85,7 +85,7 @@ async function segmentLines(archive: SegmentArchive, place: Place, range: RowRan
   return lines;
 }
 
-/** The first posting of the account with this row or a later one; that after its last one if there is none. */
+/** The first posting of the account with this row or a later one; else their end. */
 async function firstPosting(archive: SegmentArchive, place: Place, row: number): Promise<number> {
   const { segment, entry } = place;
   let [low, high] = [entry.first, entry.first + entry.count];

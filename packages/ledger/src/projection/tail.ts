@@ -5,8 +5,8 @@ import { columnOf, type PageColumn } from './packed-page.ts';
 import { applyChange, CREDIT_SIDE, DEBIT_SIDE, SUM_WORDS, type Side } from './wide-sum.ts';
 
 /**
- * Columns of a movement in pages of a segment: number of its frame and time, as offsets, then the words of the
- * feed in their order.
+ * Columns of a movement in pages of a segment: number of its frame and time, as offsets, then the words of
+ * the feed in their order.
  */
 export const COLUMN = {
   sequence: 0,

@@ -6,8 +6,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { seededRandom, silentLogger, systemClock, systemRandom } from '@clawbernetes/kernel';
-import { encodeAccounts, Ledger, LEDGER_SCHEMA, LedgerMachine, NO_FLOOR } from '@clawbernetes/ledger';
-import { TRANSFER_FLAGS, TransferBatch } from '@clawbernetes/ledger';
+import {
+  encodeAccounts,
+  Ledger,
+  LEDGER_SCHEMA,
+  LedgerMachine,
+  NO_FLOOR,
+  TRANSFER_FLAGS,
+  TransferBatch,
+} from '@clawbernetes/ledger';
 import { joinSchemas, openSqliteStore, type Store } from '@clawbernetes/storage';
 import { MovementFeed } from '../../src/projection/movement-feed.ts';
 import { HISTORY_SCHEMA } from '../../src/projection/projection-schema.ts';
@@ -205,7 +212,8 @@ async function reopen(open: () => Promise<Store>): Promise<void> {
   const [newest] = (await projection.history.account(HOT, { limit: 1 })).movements;
   const same = (await ledger.account(HOT))?.creditsPosted === newest?.after.creditsPosted;
   console.log(
-    `restart: ${Math.round(performance.now() - start)} ms, of it the history ${Math.round(opened - start)} ms; balances agree: ${same}`,
+    `restart: ${Math.round(performance.now() - start)} ms`,
+    `of it the history ${Math.round(opened - start)} ms; balances agree: ${same}`,
   );
   await ledger[Symbol.asyncDispose]();
   await projection[Symbol.asyncDispose]();

@@ -1,5 +1,5 @@
-// Shows on a simulated disk that the history of a ledger which crashes at any moment is what the plainest list
-// made from its journal is: nothing missing, nothing twice, whether in memory or in segments.
+// Shows on a simulated disk that the history of a ledger which crashes at any moment is the plainest list
+// that can be made from its journal: nothing missing, nothing twice, whether in memory or in segments.
 import { present, seededRandom } from '@clawbernetes/kernel';
 import { describe, expect, it } from 'vitest';
 import type { AccountMovement, Movement } from '../../src/projection/movement.ts';
@@ -79,7 +79,7 @@ async function compareDays(run: ProjectedLedger, naive: NaiveHistory, id: bigint
 }
 
 describe('the history of a ledger that crashes', () => {
-  const seen = { movements: 0, segments: 0, withHeads: 0, expired: 0 };
+  const seen = { movements: 0, segments: 0, withHeads: 0, expired: 0, checkpoints: 0 };
 
   it.each(Array.from({ length: 24 }, (_, seed) => seed))('seed %i', async (seed) => {
     // So small that there are hundreds, or larger than all that is booked.
@@ -99,7 +99,9 @@ describe('the history of a ledger that crashes', () => {
     seen.segments += segments.length;
     seen.withHeads += segments.filter((row) => row['heads'] === 1).length;
     seen.expired += [...naive.byAccount.values()].flat().filter(({ effect }) => effect === 'expired').length;
+    seen.checkpoints += (await run.checkpoints()).length;
     await run.close();
+    expect(naive.count).toBeGreaterThan(0);
   });
 
   it('has met all that it was to meet', () => {
@@ -107,6 +109,8 @@ describe('the history of a ledger that crashes', () => {
     expect(seen.segments).toBeGreaterThan(500);
     expect(seen.withHeads).toBeGreaterThan(20);
     expect(seen.expired).toBeGreaterThan(100);
+    // A replay begins with one, and so after segments that it must not make again.
+    expect(seen.checkpoints).toBeGreaterThan(24);
   });
 });
 
