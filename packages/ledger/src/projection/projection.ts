@@ -156,6 +156,11 @@ export class Projection implements AsyncDisposable {
     if (this.#failure) throw this.#failure;
   }
 
+  /** So far that others may soon have to wait for it. */
+  get #isBehind(): boolean {
+    return this.lag().movements > this.#options.maxLagMovements / 4;
+  }
+
   get #hasRoom(): boolean {
     const { frames, movements } = this.lag();
     const { maxLagFrames, maxLagMovements } = this.#options;
@@ -229,7 +234,7 @@ export class Projection implements AsyncDisposable {
 
   async #write(sealed: SealedSegment): Promise<void> {
     if (this.#failure) return;
-    await writeSegment(this.#deps.store, sealed);
+    await writeSegment(this.#deps.store, sealed, () => this.#isBehind);
     const { pages: _pages, ...facts } = sealed;
     this.#archive.added(facts);
     this.#link.send({ stored: sealed.segment });

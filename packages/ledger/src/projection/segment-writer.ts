@@ -2,13 +2,21 @@ import type { Row, RowChange, Store } from '@clawbernetes/storage';
 import { INDEX_FIELDS } from './packed-page.ts';
 import type { SealedSegment, SegmentFacts } from './seal-segment.ts';
 
-/** Stored at once: little, so that no frame has to wait for much. */
-const BATCH_BYTES = 512 * 1024;
+/** Stored at once: little, so that no frame has to wait for much; more while the history is behind. */
+const BATCH_BYTES = 128 * 1024;
+const HURRIED_BATCH_BYTES = 1024 * 1024;
 const MAX_BATCH_PAGES = 2000;
 
-/** Stores a segment: its pages, then the row that makes them count. */
-export async function writeSegment(store: Store, sealed: SealedSegment): Promise<void> {
-  for (const changes of pageBatches(sealed)) await store.submit(changes);
+/**
+ * Stores a segment: its pages, then the row that makes them count.
+ * @param isBehind whether it hurries just now.
+ */
+export async function writeSegment(
+  store: Store,
+  sealed: SealedSegment,
+  isBehind: () => boolean,
+): Promise<void> {
+  for (const changes of pageBatches(sealed, isBehind)) await store.submit(changes);
   await store.submit([segmentRow(sealed)]);
 }
 
@@ -26,7 +34,10 @@ export async function dropUnfinished(store: Store, last: number): Promise<void> 
   }
 }
 
-function* pageBatches({ segment, pages }: SealedSegment): Generator<readonly RowChange[], void, undefined> {
+function* pageBatches(
+  { segment, pages }: SealedSegment,
+  isBehind: () => boolean,
+): Generator<readonly RowChange[], void, undefined> {
   const { bytes, index } = pages;
   let changes: RowChange[] = [];
   let size = 0;
@@ -35,7 +46,8 @@ function* pageBatches({ segment, pages }: SealedSegment): Generator<readonly Row
     const body = bytes.subarray(offset, offset + length);
     changes.push({ table: 'ledger_segment_page', insert: { segment, section, page, body } });
     size += length;
-    if (size < BATCH_BYTES && changes.length < MAX_BATCH_PAGES) continue;
+    const wanted = isBehind() ? HURRIED_BATCH_BYTES : BATCH_BYTES;
+    if (size < wanted && changes.length < MAX_BATCH_PAGES) continue;
     yield changes;
     changes = [];
     size = 0;

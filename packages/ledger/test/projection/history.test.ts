@@ -114,6 +114,22 @@ describe('the history of a ledger that crashes', () => {
   });
 });
 
+describe('a history that comes later than its ledger', () => {
+  it('has everything from the beginning, past all checkpoints', async () => {
+    const run = new ProjectedLedger(11, 30);
+    await run.open(false);
+    await run.work(200);
+    await run.settle();
+    expect(await run.checkpoints()).not.toEqual([]);
+    await run.crash();
+    await compare(run, new NaiveHistory(), 11);
+    await run.work(50);
+    await run.crash();
+    await compare(run, new NaiveHistory(), 12);
+    await run.close();
+  });
+});
+
 describe('pages', () => {
   it('do not change while more is booked', async () => {
     const run = new ProjectedLedger(5, 40);

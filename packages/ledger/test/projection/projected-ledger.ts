@@ -38,7 +38,7 @@ export class ProjectedLedger {
     return present(this.#ledger, 'an open ledger');
   }
 
-  async open(): Promise<void> {
+  async open(hasHistory = true): Promise<void> {
     const { clock, random } = this;
     const schema = joinSchemas([LEDGER_SCHEMA, HISTORY_SCHEMA]);
     const store = await openMemoryStore({ clock }, this.disk, { schema });
@@ -50,8 +50,9 @@ export class ProjectedLedger {
     );
     this.#projection = await this.#through(opening);
     const { projection } = this;
-    const deps = { store, clock, random, logger: silentLogger, threads: new SameThread(), projection };
-    this.#ledger = await this.#through(Ledger.open(deps, LEDGER));
+    const deps = { store, clock, random, logger: silentLogger, threads: new SameThread() };
+    const opened = Ledger.open(hasHistory ? { ...deps, projection } : deps, LEDGER);
+    this.#ledger = await this.#through(opened);
   }
 
   /** Submits some steps at once, and lets time pass, perhaps not enough for all of them to be stored. */
