@@ -154,6 +154,11 @@ export class Ledger implements AsyncDisposable {
       this.#leave(bytes);
       throw error;
     }
+    return this.#enqueue(operation, bytes);
+  }
+
+  /** What was admitted gets its turn. */
+  #enqueue(operation: Operation, bytes: number): Promise<Uint8Array> {
     const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
     this.#queue.push({ operation, bytes, resolve, reject });
     this.#running ??= this.#run();
@@ -226,7 +231,7 @@ export class Ledger implements AsyncDisposable {
         if (this.#inFlight >= this.#options.framesInFlight) await this.#room();
         else {
           await this.#deps.projection?.ready();
-          await this.#book(this.#take());
+          await this.#bookAll(this.#take());
         }
       }
     } catch (error) {
@@ -254,6 +259,16 @@ export class Ledger implements AsyncDisposable {
     }
     this.#leave(bytes, count);
     return this.#queue.splice(0, count);
+  }
+
+  /** Nobody waits for ever for what could not be booked. */
+  async #bookAll(taken: readonly Waiting[]): Promise<void> {
+    try {
+      await this.#book(taken);
+    } catch (error) {
+      this.#fail(error);
+      for (const { reject } of taken) reject(this.#failure ?? closed());
+    }
   }
 
   async #book(taken: readonly Waiting[]): Promise<void> {
@@ -314,8 +329,11 @@ export class Ledger implements AsyncDisposable {
     const sinceMs = this.#archive.sinceMs(this.#options.maxIdRuns);
     if (sinceMs <= this.#machine.ids.sinceMs || this.#failure) return;
     const items = new Uint8Array(Float64Array.of(sinceMs).buffer);
-    // Their runs go with the checkpoint after this.
-    this.submit({ kind: 'forget', items }).catch((error: unknown) => this.#fail(error));
+    const operation = { kind: 'forget', items } as const;
+    const bytes = operationBytes(operation);
+    // However much waits: this makes room. The runs go with the checkpoint after this.
+    this.#leave(-bytes, -1);
+    this.#enqueue(operation, bytes).catch((error: unknown) => this.#fail(error));
   }
 
   #room(): Promise<void> {

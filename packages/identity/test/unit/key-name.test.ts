@@ -76,7 +76,8 @@ test('the document of today names both keys as Multikey', () => {
 
 describe('names', () => {
   test('are those of the published examples', () => {
-    // The Ed25519 key of https://github.com/libp2p/specs/blob/master/peer-ids/peer-ids.md, named by js-libp2p.
+    // The Ed25519 key of https://github.com/libp2p/specs/blob/master/peer-ids/peer-ids.md, named by
+    // js-libp2p.
     const publicKey = bytes('1ed1e8fae2c4a144b8be8fd4b47bf3d3b34b871c3cacf6010f0e42d474fce27e');
     expect(keyNames(publicKey).peerId).toBe('12D3KooWBtg3aaRMjxwedh83aGiUkwSxDwUZkzuJcfaqUmo7R3pq');
     expect(keyNames(new Uint8Array(32)).address).toBe('11111111111111111111111111111111');
