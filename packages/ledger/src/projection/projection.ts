@@ -1,4 +1,4 @@
-import { assert, type Clock, type Logger } from '@clawbernetes/kernel';
+import { assert, type Logger } from '@clawbernetes/kernel';
 import type { Store } from '@clawbernetes/storage';
 import { ledgerError } from '../errors.ts';
 import type { LedgerMachine } from '../machine/ledger-machine.ts';
@@ -15,7 +15,6 @@ import { dropUnfinished, writeSegment } from './segment-writer.ts';
 export interface ProjectionDeps {
   /** That of the journal. */
   readonly store: Store;
-  readonly clock: Clock;
   readonly logger: Logger;
   /** Default: a thread of its own. */
   readonly link?: ProjectorLink;

@@ -156,7 +156,7 @@ async function whole(isProjected: boolean): Promise<void> {
   const clock = systemClock;
   const open = (): Promise<Store> => openSqliteStore({ clock, logger }, { path, schema, pageBytes: 16_384 });
   const store = await open();
-  const projection = isProjected ? await Projection.open({ store, clock, logger }) : undefined;
+  const projection = isProjected ? await Projection.open({ store, logger }) : undefined;
   const deps = { store, clock, random: systemRandom, logger, ...(projection && { projection }) };
   const ledger = await Ledger.open(deps, { ledgerId: 'perf' });
   for (let from = 1; from <= ACCOUNTS + 1; from += 5000)
@@ -202,7 +202,7 @@ async function questions({ history }: Projection): Promise<void> {
 async function reopen(open: () => Promise<Store>): Promise<void> {
   const start = performance.now();
   const store = await open();
-  const projection = await Projection.open({ store, clock: systemClock, logger });
+  const projection = await Projection.open({ store, logger });
   const opened = performance.now();
   const ledger = await Ledger.open(
     { store, clock: systemClock, random: systemRandom, logger, projection },

@@ -17,7 +17,7 @@ async function open(options: Partial<ProjectionOptions>, latencyMs: number) {
   const disk = new MemoryDisk({ clock, random: seededRandom(1) }, { minMs: latencyMs, maxMs: latencyMs });
   const store = await openMemoryStore({ clock }, disk, { schema: HISTORY_SCHEMA });
   const link = new ProjectorInline();
-  const projection = await Projection.open({ store, clock, logger: silentLogger, link }, options);
+  const projection = await Projection.open({ store, logger: silentLogger, link }, options);
   const machine = new LedgerMachine({ seed: 1 });
   projection.follow(machine);
   machine.advance(START_MS);

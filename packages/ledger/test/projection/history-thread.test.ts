@@ -29,7 +29,7 @@ async function open() {
   const deps = { clock: systemClock, logger: silentLogger };
   const schema = joinSchemas([LEDGER_SCHEMA, HISTORY_SCHEMA]);
   const store = await openSqliteStore(deps, { path: join(folder, 'ledger.sqlite'), schema });
-  const projection = await Projection.open({ ...deps, store }, OPTIONS);
+  const projection = await Projection.open({ logger: silentLogger, store }, OPTIONS);
   const ledger = await Ledger.open(
     { ...deps, store, projection, random: systemRandom },
     { ledgerId: 'thread', heldIds: 40_000 },

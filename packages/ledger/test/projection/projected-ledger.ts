@@ -44,10 +44,7 @@ export class ProjectedLedger {
     const store = await openMemoryStore({ clock }, this.disk, { schema });
     this.#store = store;
     const options = { ...HISTORY, segmentMovements: this.#segmentMovements };
-    const opening = Projection.open(
-      { store, clock, logger: silentLogger, link: new ProjectorInline() },
-      options,
-    );
+    const opening = Projection.open({ store, logger: silentLogger, link: new ProjectorInline() }, options);
     this.#projection = await this.#through(opening);
     const { projection } = this;
     const deps = { store, clock, random, logger: silentLogger, threads: new SameThread() };
