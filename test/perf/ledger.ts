@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { silentLogger, systemClock, systemRandom } from '@clawbernetes/kernel';
-import { type Ledger, LEDGER_SCHEMA } from '@clawbernetes/ledger';
-import { openPostgresStore, openSqliteStore, type Store } from '@clawbernetes/storage';
+import { HISTORY_SCHEMA, LEDGER_SCHEMA, Projection } from '@clawbernetes/ledger';
+import { joinSchemas, openPostgresStore, openSqliteStore, type Store } from '@clawbernetes/storage';
 import { startTestPostgres } from '@clawbernetes/storage/testing';
 import type { BenchmarkOptions, BenchmarkReport, Figures } from '../../tools/bench/benchmark.ts';
 import {
@@ -21,6 +21,7 @@ import {
 import { pgbenchTps, sqliteRowsPerSecond } from './support/ledger-peers.ts';
 import { median, percentile, round } from './support/statistics.ts';
 
+const SCHEMA = joinSchemas([LEDGER_SCHEMA, HISTORY_SCHEMA]);
 /** Offered while latency is measured: two-phase transfers per second, and how many of them come at once. */
 const OFFERED_PER_SECOND = 20_000;
 const OFFERED_BATCH = 100;
@@ -35,13 +36,9 @@ interface Sizes {
 }
 
 const SMALL: Sizes = { rounds: 1, pairs: 6, latencySeconds: 1, peerSeconds: 1, restartTransfers: 100_000 };
-const FULL: Sizes = {
-  rounds: 5,
-  pairs: 120,
-  latencySeconds: 20,
-  peerSeconds: 10,
-  restartTransfers: 10_000_000,
-};
+/** LEDGER_TRANSFERS=50000000 is the long run: some minutes, and eight gigabytes. */
+const LONG = Number(process.env['LEDGER_TRANSFERS'] ?? 10_000_000);
+const FULL: Sizes = { rounds: 5, pairs: 120, latencySeconds: 20, peerSeconds: 10, restartTransfers: LONG };
 
 export default async function measure({ small, log }: BenchmarkOptions): Promise<BenchmarkReport> {
   const sizes = small ? SMALL : FULL;
@@ -71,15 +68,15 @@ async function embeddedFigures(folder: string, sizes: Sizes, log: (line: string)
   const file = (name: string): Promise<Store> =>
     openSqliteStore(
       { clock: systemClock, logger: silentLogger },
-      { path: path.join(folder, `${name}.sqlite`), schema: LEDGER_SCHEMA, pageBytes: 16_384 },
+      { path: path.join(folder, `${name}.sqlite`), schema: SCHEMA, pageBytes: 16_384 },
     );
   log('embedded: full batches');
   const figures = await throughput(() => file('rates'), sizes);
   log(`embedded: ${OFFERED_PER_SECOND} transfers/s offered`);
   const commitMs = await latency(await file('latency'), sizes);
-  log(`embedded: restart with ${sizes.restartTransfers} transfers`);
-  const restartSeconds = await restart(() => file('restart'), sizes);
-  return { ...figures, commitMs, restartSeconds };
+  log(`embedded: ${sizes.restartTransfers} transfers with their history, then a restart`);
+  const { restartSeconds, longRun: long } = await longRun(() => file('restart'), sizes);
+  return { ...figures, longRun: long, commitMs, restartSeconds };
 }
 
 async function postgresFigures(
@@ -95,7 +92,7 @@ async function postgresFigures(
   const database = await postgres.createDatabase();
   const deps = { clock: systemClock, random: systemRandom, logger: silentLogger };
   log('PostgreSQL: full batches');
-  const open = (url: string): Promise<Store> => openPostgresStore(deps, { url, schema: LEDGER_SCHEMA });
+  const open = (url: string): Promise<Store> => openPostgresStore(deps, { url, schema: SCHEMA });
   const figures = await throughput(() => open(database), sizes);
   log(`PostgreSQL: ${OFFERED_PER_SECOND} transfers/s offered`);
   const commitMs = await latency(await open(await postgres.createDatabase()), sizes);
@@ -164,25 +161,27 @@ async function latency(opened: Store, sizes: Sizes): Promise<{ p50: number; p99:
   return { p50: at(0.5), p99: at(0.99), max: at(1) };
 }
 
-/** Seconds until a ledger that holds so many transfers answers again. */
-async function restart(open: () => Promise<Store>, sizes: Sizes): Promise<number> {
+/** Books so many transfers with their history, and reads it all back. */
+async function longRun(open: () => Promise<Store>, { restartTransfers: transfers }: Sizes) {
+  const load = new TransferLoad();
+  let [bookedMs, maxLagMovements] = [0, 0];
   {
     await using store = await open();
-    await using ledger = await openLedger(store);
+    await using projection = await Projection.open({ store, logger: silentLogger });
+    await using ledger = await openLedger(store, projection);
     await openAccounts(ledger);
-    await fill(ledger, sizes.restartTransfers);
+    for (let left = transfers; left > 0; left -= 20 * MAX_BATCH_ITEMS) {
+      const pairs = Math.min(20, Math.ceil(left / MAX_BATCH_ITEMS));
+      bookedMs += await book(ledger, load.pairs(pairs, { batch: MAX_BATCH_ITEMS }));
+      maxLagMovements = Math.max(maxLagMovements, projection.lag().movements);
+    }
   }
   const startMs = performance.now();
   await using store = await open();
-  await using ledger = await openLedger(store);
+  await using projection = await Projection.open({ store, logger: silentLogger });
+  await using ledger = await openLedger(store, projection);
   await ledger.account(1n);
-  return round((performance.now() - startMs) / 1000, 2);
-}
-
-async function fill(ledger: Ledger, transfers: number): Promise<void> {
-  const load = new TransferLoad();
-  for (let left = transfers; left > 0; left -= 20 * MAX_BATCH_ITEMS) {
-    const pairs = Math.min(20, Math.ceil(left / MAX_BATCH_ITEMS));
-    await book(ledger, load.pairs(pairs, { batch: MAX_BATCH_ITEMS }));
-  }
+  const restartSeconds = round((performance.now() - startMs) / 1000, 2);
+  const withHistoryPerSecond = round((transfers * 1000) / bookedMs, 0);
+  return { restartSeconds, longRun: { transfers, withHistoryPerSecond, maxLagMovements } };
 }

@@ -9,6 +9,7 @@ import {
   TRANSFER_FLAGS,
   TransferBatch,
   type Operation,
+  type Projection,
 } from '@clawbernetes/ledger';
 import type { Store } from '@clawbernetes/storage';
 
@@ -31,9 +32,9 @@ export interface BatchPair {
   readonly post: Operation;
 }
 
-export function openLedger(store: Store): Promise<Ledger> {
+export function openLedger(store: Store, projection?: Projection): Promise<Ledger> {
   const deps = { store, clock: systemClock, random: systemRandom, logger: silentLogger };
-  return Ledger.open(deps, { ledgerId: LEDGER_ID });
+  return Ledger.open({ ...deps, ...(projection && { projection }) }, { ledgerId: LEDGER_ID });
 }
 
 export async function openAccounts(ledger: Ledger): Promise<void> {
