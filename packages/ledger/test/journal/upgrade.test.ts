@@ -5,11 +5,11 @@ import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { seededRandom, silentLogger } from '@clawbernetes/kernel';
 import { VirtualClock } from '@clawbernetes/kernel/testing';
-import { auditLedger, Ledger, LEDGER_SCHEMA } from '@clawbernetes/ledger';
+import { auditLedger, Ledger } from '@clawbernetes/ledger';
 import { SameThread } from '@clawbernetes/ledger/testing';
-import { MemoryDisk, openMemoryStore, type Store } from '@clawbernetes/storage';
 import { expect, it } from 'vitest';
 import { makeJournal, type WrittenJournal } from './make-journal.ts';
+import { storeOf } from './store-of.ts';
 
 const folder = path.join(import.meta.dirname, 'journals');
 const wanted = process.env['JOURNAL_FIXTURE'];
@@ -25,24 +25,10 @@ const names = readdirSync(folder).toSorted((left, right) =>
 const journalOf = (name: string): WrittenJournal =>
   JSON.parse(readFileSync(path.join(folder, name), 'utf8')) as WrittenJournal;
 
-async function stored(clock: VirtualClock, { frames }: WrittenJournal): Promise<Store> {
-  const disk = new MemoryDisk({ clock, random: seededRandom(1) }, { minMs: 0, maxMs: 0 });
-  const store = await openMemoryStore({ clock }, disk, { schema: LEDGER_SCHEMA });
-  const rows = frames.map(({ timeMs, hash, body }, index) => {
-    const [hashBytes, bodyBytes] = [hash, body].map((text) => new Uint8Array(Buffer.from(text, 'base64')));
-    const insert = { sequence: index + 1, time_ms: timeMs, hash: hashBytes ?? null, body: bodyBytes ?? null };
-    return { table: 'ledger_frame', insert };
-  });
-  const done = store.submit(rows);
-  await clock.advance(10);
-  await done;
-  return store;
-}
-
 it.each(names)('%s replays', async (name) => {
   const journal = journalOf(name);
   const clock = new VirtualClock({ startMs: journal.frames.at(-1)?.timeMs ?? 0 });
-  const store = await stored(clock, journal);
+  const store = await storeOf(clock, journal.frames);
   const { stateHash, discrepancies, totals } = await auditLedger(store, journal);
   expect({ stateHash, discrepancies }).toEqual({ stateHash: journal.stateHash, discrepancies: [] });
   expect(totals.frames).toBe(journal.frames.length);
