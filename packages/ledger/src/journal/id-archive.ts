@@ -34,13 +34,11 @@ export class IdArchive {
 
   /** With the runs up to a checkpoint; what came after it never counted. */
   static async open(store: Store, checkpoint: number): Promise<IdArchive> {
-    const rows: Row[] = await store.rows
-      .selectFrom('ledger_id_run')
-      .selectAll()
-      .where('sequence', '<=', checkpoint)
-      .orderBy('sequence')
-      .execute();
-    return new IdArchive(store, rows.map(knownRun));
+    const runs: KnownRun[] = [];
+    // Page by page: their filters together are more than one answer may hold.
+    for await (const rows of store.scan({ table: 'ledger_id_run', through: checkpoint }))
+      runs.push(...rows.map((row) => knownRun(row)));
+    return new IdArchive(store, runs);
   }
 
   /** Rises whenever it comes to hold other runs. */
