@@ -1,4 +1,5 @@
 import { assert } from '@clawbernetes/kernel';
+import { BinaryHeap } from './binary-heap.ts';
 import { f64, u32, u64 } from './cells.ts';
 
 /** Time of a pending transfer that never expires. */
@@ -11,6 +12,12 @@ export interface PendingFacts {
   readonly amount: bigint;
   /** Infinity: never. */
   readonly expiresAtMs: number;
+}
+
+interface HeapEntry {
+  readonly atMs: number;
+  readonly slot: number;
+  readonly use: number;
 }
 
 /**
@@ -29,7 +36,7 @@ export class PendingTable {
   #expiresAtMs = new Float64Array(0);
   /** Rises with each use of a slot; 0 while it is free, so that a stale heap entry is told. */
   #uses = new Uint32Array(0);
-  #heap: { readonly atMs: number; readonly slot: number; readonly use: number }[] = [];
+  readonly #heap = new BinaryHeap<HeapEntry>((left, right) => left.atMs < right.atMs);
   #nextUse = 1;
 
   constructor(maxPending: number) {
@@ -72,7 +79,9 @@ export class PendingTable {
     this.#uses[slot] = use;
     this.#live += 1;
     const atMs = f64(this.#expiresAtMs, slot);
-    if (atMs !== NEVER) this.#push({ atMs, slot, use });
+    if (atMs === NEVER) return;
+    if (this.#heap.size > 2 * this.#live + 1024) this.#heap.keep((entry) => this.#isWaiting(entry));
+    this.#heap.push({ atMs, slot, use });
   }
 
   /** The slot of an ended transfer may be taken again. */
@@ -104,16 +113,16 @@ export class PendingTable {
   /** A slot whose time has come, or −1. It stays until it is ended. */
   expired(nowMs: number): number {
     for (;;) {
-      const [first] = this.#heap;
+      const { first } = this.#heap;
       if (first === undefined) return -1;
-      if (u32(this.#uses, first.slot) !== first.use) this.#pop();
+      if (!this.#isWaiting(first)) this.#heap.pop();
       else return first.atMs <= nowMs ? first.slot : -1;
     }
   }
 
   /** When the next one runs out; Infinity if none does. May be too early, never too late. */
   get nextExpiryMs(): number {
-    return this.#heap[0]?.atMs ?? NEVER;
+    return this.#heap.first?.atMs ?? NEVER;
   }
 
   /** Slots that are in use. */
@@ -121,39 +130,8 @@ export class PendingTable {
     for (let slot = 0; slot < this.#used; slot += 1) if (u32(this.#uses, slot) !== 0) yield slot;
   }
 
-  #push(entry: { readonly atMs: number; readonly slot: number; readonly use: number }): void {
-    if (this.#heap.length > 2 * this.#live + 1024) this.#sweep();
-    let child = this.#heap.push(entry) - 1;
-    while (child > 0) {
-      const parent = (child - 1) >> 1;
-      const above = this.#heap[parent];
-      if (above === undefined || above.atMs <= entry.atMs) break;
-      this.#heap[child] = above;
-      child = parent;
-    }
-    this.#heap[child] = entry;
-  }
-
-  #pop(): void {
-    const last = this.#heap.pop();
-    if (last === undefined || this.#heap.length === 0) return;
-    let parent = 0;
-    for (;;) {
-      const left = 2 * parent + 1;
-      const right = left + 1;
-      const smaller = (this.#heap[right]?.atMs ?? NEVER) < (this.#heap[left]?.atMs ?? NEVER) ? right : left;
-      const below = this.#heap[smaller];
-      if (below === undefined || below.atMs >= last.atMs) break;
-      this.#heap[parent] = below;
-      parent = smaller;
-    }
-    this.#heap[parent] = last;
-  }
-
-  #sweep(): void {
-    const live = this.#heap.filter(({ slot, use }) => u32(this.#uses, slot) === use);
-    // A sorted array is a heap.
-    this.#heap = live.toSorted((left, right) => left.atMs - right.atMs);
+  #isWaiting({ slot, use }: HeapEntry): boolean {
+    return u32(this.#uses, slot) === use;
   }
 
   #grow(capacity: number): void {

@@ -1,8 +1,10 @@
+import { BinaryHeap } from '../machine/binary-heap.ts';
+
 /** One time per key, the earliest first; of equal times the lower key, so that every replay agrees. */
 export class DueQueue {
   readonly #dueMs = new Map<string, number>();
-  /** A binary heap; entries that are not what `#dueMs` says are left over and skipped. */
-  readonly #heap: Entry[] = [];
+  /** Entries that are not what `#dueMs` says are left over and skipped. */
+  readonly #heap = new BinaryHeap<Entry>(isBefore);
 
   get size(): number {
     return this.#dueMs.size;
@@ -17,7 +19,8 @@ export class DueQueue {
   set(key: string, atMs: number): void {
     if (this.#dueMs.get(key) === atMs) return;
     this.#dueMs.set(key, atMs);
-    this.#push({ atMs, key });
+    this.#heap.push({ atMs, key });
+    if (this.#heap.size > 2 * this.#dueMs.size + 1024) this.#heap.keep((entry) => this.#isCurrent(entry));
   }
 
   delete(key: string): void {
@@ -28,7 +31,7 @@ export class DueQueue {
   take(timeMs: number): string | undefined {
     const first = this.#first();
     if (!first || first.atMs > timeMs) return undefined;
-    this.#pop();
+    this.#heap.pop();
     this.#dueMs.delete(first.key);
     return first.key;
   }
@@ -39,48 +42,14 @@ export class DueQueue {
 
   #first(): Entry | undefined {
     for (;;) {
-      const [first] = this.#heap;
-      if (!first || this.#dueMs.get(first.key) === first.atMs) return first;
-      this.#pop();
+      const { first } = this.#heap;
+      if (!first || this.#isCurrent(first)) return first;
+      this.#heap.pop();
     }
   }
 
-  #push(entry: Entry): void {
-    if (this.#heap.length > 2 * this.#dueMs.size + 1024) this.#sweep();
-    let child = this.#heap.push(entry) - 1;
-    while (child > 0) {
-      const parent = (child - 1) >> 1;
-      const above = this.#heap[parent];
-      if (above === undefined || !isBefore(entry, above)) break;
-      this.#heap[child] = above;
-      child = parent;
-    }
-    this.#heap[child] = entry;
-  }
-
-  #pop(): void {
-    const last = this.#heap.pop();
-    if (last === undefined || this.#heap.length === 0) return;
-    let parent = 0;
-    for (;;) {
-      const [left, right] = [this.#heap[2 * parent + 1], this.#heap[2 * parent + 2]];
-      const isRight = right !== undefined && left !== undefined && isBefore(right, left);
-      const below = isRight ? right : left;
-      if (below === undefined || !isBefore(below, last)) break;
-      this.#heap[parent] = below;
-      parent = 2 * parent + (isRight ? 2 : 1);
-    }
-    this.#heap[parent] = last;
-  }
-
-  #sweep(): void {
-    const live = this.#heap.filter(({ key, atMs }) => this.#dueMs.get(key) === atMs);
-    // A sorted array is a heap.
-    this.#heap.splice(
-      0,
-      this.#heap.length,
-      ...live.toSorted((left, right) => (isBefore(left, right) ? -1 : 1)),
-    );
+  #isCurrent({ key, atMs }: Entry): boolean {
+    return this.#dueMs.get(key) === atMs;
   }
 }
 

@@ -47,3 +47,12 @@ test('keys that move a thousand times leave nothing behind that comes up later',
   expect([queue.take(10_003), queue.take(10_003), queue.take(10_003)]).toEqual(['k0', 'k2', 'k1']);
   expect(queue.nextMs).toBe(Infinity);
 });
+
+test('many keys whose times are moved again and again', () => {
+  const queue = new DueQueue();
+  const keys = Array.from({ length: 200_000 }, (_, index) => `key-${index}`);
+  for (const atMs of [30, 20, 10]) for (const key of keys) queue.set(key, atMs);
+  expect(queue.size).toBe(keys.length);
+  expect(queue.nextMs).toBe(10);
+  expect(queue.take(10)).toBe('key-0');
+});
