@@ -1,9 +1,16 @@
 import { createHash } from 'node:crypto';
 import { assert, CodedError } from '@clawbernetes/kernel';
 import { encodeAccounts, type Account } from '../machine/account-record.ts';
+import { entryState, ID_STATE, type IdMemory } from '../machine/id-memory.ts';
 import type { LedgerMachine } from '../machine/ledger-machine.ts';
 import { RESULTS, resultName, type ResultName } from '../machine/result-code.ts';
-import { TRANSFER_FLAGS, TransferBatch, type Transfer } from '../machine/transfer-record.ts';
+import {
+  HALF,
+  TRANSFER_FLAGS,
+  TRANSFER_HALVES,
+  TransferBatch,
+  type Transfer,
+} from '../machine/transfer-record.ts';
 import { MOVEMENT_KINDS, type MovementKind } from './movement-kinds.ts';
 import { check, refuse, type OrderResultName } from './order-result.ts';
 import { accountId, standardAccount, type AccountName } from './standard-accounts.ts';
@@ -33,7 +40,7 @@ export interface Booking {
   readonly reference: bigint;
 }
 
-/** Two ids of one ms can meet; then the next one is taken. */
+/** Two ids of one ms can meet, by chance or on purpose; then the next one is taken. */
 const MAX_ATTEMPTS = 8;
 
 /** How the order layer moves money: chains of transfers of the machine, each done wholly or not at all. */
@@ -106,6 +113,8 @@ export class Books {
       const isLast = index === transfers.length - 1;
       batch.add(isLast ? transfer : { ...transfer, flags: transfer.flags | TRANSFER_FLAGS.linked });
     }
+    // As a repeat of what was done before it would be told that it is done, and would move nothing.
+    if (areUsed(this.#machine.ids, batch)) return 'id-conflict';
     const codes = this.#machine.transfer(batch.bytes);
     const failed = codes.find((code) => code !== RESULTS.ok.code && code !== LINKED_FAILED);
     if (failed !== undefined) return resultName(failed);
@@ -130,6 +139,21 @@ export class Books {
       flags: FLAGS[step.do],
     };
   }
+}
+
+/**
+ * Whether an id of these was used for what was done. Whoever signs many orders of one meaning finds two whose
+ * ids are the same, as 48 bits of a hash are few.
+ */
+function areUsed(ids: IdMemory, { bytes, count }: TransferBatch): boolean {
+  const halves = new Uint32Array(bytes.buffer, bytes.byteOffset, count * TRANSFER_HALVES);
+  for (let at = HALF.id; at < halves.length; at += TRANSFER_HALVES) {
+    const place = ids.find(halves, at);
+    const entry = place < 0 ? ids.findOlder(halves, at) : ids.entry(place);
+    const state = entry ? entryState(entry) : ID_STATE.none;
+    if (state !== ID_STATE.none && state !== ID_STATE.failed) return true;
+  }
+  return false;
 }
 
 const LINKED_FAILED = RESULTS['linked-event-failed'].code;

@@ -110,3 +110,15 @@ test('what somebody pays into an account of the ledger is seen, and changes no p
   deepStrictEqual(at.orders.deviations(), [{ account: stake, amount: promised, found: promised + 9n }]);
   expect(at.orders.stake(address('provider')).staked).toBe(promised);
 });
+
+test('the very same chain under the very same ids is another chain, and moves money again', () => {
+  const at = books();
+  at.books.book(booking, [give(10n), lock(3n)]);
+  at.books.book(booking, [give(10n), lock(3n)]);
+  expect(at.books.balance(available)).toBe(14n);
+  expect(at.books.balance(locked)).toBe(6n);
+  // Set aside, on its way to the archive.
+  at.machine.ids.setAside();
+  at.books.book(booking, [give(10n), lock(3n)]);
+  expect(at.books.balance(locked)).toBe(9n);
+});
