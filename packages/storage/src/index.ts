@@ -13,6 +13,7 @@ export {
 export type { Row, RowChange, SqlValue } from './row.ts';
 export type { RowRange } from './row-scan.ts';
 export { joinSchemas, type AnyTables, type Migration, type Schema, type TableDefinition } from './schema.ts';
+export { openRowSource, sourcePorts, type OpenRows, type RowSource } from './row-source.ts';
 export {
   openSqliteStore,
   type SqliteStoreDeps,
@@ -21,6 +22,7 @@ export {
 export { STORAGE_ERROR_CODES, type StorageErrorCode } from './storage-fault.ts';
 export {
   DEFAULT_STORE_LIMITS,
+  type RowReader,
   type ScannedRow,
   type ScanOptions,
   type Store,

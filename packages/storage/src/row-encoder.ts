@@ -44,6 +44,10 @@ export class RowEncoder {
     return { shapes, values, bytes: bytes + 8 * changes.length };
   }
 
+  get tables(): readonly TableLayout[] {
+    return [...this.#tables.values()];
+  }
+
   /** @throws StorageFault `storage-rejected`. */
   layout(table: string): TableLayout {
     const layout = this.#tables.get(table);

@@ -1,16 +1,19 @@
 import type { Logger } from '@clawbernetes/kernel';
-import { Kysely } from 'kysely';
+import type { Kysely } from 'kysely';
 import { CommitQueue } from './commit-queue.ts';
 import { storageError, toStorageError, type StorageError } from './errors.ts';
 import type { RowEncoder } from './row-encoder.ts';
-import { MAX_KEY, MIN_KEY, pages, type PageRequest, type RowRange } from './row-scan.ts';
+import { RowReads } from './row-reads.ts';
+import type { RowRange } from './row-scan.ts';
 import type { EncodedBatch } from './row-shape.ts';
 import type { RowChange } from './row.ts';
 import type { AnyTables } from './schema.ts';
-import { statementDialect, type DialectParts } from './statement-dialect.ts';
+import type { DialectParts } from './statement-dialect.ts';
 import { StorageFault } from './storage-fault.ts';
 import type { StoreEngine } from './store-engine.ts';
+import type { RowSource } from './row-source.ts';
 import type { ScannedRow, ScanOptions, Store, StoreLimits, StoreStats } from './store.ts';
+import type { TableLayout } from './table-layout.ts';
 
 export interface RowStoreDeps {
   readonly engine: StoreEngine;
@@ -29,7 +32,7 @@ export interface RowStoreOptions {
 /** The store that all adapters share: checks, group commit, failure and reads over an engine. */
 export class RowStore implements Store {
   readonly term: number;
-  readonly rows: Kysely<AnyTables>;
+  readonly #reads: RowReads;
   readonly #engine: StoreEngine;
   readonly #encoder: RowEncoder;
   readonly #logger: Logger;
@@ -38,7 +41,6 @@ export class RowStore implements Store {
   readonly #queue: CommitQueue;
   readonly #listeners: ((error: StorageError) => void)[] = [];
   #failure: StorageError | undefined;
-  #queries = 0;
   #closed: Promise<void> | undefined;
 
   constructor({ engine, encoder, dialect, logger }: RowStoreDeps, { name, term, limits }: RowStoreOptions) {
@@ -52,9 +54,8 @@ export class RowStore implements Store {
       { commit: (group) => engine.commit(group), onFault: (fault) => this.#fail(fault) },
       limits,
     );
-    this.rows = new Kysely({
-      dialect: statementDialect(dialect, (sql, values) => this.#read(() => engine.query(sql, values))),
-    });
+    const layout = (table: string): TableLayout => encoder.layout(table);
+    this.#reads = new RowReads({ engine, dialect, layout }, { name, limits });
     engine.onFault((fault) => this.#queue.fail(fault));
   }
 
@@ -66,9 +67,20 @@ export class RowStore implements Store {
     }
   }
 
-  async *scan(range: RowRange, options: ScanOptions = {}): AsyncGenerator<readonly ScannedRow[]> {
-    const request = this.#pageRequest(range);
-    yield* pages((page) => this.#read(() => this.#engine.readPage(page)), request, options);
+  get rows(): Kysely<AnyTables> {
+    return this.#reads.rows;
+  }
+
+  scan(range: RowRange, options: ScanOptions = {}): AsyncIterable<readonly ScannedRow[]> {
+    return this.#reads.scan(range, options);
+  }
+
+  async share(): Promise<RowSource | undefined> {
+    if (this.#closed) throw this.#named(new StorageFault('storage-failed', 'it is closed'));
+    const engine = await this.#engine.share?.();
+    if (!engine) return undefined;
+    const { tables } = this.#encoder;
+    return { name: this.#name, limits: this.#limits, tables, engine };
   }
 
   onFailed(listener: (error: StorageError) => void): void {
@@ -87,6 +99,7 @@ export class RowStore implements Store {
   }
 
   async #close(): Promise<void> {
+    this.#reads.close();
     await this.#queue.idle();
     await this.#engine.close();
   }
@@ -110,36 +123,6 @@ export class RowStore implements Store {
     const limit = `${maxBatchChanges} and ${maxBatchBytes}`;
     const detail = `a batch of ${shapes.length} changes and ${bytes} bytes is over ${limit}`;
     throw new StorageFault('storage-rejected', detail);
-  }
-
-  #pageRequest({ table, from = MIN_KEY, through = MAX_KEY }: RowRange): PageRequest {
-    try {
-      const { key, columns } = this.#encoder.layout(table);
-      const [column, ...others] = key.map((name) => columns.get(name));
-      if (column?.kind !== 'integer' || others.length > 0) {
-        throw new StorageFault('storage-rejected', `the key of ${table} is not one integer column`);
-      }
-      const { maxPageRows: maxRows, maxPageBytes: maxBytes } = this.#limits;
-      const plain = [...columns.values()].map(({ name, kind }) => ({ name, kind }));
-      return { table, key: column.name, columns: plain, from, through, maxRows, maxBytes };
-    } catch (error) {
-      throw this.#named(error);
-    }
-  }
-
-  async #read<T>(read: () => Promise<T>): Promise<T> {
-    if (this.#closed) throw this.#named(new StorageFault('storage-failed', 'it is closed'));
-    if (this.#queries >= this.#limits.maxQueuedQueries) {
-      throw this.#named(new StorageFault('storage-overloaded', `${this.#queries} queries waiting`));
-    }
-    this.#queries += 1;
-    try {
-      return await read();
-    } catch (error) {
-      throw this.#named(error);
-    } finally {
-      this.#queries -= 1;
-    }
   }
 
   #fail(fault: StorageFault): void {

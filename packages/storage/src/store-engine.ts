@@ -1,6 +1,7 @@
 import type { ReadPage } from './row-scan.ts';
 import type { EncodedBatch, GroupOutcome } from './row-shape.ts';
 import type { SqlValue } from './row.ts';
+import type { EngineSource } from './row-source.ts';
 import type { StorageFault } from './storage-fault.ts';
 
 export type QueryRow = Record<string, SqlValue>;
@@ -24,6 +25,8 @@ export interface StoreEngine {
   readonly query: ExecuteStatement;
   /** Reads one page of a range of rows. */
   readonly readPage: ReadPage;
+  /** By which another thread reads beside this one. Absent where there is no other thread. */
+  share?(): Promise<EngineSource>;
   /** Called at most once, when the engine finds out by itself that it is lost. */
   onFault(listener: (fault: StorageFault) => void): void;
   close(): Promise<void>;

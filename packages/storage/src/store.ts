@@ -3,13 +3,23 @@ import type { StorageError } from './errors.ts';
 import type { RowChange, SqlValue } from './row.ts';
 import type { RowRange } from './row-scan.ts';
 import type { AnyTables } from './schema.ts';
+import type { RowSource } from './row-source.ts';
+
+/** Reads, and only reads, of committed rows. */
+export interface RowReader {
+  readonly rows: Kysely<AnyTables>;
+  /**
+   * The rows of a table whose key is one integer column, in the order of that key: pages of up to
+   * `maxPageBytes`, the next one being read meanwhile. Rows committed after the first page may be among them.
+   * @throws CodedError as `rows` does; the signal's reason.
+   */
+  scan(range: RowRange, options?: ScanOptions): AsyncIterable<readonly ScannedRow[]>;
+}
 
 /** Durable rows with one writer. Its three adapters pass `storeSuite`. */
-export interface Store extends AsyncDisposable {
+export interface Store extends RowReader, AsyncDisposable {
   /** Writer term: rises by one with every opening for writing. The first half of every epoch. */
   readonly term: number;
-  /** Reads, and only reads, of committed rows. */
-  readonly rows: Kysely<AnyTables>;
   /**
    * Resolves when durable. Batches commit in the order of submission, each whole or not at all; many may
    * share a transaction. An empty batch resolves when all before it are durable. Blobs are not copied before
@@ -21,11 +31,10 @@ export interface Store extends AsyncDisposable {
    */
   submit(changes: readonly RowChange[]): Promise<void>;
   /**
-   * The rows of a table whose key is one integer column, in the order of that key: pages of up to
-   * `maxPageBytes`, the next one being read meanwhile. Rows committed after the first page may be among them.
-   * @throws CodedError as `rows` does; the signal's reason.
+   * By which another thread reads the same rows past this one (`openRowSource`), for as long as the store is
+   * open; undefined where the rows are in this thread. @throws CodedError as `rows` does.
    */
-  scan(range: RowRange, options?: ScanOptions): AsyncIterable<readonly ScannedRow[]>;
+  share(): Promise<RowSource | undefined>;
   /** Called once when the store can no longer be written; at once if that has happened already. */
   onFailed(listener: (error: StorageError) => void): void;
   stats(): StoreStats;
@@ -82,6 +91,10 @@ export const DEFAULT_STORE_LIMITS: StoreLimits = {
   maxPageBytes: 8 * MIB,
 };
 
-export function storeLimits(limits: Partial<StoreLimits> = {}): StoreLimits {
-  return { ...DEFAULT_STORE_LIMITS, ...limits };
+/** The limits among options, and nothing else of them: they are handed on to other threads. */
+export function storeLimits(options: Partial<StoreLimits> = {}): StoreLimits {
+  const limits: { -readonly [Name in keyof StoreLimits]: number } = { ...DEFAULT_STORE_LIMITS };
+  for (const name of Object.keys(limits) as (keyof StoreLimits)[])
+    limits[name] = options[name] ?? limits[name];
+  return limits;
 }

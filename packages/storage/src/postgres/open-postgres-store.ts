@@ -1,16 +1,18 @@
 import { encodeBase32, type Clock, type Logger, type Random } from '@clawbernetes/kernel';
-import { Kysely, PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler, sql } from 'kysely';
+import { Kysely, sql } from 'kysely';
 import { hostname } from 'node:os';
 import { toStorageError } from '../errors.ts';
 import { createMigrationTable, migrate, pendingMigrations, type MigrationHost } from '../migrate.ts';
+import { quote } from '../quote.ts';
 import { RowEncoder } from '../row-encoder.ts';
 import { RowStore } from '../row-store.ts';
 import type { AnyTables, Schema, TableDefinition } from '../schema.ts';
-import { statementDialect, type DialectParts } from '../statement-dialect.ts';
+import { statementDialect } from '../statement-dialect.ts';
 import { storeLimits, type Store, type StoreLimits } from '../store.ts';
 import { tableLayout, type DeclaredColumn, type TableLayout } from '../table-layout.ts';
 import { PostgresConnection } from './postgres-connection.ts';
 import { PostgresEngine } from './postgres-engine.ts';
+import { POSTGRES_DIALECT, PostgresReads } from './postgres-reads.ts';
 import { WriterLease } from './writer-lease.ts';
 
 export interface PostgresStoreDeps {
@@ -43,12 +45,6 @@ interface Durations {
 }
 const DEFAULTS: Durations = { leaseMs: 10_000, connectTimeoutMs: 10_000, queryTimeoutMs: 60_000 };
 
-const DIALECT: DialectParts = {
-  adapter: () => new PostgresAdapter(),
-  compiler: () => new PostgresQueryCompiler(),
-  introspector: (database) => new PostgresIntrospector(database),
-};
-
 /** Openers of one database take turns while they create the first tables: `CLAW` as an advisory lock key. */
 const BOOTSTRAP_LOCK = 0x434c4157;
 
@@ -80,20 +76,20 @@ async function open(
   const { schema, leaseMs, waitMs, namespace } = options;
   const limits = storeLimits(options);
   await using stack = new AsyncDisposableStack();
-  const path = namespace === undefined ? {} : { search_path: quoted(namespace) };
-  const writer = await connect(stack, options, 'writer', { ...writerSettings(leaseMs), ...path });
-  const reader = await connect(stack, options, 'reader', {
-    ...readerSettings(options.queryTimeoutMs),
-    ...path,
-  });
-  const database = new Kysely<AnyTables>({ dialect: statementDialect(DIALECT, writer.execute) });
+  const path = namespace === undefined ? {} : { search_path: quote(namespace) };
+  const writer = await connect(stack, options, { ...writerSettings(leaseMs), ...path });
+  const { url, connectTimeoutMs, queryTimeoutMs } = options;
+  const source = { url, connectTimeoutMs, queryTimeoutMs, ...(namespace !== undefined && { namespace }) };
+  const reader = await PostgresReads.open(source, limits);
+  stack.defer(() => reader.close());
+  const database = new Kysely<AnyTables>({ dialect: statementDialect(POSTGRES_DIALECT, writer.execute) });
   await bootstrap(writer, database, namespace);
   await pendingMigrations(database, schema); // refuses a newer database before anything is taken
   const lease = await WriterLease.take(
     { connection: writer, clock, random },
     { holder: holderName(random), leaseMs, waitMs },
   );
-  const engine = new PostgresEngine({ writer, reader, lease }, limits);
+  const engine = new PostgresEngine({ writer, reader, lease, source });
   stack.defer(() => engine.close());
   lease.keep((fault) => engine.lose(fault));
   await warnOfLocale(database, logger);
@@ -104,16 +100,18 @@ async function open(
   await findRowsByKey(writer);
   stack.move();
   const encoder = new RowEncoder(layouts);
-  return new RowStore({ engine, encoder, dialect: DIALECT, logger }, { name, term: lease.term, limits });
+  return new RowStore(
+    { engine, encoder, dialect: POSTGRES_DIALECT, logger },
+    { name, term: lease.term, limits },
+  );
 }
 
 async function connect(
   stack: AsyncDisposableStack,
   { url, connectTimeoutMs }: { readonly url: string; readonly connectTimeoutMs: number },
-  role: 'writer' | 'reader',
   settings: Readonly<Record<string, string>>,
 ): Promise<PostgresConnection> {
-  const applicationName = `clawbernetes-${role}`;
+  const applicationName = 'clawbernetes-writer';
   const connection = await PostgresConnection.open({ url, applicationName, connectTimeoutMs, settings });
   stack.defer(() => connection.close());
   return connection;
@@ -130,10 +128,6 @@ function writerSettings(leaseMs: number): Readonly<Record<string, string>> {
   };
 }
 
-function readerSettings(queryTimeoutMs: number): Readonly<Record<string, string>> {
-  return { default_transaction_read_only: 'on', statement_timeout: `${queryTimeoutMs}ms` };
-}
-
 async function bootstrap(
   writer: PostgresConnection,
   database: Kysely<AnyTables>,
@@ -147,14 +141,10 @@ async function bootstrap(
   );
   await transaction(writer, async () => {
     await writer.execute('select pg_advisory_xact_lock($1)', [BOOTSTRAP_LOCK]);
-    if (namespace !== undefined) await writer.execute(`create schema if not exists ${quoted(namespace)}`, []);
+    if (namespace !== undefined) await writer.execute(`create schema if not exists ${quote(namespace)}`, []);
     await createMigrationTable(database);
     await WriterLease.createTable(writer);
   });
-}
-
-function quoted(identifier: string): string {
-  return `"${identifier.replaceAll('"', '""')}"`;
 }
 
 function migrationHost(

@@ -1,31 +1,35 @@
-import { AnswerLimit, type AnswerLimits } from '../answer-limit.ts';
-import type { PageRequest } from '../row-scan.ts';
 import type { EncodedBatch, GroupOutcome, RowShape } from '../row-shape.ts';
 import { StorageFault } from '../storage-fault.ts';
-import type { QueryRow, StatementResult, StoreEngine } from '../store-engine.ts';
-import { CopyReader, copyStatement } from './copy-out.ts';
+import type { ReadPage } from '../row-scan.ts';
+import type { EngineSource } from '../row-source.ts';
+import type { ExecuteStatement, StoreEngine } from '../store-engine.ts';
 import { planGroup, type PlannedStatement } from './group-plan.ts';
 import type { PostgresConnection, PostgresStatement } from './postgres-connection.ts';
 import { postgresFault } from './postgres-fault.ts';
+import type { PostgresReads, PostgresReaderSource } from './postgres-reads.ts';
 import { arrayParameter, postgresStatement, rowParameter, type RowSource } from './postgres-statement.ts';
 import type { WriterLease } from './writer-lease.ts';
 
 export interface PostgresEngineDeps {
   readonly writer: PostgresConnection;
-  readonly reader: PostgresConnection;
+  readonly reader: PostgresReads;
   readonly lease: WriterLease;
+  /** By which another thread connects for reading. */
+  readonly source: PostgresReaderSource;
 }
 
 export class PostgresEngine implements StoreEngine {
+  readonly query: ExecuteStatement;
+  readonly readPage: ReadPage;
   readonly #deps: PostgresEngineDeps;
-  readonly #limits: AnswerLimits;
   readonly #texts = new Map<string, string>();
   #listener: ((fault: StorageFault) => void) | undefined;
   #fault: StorageFault | undefined;
 
-  constructor(deps: PostgresEngineDeps, limits: AnswerLimits) {
+  constructor(deps: PostgresEngineDeps) {
     this.#deps = deps;
-    this.#limits = limits;
+    this.query = deps.reader.query;
+    this.readPage = deps.reader.readPage;
     deps.writer.onFault((fault) => this.lose(fault));
     deps.reader.onFault((fault) => this.lose(fault));
   }
@@ -38,18 +42,9 @@ export class PostgresEngine implements StoreEngine {
     return this.#oneByOne(group);
   }
 
-  readonly query = async (sql: string, parameters: readonly unknown[]): Promise<StatementResult> => {
-    const result = await this.#deps.reader.execute(sql, parameters);
-    const limit = new AnswerLimit(this.#limits);
-    for (const row of result.rows) limit.count(row);
-    return result;
-  };
-
-  readonly readPage = async (request: PageRequest): Promise<QueryRow[]> => {
-    const reader = new CopyReader(request.columns);
-    await this.#deps.reader.copyOut(copyStatement(request), (chunk) => reader.read(chunk));
-    return reader.rows;
-  };
+  async share(): Promise<EngineSource> {
+    return { postgres: this.#deps.source };
+  }
 
   onFault(listener: (fault: StorageFault) => void): void {
     this.#listener = listener;

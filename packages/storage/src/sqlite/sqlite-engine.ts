@@ -1,5 +1,6 @@
 import type { EncodedBatch, GroupOutcome } from '../row-shape.ts';
 import type { ReadPage } from '../row-scan.ts';
+import type { EngineSource } from '../row-source.ts';
 import type { StorageFault } from '../storage-fault.ts';
 import type { ExecuteStatement, StoreEngine } from '../store-engine.ts';
 import { SqliteGroupWriter } from './sqlite-group.ts';
@@ -8,6 +9,7 @@ import type { SqliteSession } from './sqlite-session.ts';
 export class SqliteEngine implements StoreEngine {
   readonly query: ExecuteStatement;
   readonly readPage: ReadPage;
+  readonly share?: () => Promise<EngineSource>;
   readonly #session: SqliteSession;
   readonly #writer = new SqliteGroupWriter();
 
@@ -15,6 +17,8 @@ export class SqliteEngine implements StoreEngine {
     this.#session = session;
     this.query = session.query;
     this.readPage = session.readPage;
+    const { share } = session;
+    if (share) this.share = async () => ({ port: await share() });
   }
 
   commit(group: readonly EncodedBatch[]): Promise<GroupOutcome> {

@@ -1,3 +1,4 @@
+import type { MessagePort } from 'node:worker_threads';
 import type { GroupOutcome } from '../row-shape.ts';
 import type { ReadPage } from '../row-scan.ts';
 import type { ExecuteStatement } from '../store-engine.ts';
@@ -10,6 +11,8 @@ export interface SqliteSession {
   readonly query: ExecuteStatement;
   readonly readPage: ReadPage;
   commit(group: SqliteGroup): Promise<GroupOutcome>;
+  /** A port over which the worker answers reads of another thread; absent where there is no worker. */
+  readonly share?: () => Promise<MessagePort>;
   onFault(listener: (fault: StorageFault) => void): void;
   close(): Promise<void>;
 }

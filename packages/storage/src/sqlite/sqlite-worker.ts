@@ -1,8 +1,8 @@
 // Entry of the worker thread that owns the file. Relative imports only: package conditions do not reach it.
-import { parentPort } from 'node:worker_threads';
+import { parentPort, type MessagePort } from 'node:worker_threads';
 import { StorageFault } from '../storage-fault.ts';
 import { SqliteDatabase } from './sqlite-database.ts';
-import type { SqliteReply, SqliteRequest } from './sqlite-message.ts';
+import type { SqliteRead, SqliteReply, SqliteRequest } from './sqlite-message.ts';
 
 let database: SqliteDatabase | undefined;
 
@@ -11,6 +11,18 @@ parentPort?.on('message', (request: SqliteRequest) => {
   parentPort?.postMessage(answer, blobsOf(answer));
   if ('commit' in request) database?.checkpointWhenDue(); // after the acknowledgement, not before it
 });
+
+/** Whoever holds the other end can read, and nothing else. */
+function share(port: MessagePort): void {
+  port.on('message', (request: SqliteRead) => {
+    const answer = 'query' in request || 'page' in request ? reply(request) : refusal();
+    port.postMessage(answer, blobsOf(answer));
+  });
+}
+
+function refusal(): SqliteReply {
+  return { fault: { code: 'storage-rejected', detail: 'rows are read here' } };
+}
 
 function reply(request: SqliteRequest): SqliteReply {
   try {
@@ -35,6 +47,10 @@ function perform(request: SqliteRequest): SqliteReply {
   if ('page' in request) return { rows: database.readPage(request.page) };
   if ('execute' in request)
     return { statement: database.execute(request.execute.sql, request.execute.parameters) };
+  if ('share' in request) {
+    share(request.share);
+    return { done: true };
+  }
   database.close();
   database = undefined;
   return { done: true };

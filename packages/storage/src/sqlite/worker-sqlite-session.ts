@@ -1,5 +1,5 @@
 import { errorMessage } from '@clawbernetes/kernel';
-import { Worker } from 'node:worker_threads';
+import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads';
 import type { AnswerLimits } from '../answer-limit.ts';
 import type { PageRequest } from '../row-scan.ts';
 import type { GroupOutcome } from '../row-shape.ts';
@@ -70,6 +70,12 @@ export class WorkerSqliteSession implements SqliteSession {
     throw new StorageFault('storage-failed', 'the worker thread answered something else');
   }
 
+  readonly share = async (): Promise<MessagePort> => {
+    const { port1, port2 } = new MessageChannel();
+    await this.#ask({ share: port1 }, [port1]);
+    return port2;
+  };
+
   onFault(listener: (fault: StorageFault) => void): void {
     this.#listener = listener;
     if (this.#fault) listener(this.#fault);
@@ -89,10 +95,10 @@ export class WorkerSqliteSession implements SqliteSession {
     throw new StorageFault('storage-failed', 'the worker thread answered something else');
   }
 
-  async #ask(request: SqliteRequest): Promise<SqliteReply> {
+  async #ask(request: SqliteRequest, moved: readonly MessagePort[] = []): Promise<SqliteReply> {
     if (this.#fault) throw this.#fault;
     const pending = Promise.withResolvers<SqliteReply>();
-    this.#worker.postMessage(request);
+    this.#worker.postMessage(request, moved);
     this.#pending.push(pending);
     const reply = await pending.promise;
     if ('fault' in reply) throw new StorageFault(reply.fault.code, reply.fault.detail);
