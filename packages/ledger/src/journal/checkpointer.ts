@@ -1,7 +1,5 @@
 import type { Clock, Logger } from '@clawbernetes/kernel';
 import type { Store } from '@clawbernetes/storage';
-import { u32 } from '../machine/cells.ts';
-import { ID_STATE } from '../machine/id-memory.ts';
 import type { LedgerMachine } from '../machine/ledger-machine.ts';
 import type { OrderMachine } from '../orders/order-machine.ts';
 import type { OrderSnapshot } from '../orders/order-snapshot.ts';
@@ -9,10 +7,7 @@ import type { WideTable } from '../machine/wide-table.ts';
 import type { LedgerThreads } from '../service/ledger-threads.ts';
 import { dropOldCheckpoints, writeParts } from './checkpoint.ts';
 import type { IdArchive } from './id-archive.ts';
-import { ENTRY_WORDS, type IdRun } from './id-run.ts';
-
-/** Looked at before others get their turn. */
-const WORDS_PER_TURN = 65_536 * ENTRY_WORDS;
+import { ENTRY_WORDS } from './id-run.ts';
 
 export interface CheckpointerDeps {
   readonly store: Store;
@@ -81,7 +76,7 @@ export class Checkpointer implements AsyncDisposable {
   ): Promise<void> {
     const { store, logger } = this.#deps;
     const { sequence } = checkpoint;
-    const run = await this.#sorted(aside);
+    const run = await this.#deps.threads.sortIds(aside.entries);
     await durable;
     if (run) await this.#archive.write(run, sequence);
     const row = await writeParts(store, { ...checkpoint, orders: await this.#written(orders) });
@@ -102,17 +97,6 @@ export class Checkpointer implements AsyncDisposable {
     return new Uint8Array(Buffer.concat(pieces));
   }
 
-  async #sorted(aside: WideTable): Promise<IdRun | undefined> {
-    const entries = new Uint32Array(aside.size * ENTRY_WORDS);
-    let words = 0;
-    for (let at = 0; at < aside.entries.length; at += WORDS_PER_TURN) {
-      words = copyDone(aside.entries.subarray(at, at + WORDS_PER_TURN), entries, words);
-      await this.#turn();
-    }
-    if (words === 0) return undefined;
-    return this.#deps.threads.sortIds(entries.slice(0, words));
-  }
-
   #turn(): Promise<void> {
     return new Promise((resolve) => this.#deps.clock.after(0, resolve));
   }
@@ -130,15 +114,3 @@ function held({ ids }: LedgerMachine): Uint32Array<ArrayBuffer> {
 }
 
 type Checkpoint = Parameters<typeof writeParts>[1];
-
-/** Copies what is neither pending nor free; answers where the next goes. */
-function copyDone(entries: Uint32Array, to: Uint32Array, from: number): number {
-  let words = from;
-  for (let at = 0; at < entries.length; at += ENTRY_WORDS) {
-    const state = u32(entries, at + ENTRY_WORDS - 1);
-    if (state === ID_STATE.none || state === ID_STATE.live) continue;
-    to.set(entries.subarray(at, at + ENTRY_WORDS), words);
-    words += ENTRY_WORDS;
-  }
-  return words;
-}

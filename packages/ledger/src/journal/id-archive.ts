@@ -11,6 +11,7 @@ const PAGES_PER_READ = 64;
 
 interface KnownRun {
   readonly sequence: number;
+  readonly count: number;
   readonly firstMs: number;
   readonly lastMs: number;
   /** The first id of each page, four words each. */
@@ -46,6 +47,11 @@ export class IdArchive {
     return this.#version;
   }
 
+  /** Entries that it holds. */
+  get size(): number {
+    return this.#runs.reduce((sum, { count }) => sum + count, 0);
+  }
+
   /** The latest time of any id in it; −1 while it is empty. */
   get lastMs(): number {
     return this.#runs.reduce((latest, { lastMs }) => Math.max(latest, lastMs), -1);
@@ -72,9 +78,9 @@ export class IdArchive {
   }
 
   added(run: IdRun, sequence: number): void {
-    const { firstMs, lastMs, filter } = run;
+    const { count, firstMs, lastMs, filter } = run;
     this.#version += 1;
-    this.#runs.push({ sequence, firstMs, lastMs, firsts: firstsOf(run), filter });
+    this.#runs.push({ sequence, count, firstMs, lastMs, firsts: firstsOf(run), filter });
   }
 
   /**
@@ -156,6 +162,7 @@ const PAGE_WORDS = PAGE_ENTRIES * ENTRY_WORDS;
 function knownRun(row: Row): KnownRun {
   return {
     sequence: Number(row['sequence']),
+    count: Number(row['count']),
     firstMs: Number(row['first_ms']),
     lastMs: Number(row['last_ms']),
     firsts: wordsOf(row['firsts']),
@@ -172,9 +179,8 @@ function firstsOf({ entries, count }: IdRun): Uint32Array<ArrayBuffer> {
   return firsts;
 }
 
-function bytesOf(words: Uint32Array): Uint8Array {
-  // A copy: the store may take what it is given for good.
-  return new Uint8Array(words.buffer, words.byteOffset, words.byteLength).slice();
+function bytesOf({ buffer, byteOffset, byteLength }: Uint32Array): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
 }
 
 function wordsOf(value: unknown): Uint32Array {

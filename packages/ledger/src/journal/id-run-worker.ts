@@ -2,7 +2,6 @@
 import { parentPort } from 'node:worker_threads';
 import { sortedRun } from './id-run.ts';
 
-parentPort?.on('message', (entries: Uint32Array<ArrayBuffer>) => {
-  const run = sortedRun(entries);
-  parentPort?.postMessage(run, [run.entries.buffer, run.filter.buffer]);
+parentPort?.on('message', (entries: Uint32Array<SharedArrayBuffer>) => {
+  parentPort?.postMessage(sortedRun(entries));
 });

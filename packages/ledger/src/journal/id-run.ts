@@ -1,5 +1,6 @@
 // Relative imports only: this also runs in a worker thread, which package conditions do not reach.
-import { u16, u32 } from '../machine/cells.ts';
+import { sharedWords, u16, u32 } from '../machine/cells.ts';
+import { ID_STATE } from '../machine/id-state.ts';
 import { idTimeMs } from '../machine/id-time.ts';
 
 /** Words of an entry: the id (four), fingerprint (two), value, state. */
@@ -16,18 +17,24 @@ export interface IdRun {
   /** Times inside the ids, the earliest and the latest, ms. */
   readonly firstMs: number;
   readonly lastMs: number;
-  /** ENTRY_WORDS each, ascending by id. */
-  readonly entries: Uint32Array<ArrayBuffer>;
+  /**
+   * ENTRY_WORDS each, ascending by id. Like the filter in shared memory: many megabytes that are never
+   * copied.
+   */
+  readonly entries: Uint32Array<SharedArrayBuffer>;
   /** A Bloom filter (Bloom 1970). */
-  readonly filter: Uint32Array<ArrayBuffer>;
+  readonly filter: Uint32Array<SharedArrayBuffer>;
 }
 
-/** @param entries in any order, ENTRY_WORDS each; none is there twice. */
-export function sortedRun(entries: Uint32Array): IdRun {
-  const count = entries.length / ENTRY_WORDS;
-  if (!Number.isInteger(count) || count === 0) throw new RangeError('A run has whole entries.');
-  const order = sortedOrder(entries, count);
-  const sorted = new Uint32Array(entries.length);
+/**
+ * Of the entries that are done; undefined if none is.
+ * @param entries in any order, ENTRY_WORDS each; none is there twice.
+ */
+export function sortedRun(entries: Uint32Array): IdRun | undefined {
+  const order = sortedOrder(entries, doneEntries(entries));
+  const count = order.length;
+  if (count === 0) return undefined;
+  const sorted = sharedWords(count * ENTRY_WORDS);
   for (let rank = 0; rank < count; rank += 1) {
     const from = u32(order, rank) * ENTRY_WORDS;
     for (let word = 0; word < ENTRY_WORDS; word += 1)
@@ -40,6 +47,21 @@ export function sortedRun(entries: Uint32Array): IdRun {
     entries: sorted,
     filter: filterOf(sorted, count),
   };
+}
+
+/** Numbers of the entries that are neither pending nor free. */
+function doneEntries(entries: Uint32Array): Uint32Array<ArrayBuffer> {
+  const count = entries.length / ENTRY_WORDS;
+  if (!Number.isInteger(count)) throw new RangeError('A run has whole entries.');
+  const done = new Uint32Array(count);
+  let found = 0;
+  for (let entry = 0; entry < count; entry += 1) {
+    const state = u32(entries, (entry + 1) * ENTRY_WORDS - 1);
+    if (state === ID_STATE.none || state === ID_STATE.live) continue;
+    done[found] = entry;
+    found += 1;
+  }
+  return done.subarray(0, found);
 }
 
 export function filterWords(count: number): number {
@@ -91,11 +113,11 @@ function compareIds(left: Uint32Array, leftAt: number, right: Uint32Array, right
   return 0;
 }
 
-/** Numbers of the entries in the order of their ids: radix by 16 bits over the upper half, then the rest. */
-function sortedOrder(entries: Uint32Array, count: number): Uint32Array {
-  let order = new Uint32Array(count);
+/** Puts numbers of entries in the order of their ids: radix by 16 bits over the upper half, then the rest. */
+function sortedOrder(entries: Uint32Array, unsorted: Uint32Array<ArrayBuffer>): Uint32Array {
+  const count = unsorted.length;
+  let order = unsorted;
   let spare = new Uint32Array(count);
-  for (let entry = 0; entry < count; entry += 1) order[entry] = entry;
   const quarters = new Uint16Array(entries.buffer, entries.byteOffset, entries.length * 2);
   for (let digit = 4; digit < 8; digit += 1) {
     scatter(quarters, digit, order, spare);
@@ -134,8 +156,8 @@ function scatter(quarters: Uint16Array, digit: number, from: Uint32Array, to: Ui
   }
 }
 
-function filterOf(entries: Uint32Array, count: number): Uint32Array<ArrayBuffer> {
-  const filter = new Uint32Array(filterWords(count));
+function filterOf(entries: Uint32Array, count: number): Uint32Array<SharedArrayBuffer> {
+  const filter = sharedWords(filterWords(count));
   const bits = filter.length * 32;
   for (let entry = 0; entry < count; entry += 1) {
     let hash = mixed(entries, entry * ENTRY_WORDS);

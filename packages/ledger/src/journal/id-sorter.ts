@@ -15,12 +15,12 @@ export class IdSorter implements AsyncDisposable {
     this.#worker.unref();
   }
 
-  /** `entries` are given away. */
-  sortIds(entries: Uint32Array<ArrayBuffer>): Promise<IdRun> {
+  /** See LedgerThreads. */
+  sortIds(entries: Uint32Array<SharedArrayBuffer>): Promise<IdRun | undefined> {
     return new Promise((resolve, reject) => {
       const { promise, stop } = this.#first();
       promise.then(resolve, reject).finally(stop);
-      this.#worker.postMessage(entries, [entries.buffer]);
+      this.#worker.postMessage(entries);
     });
   }
 
@@ -28,8 +28,8 @@ export class IdSorter implements AsyncDisposable {
     await this.#worker.terminate();
   }
 
-  #first(): { readonly promise: Promise<IdRun>; readonly stop: () => void } {
-    const { promise, resolve, reject } = Promise.withResolvers<IdRun>();
+  #first(): { readonly promise: Promise<IdRun | undefined>; readonly stop: () => void } {
+    const { promise, resolve, reject } = Promise.withResolvers<IdRun | undefined>();
     const onExit = (code: number): void =>
       reject(new Error(`The thread that sorts ids ended with code ${code}.`));
     this.#worker.on('message', resolve);

@@ -22,3 +22,8 @@ export function assertFits(what: string, value: number, bits: 16 | 32): void {
   if (Number.isInteger(value) && value >= 0 && value < 2 ** bits) return;
   throw new RangeError(`${what} of ${value} is not a whole number in ${bits} bits.`);
 }
+
+/** Zeroed words that other threads can read where they lie. */
+export function sharedWords(words: number): Uint32Array<SharedArrayBuffer> {
+  return new Uint32Array(new SharedArrayBuffer(4 * words));
+}

@@ -1,24 +1,10 @@
 import { assert } from '@clawbernetes/kernel';
 import { u32 } from './cells.ts';
+import { ID_STATE } from './id-state.ts';
 import { idTimeMs } from './id-time.ts';
 import { fingerprintKey, RequestFingerprint } from './request-fingerprint.ts';
 import { HALF, TRANSFER_HALVES } from './transfer-record.ts';
 import { WideTable } from './wide-table.ts';
-
-/** What an id stands for. Numbers are stored in snapshots. */
-export const ID_STATE = {
-  /** Used by a chain that failed: free again. */
-  none: 0,
-  /** A transfer that is done: posted at once, or the post or void of another. */
-  done: 1,
-  /** Pending; the value is its slot. */
-  live: 2,
-  posted: 3,
-  voided: 4,
-  expired: 5,
-  /** It failed for a reason that may have gone since; the value is the code of that. */
-  failed: 6,
-} as const;
 
 /** Key, then what it stands for. */
 const ENTRY_WORDS = 8;
@@ -39,6 +25,8 @@ export class IdMemory {
   #fingerprint: RequestFingerprint;
   /** What was set aside and is not yet to be found in the archive. */
   #aside: WideTable | undefined;
+  /** The table that is used next; where none is left, a new one. */
+  #spare: WideTable | undefined;
   /** What the archive knows of the ids of the batch at hand. */
   #recalled: WideTable | undefined;
   /** No id of a later time was ever set aside. */
@@ -110,12 +98,13 @@ export class IdMemory {
 
   /**
    * Starts anew with what is still pending, and answers all the rest for the archive. Until `archived`, it
-   * can still be found here.
+   * can still be found here, and is not changed.
    */
   setAside(): WideTable {
     assert(this.#aside === undefined, 'one part at a time is on its way to the archive');
     const old = this.#table;
-    this.#table = new WideTable(this.#seed, this.#expected);
+    this.#table = this.#spare ?? new WideTable(this.#seed, this.#expected);
+    this.#spare = undefined;
     const { entries } = old;
     let untilMs = this.#asideUntilMs;
     for (let at = 0; at < entries.length; at += ENTRY_WORDS) {
@@ -130,6 +119,8 @@ export class IdMemory {
 
   /** What was set aside can be found in the archive from now on. */
   archived(): void {
+    this.#aside?.clear();
+    this.#spare = this.#aside;
     this.#aside = undefined;
   }
 

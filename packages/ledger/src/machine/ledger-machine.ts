@@ -9,7 +9,8 @@ import {
 } from './account-record.ts';
 import { AccountTable, CREDITS_PENDING, DEBITS_PENDING, NOBODY, type Balance } from './account-table.ts';
 import { u32, u64 } from './cells.ts';
-import { ID_STATE, IdMemory } from './id-memory.ts';
+import { IdMemory } from './id-memory.ts';
+import { ID_STATE } from './id-state.ts';
 import { PendingTable } from './pending-table.ts';
 import { RequestMemory, type SignedRequest } from './request-memory.ts';
 import { restoreSnapshot, takeSnapshot, type MachineTables, type Snapshot } from './snapshot.ts';

@@ -3,7 +3,7 @@ import { ACCOUNT_BYTES, encodeAccounts, OWNER_BYTES, readAccount } from './accou
 import type { AccountTable } from './account-table.ts';
 import { u32 } from './cells.ts';
 import type { IdMemory } from './id-memory.ts';
-import { ID_STATE } from './id-memory.ts';
+import { ID_STATE } from './id-state.ts';
 import type { PendingTable } from './pending-table.ts';
 import type { RequestMemory } from './request-memory.ts';
 

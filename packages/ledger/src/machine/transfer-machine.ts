@@ -7,7 +7,8 @@ import {
   type AccountTable,
 } from './account-table.ts';
 import { u16, u32, u64 } from './cells.ts';
-import { entryState, entryValue, ID_STATE, type IdMemory } from './id-memory.ts';
+import { entryState, entryValue, type IdMemory } from './id-memory.ts';
+import { ID_STATE } from './id-state.ts';
 import { idTimeMs, isLedgerId } from './id-time.ts';
 import type { PendingTable } from './pending-table.ts';
 import { isFinalFailure, RESULTS } from './result-code.ts';

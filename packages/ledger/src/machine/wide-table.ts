@@ -1,5 +1,5 @@
 import { assert } from '@clawbernetes/kernel';
-import { u32 } from './cells.ts';
+import { sharedWords, u32 } from './cells.ts';
 
 /** Words of an entry: four of the key, four of the caller's. */
 const STRIDE = 8;
@@ -14,7 +14,8 @@ const SMALLEST = 1024;
  */
 export class WideTable {
   readonly #seed: number;
-  #entries: Uint32Array<ArrayBuffer>;
+  /** Shared, so that another thread can read them where they lie. */
+  #entries: Uint32Array<SharedArrayBuffer>;
   /** Hash, then number of the entry plus one; zero while it is free. */
   #slots: Uint32Array;
   #mask: number;
@@ -27,7 +28,7 @@ export class WideTable {
     let capacity = 2 * SMALLEST;
     while (capacity < 2 * expected) capacity *= 2;
     this.#seed = seed | 1;
-    this.#entries = new Uint32Array(Math.max(SMALLEST, expected) * STRIDE);
+    this.#entries = sharedWords(Math.max(SMALLEST, expected) * STRIDE);
     this.#slots = new Uint32Array(2 * capacity);
     this.#mask = capacity - 1;
   }
@@ -113,8 +114,14 @@ export class WideTable {
   }
 
   /** All entries in the order of their insertion, eight words each: a view, as of `entry`. */
-  get entries(): Uint32Array {
+  get entries(): Uint32Array<SharedArrayBuffer> {
     return this.#entries.subarray(0, this.#size * STRIDE);
+  }
+
+  /** Forgets all entries, and keeps the memory: fresh memory costs more than what is done with it. */
+  clear(): void {
+    this.#slots.fill(0);
+    this.#size = 0;
   }
 
   #hash(a: number, b: number, c: number, d: number): number {
@@ -141,7 +148,7 @@ export class WideTable {
   }
 
   #lengthen(): void {
-    const longer = new Uint32Array(this.#entries.length * 2);
+    const longer = sharedWords(this.#entries.length * 2);
     longer.set(this.#entries);
     this.#entries = longer;
   }

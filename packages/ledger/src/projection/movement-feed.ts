@@ -19,7 +19,7 @@ export const FEED = {
 export const MARK_FIELDS = 3;
 const SMALLEST_ROWS = 1024;
 
-/** Movements of whole frames. */
+/** Movements of whole frames; `words` may go on behind them. */
 export interface FeedBatch {
   readonly words: Uint32Array<ArrayBuffer>;
   readonly marks: Float64Array<ArrayBuffer>;
@@ -27,10 +27,12 @@ export interface FeedBatch {
 
 /**
  * Notes what the machine does, frame by frame, until the projector takes it: 48 bytes for each movement, in
- * one buffer that stays. Runs on the thread that books, so it only copies.
+ * two buffers that take turns. Runs on the thread that books, so it only copies.
  */
 export class MovementFeed implements MovementWatcher {
   #words = new Uint32Array(SMALLEST_ROWS * FEED_WORDS);
+  /** Came back from the projector: fresh memory would cost more than the notes in it. */
+  #spare: Uint32Array<ArrayBuffer> | undefined;
   #rows = 0;
   #marks: number[] = [];
   /** Frames that may be taken. */
@@ -115,18 +117,32 @@ export class MovementFeed implements MovementWatcher {
     }
   }
 
-  /** Takes all durable frames out; undefined if there are none. */
+  /** Takes all durable frames out, with the memory that they lie in; undefined if there are none. */
   take(): FeedBatch | undefined {
     if (this.#durable === 0) return undefined;
     const marks = Float64Array.from(this.#marks.splice(0, MARK_FIELDS * this.#durable));
     this.#durable = 0;
     const rows = marks.at(-1) ?? 0;
-    const words = this.#words.slice(0, rows * FEED_WORDS);
-    this.#words.copyWithin(0, rows * FEED_WORDS, this.#rows * FEED_WORDS);
+    const words = this.#words;
+    const rest = words.subarray(rows * FEED_WORDS, this.#rows * FEED_WORDS);
+    this.#words = this.#roomFor(rest.length);
+    this.#words.set(rest);
     this.#rows -= rows;
     for (let mark = MARK_FIELDS - 1; mark < this.#marks.length; mark += MARK_FIELDS)
       this.#marks[mark] = (this.#marks[mark] ?? 0) - rows;
     return { words, marks };
+  }
+
+  /** The memory of a batch that was taken. */
+  giveBack(words: Uint32Array<ArrayBuffer>): void {
+    this.#spare = words;
+  }
+
+  #roomFor(words: number): Uint32Array<ArrayBuffer> {
+    const spare = this.#spare;
+    this.#spare = undefined;
+    if (spare && spare.length >= words) return spare;
+    return new Uint32Array(Math.max(words, SMALLEST_ROWS * FEED_WORDS));
   }
 
   #reserve(rows: number): void {

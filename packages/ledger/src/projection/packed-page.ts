@@ -30,9 +30,13 @@ export class PageWriter {
   #used = 0;
   readonly #index: number[] = [];
 
-  /** @param expectedBytes room that it makes at once. */
-  constructor(expectedBytes: number) {
-    this.#bytes = new Uint8Array(new SharedArrayBuffer(Math.max(65_536, (expectedBytes + 7) & ~7)));
+  /**
+   * @param expectedBytes room that it makes at once.
+   * @param spare memory that nobody reads any more.
+   */
+  constructor(expectedBytes: number, spare?: SharedArrayBuffer) {
+    const memory = spare ?? new SharedArrayBuffer(Math.max(65_536, (expectedBytes + 7) & ~7));
+    this.#bytes = new Uint8Array(memory);
   }
 
   /** Appends the rows from `from` up to `to`, not included, of these columns as one page. */

@@ -208,14 +208,15 @@ export class Projection implements AsyncDisposable {
 
   #hear(reply: ProjectorReply): void {
     if (this.#failure) return;
-    if ('taken' in reply) this.#hearTaken(reply.taken);
+    if ('taken' in reply) this.#hearTaken(reply.taken, reply.words);
     else if ('sealed' in reply) {
       this.#writing = this.#writing.then(() => this.#write(reply.sealed));
       this.#writing.catch((error: unknown) => this.#fail(error));
     } else this.history.hear(reply.id, reply.found);
   }
 
-  #hearTaken(sequence: number): void {
+  #hearTaken(sequence: number, words: Uint32Array<ArrayBuffer>): void {
+    this.#feed.giveBack(words);
     this.#taken = sequence;
     this.#away = { movements: 0, frames: 0 };
     this.#send();

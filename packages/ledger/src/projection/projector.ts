@@ -3,9 +3,10 @@ import { u32 } from '../machine/cells.ts';
 import { AccountHeads } from './account-heads.ts';
 import type { AccountLine, Line, LineRange } from './movement.ts';
 import { MARK_FIELDS, type FeedBatch } from './movement-feed.ts';
+import { PageWriter } from './packed-page.ts';
 import type { Predecessors, SealedSegment } from './seal-segment.ts';
 import { sealSegment } from './seal-segment.ts';
-import { Tail } from './tail.ts';
+import { Tail, type TailStart } from './tail.ts';
 import { accountLines, referenceLines } from './tail-lines.ts';
 
 /** Segments that wait to be stored at once; then no more movements are taken. */
@@ -14,6 +15,9 @@ export const MAX_UNSTORED = 2;
 const MIN_HEADS_SEGMENTS = 16;
 /** … at the latest after so many, which bounds how far back a search has to go. */
 export const MAX_HEADS_SEGMENTS = 64;
+
+/** Expected bytes of a movement in all pages, with compression by range. */
+const EXPECTED_BYTES = 36;
 
 /** Where a projector goes on. */
 export interface ProjectorState {
@@ -51,8 +55,8 @@ export type ProjectorRequest =
 
 /** What it tells. */
 export type ProjectorReply =
-  /** A batch was taken, up to this frame. */
-  | { readonly taken: number }
+  /** A batch was taken, up to this frame; its memory can be used again. */
+  | { readonly taken: number; readonly words: Uint32Array<ArrayBuffer> }
   | { readonly sealed: SealedSegment }
   | { readonly found: Found; readonly id: number };
 
@@ -68,6 +72,8 @@ export interface Found {
 interface Unstored {
   readonly tail: Tail;
   readonly predecessors: Predecessors;
+  /** Of its pages. */
+  readonly memory: SharedArrayBuffer;
 }
 
 /**
@@ -78,7 +84,10 @@ export class Projector {
   readonly #tell: (reply: ProjectorReply) => void;
   readonly #heads = new AccountHeads();
   #options: ProjectorOptions = { segmentRows: 1 };
-  #tail = new Tail({ segment: 1, firstRow: 0, sequence: 0, timeMs: 0 }, 0);
+  #tail = new Tail(0);
+  /** Memory of segments that are stored, for those to come: fresh memory costs more than filling it. */
+  readonly #spareTails: Tail[] = [];
+  readonly #sparePages: SharedArrayBuffer[] = [];
   #unstored: Unstored[] = [];
   #sinceHeads = { segments: 0, accounts: 0 };
   #batch: FeedBatch | undefined;
@@ -109,8 +118,10 @@ export class Projector {
     this.#begin({ segment: segment + 1, firstRow, sequence, timeMs });
   }
 
-  #begin(start: Tail['start']): void {
-    this.#tail = new Tail(start, Math.min(this.#options.segmentRows, 2 ** 20));
+  #begin(start: TailStart): void {
+    const tail = this.#spareTails.pop() ?? new Tail(Math.min(this.#options.segmentRows, 2 ** 20));
+    tail.begin(start);
+    this.#tail = tail;
   }
 
   #take(batch: FeedBatch): void {
@@ -125,7 +136,7 @@ export class Projector {
   #work(): void {
     while (this.#batch && this.#unstored.length < MAX_UNSTORED) {
       if (MARK_FIELDS * this.#mark < this.#batch.marks.length) this.#takeFrame(this.#batch);
-      else this.#taken();
+      else this.#taken(this.#batch);
     }
     // Asked after the batch: when a batch waits for room, so does this.
     if (this.#sealAsked && !this.#batch && this.#unstored.length < MAX_UNSTORED) {
@@ -147,9 +158,9 @@ export class Projector {
     if (this.#tail.rows >= this.#options.segmentRows) this.#seal();
   }
 
-  #taken(): void {
+  #taken({ words }: FeedBatch): void {
     this.#batch = undefined;
-    this.#tell({ taken: this.#tail.sequence });
+    this.#tell({ taken: this.#tail.sequence, words });
   }
 
   #askSeal(): void {
@@ -165,8 +176,9 @@ export class Projector {
     const isDue = since.segments + 1 >= MIN_HEADS_SEGMENTS && accounts >= this.#heads.size;
     const hasHeads = isDue || since.segments + 1 >= MAX_HEADS_SEGMENTS;
     this.#sinceHeads = hasHeads ? { segments: 0, accounts: 0 } : { segments: since.segments + 1, accounts };
-    const { sealed, predecessors } = sealSegment(tail, this.#heads, hasHeads);
-    this.#unstored.push({ tail, predecessors });
+    const pages = new PageWriter(tail.rows * EXPECTED_BYTES, this.#sparePages.pop());
+    const { sealed, predecessors } = sealSegment({ tail, heads: this.#heads, pages, hasHeads });
+    this.#unstored.push({ tail, predecessors, memory: sealed.pages.bytes.buffer });
     const { segment, firstRow } = tail.start;
     const { rows, sequence, lastMs: timeMs } = tail;
     this.#begin({ segment: segment + 1, firstRow: firstRow + rows, sequence, timeMs });
@@ -176,6 +188,8 @@ export class Projector {
   #stored(segment: number): void {
     const first = this.#unstored.shift();
     assert(first?.tail.start.segment === segment, 'segments are stored in their order');
+    this.#spareTails.push(first.tail);
+    this.#sparePages.push(first.memory);
     this.#work();
   }
 

@@ -1,7 +1,7 @@
 import { u32 } from '../machine/cells.ts';
 import type { AccountHeads } from './account-heads.ts';
 import { FEED, FEED_WORDS } from './movement-feed.ts';
-import { columnOf, PageWriter, type PackedPages } from './packed-page.ts';
+import { columnOf, type PackedPages, type PageWriter } from './packed-page.ts';
 import { referenceHash } from './reference-hash.ts';
 import {
   ACCOUNTS_PER_PAGE,
@@ -49,19 +49,23 @@ export interface Predecessors {
   readonly segments: Uint32Array;
 }
 
-/** Expected bytes of a movement in all pages, with compression by range. */
-const EXPECTED_BYTES = 32;
+export interface SealRequest {
+  readonly tail: Tail;
+  readonly heads: AccountHeads;
+  /** Where they go. */
+  readonly pages: PageWriter;
+  /** Whether the heads of all accounts are stored with it. */
+  readonly hasHeads: boolean;
+}
 
 /**
  * Makes a segment of a tail: its rows; postings, which are rows by account in their order; sums at every
  * RESTART_POSTINGS-th posting; accounts; rows by reference. Moves the heads of its accounts to it.
  */
-export function sealSegment(
-  tail: Tail,
-  heads: AccountHeads,
-  hasHeads: boolean,
-): { readonly sealed: SealedSegment; readonly predecessors: Predecessors } {
-  const pages = new PageWriter(tail.rows * EXPECTED_BYTES);
+export function sealSegment({ tail, heads, pages, hasHeads }: SealRequest): {
+  readonly sealed: SealedSegment;
+  readonly predecessors: Predecessors;
+} {
   const times = writeRows(pages, tail);
   const predecessors = writeAccounts(pages, tail, heads);
   const buckets = writeReferences(pages, tail);

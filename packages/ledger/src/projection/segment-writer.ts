@@ -6,6 +6,8 @@ import type { SealedSegment, SegmentFacts } from './seal-segment.ts';
 const BATCH_BYTES = 128 * 1024;
 const HURRIED_BATCH_BYTES = 1024 * 1024;
 const MAX_BATCH_PAGES = 2000;
+/** On their way to the disk at once: more than one, so that none waits for the commit of the one before. */
+const BATCHES_IN_FLIGHT = 3;
 
 /**
  * Stores a segment: its pages, then the row that makes them count.
@@ -16,7 +18,14 @@ export async function writeSegment(
   sealed: SealedSegment,
   isBehind: () => boolean,
 ): Promise<void> {
-  for (const changes of pageBatches(sealed, isBehind)) await store.submit(changes);
+  const flying: Promise<void>[] = [];
+  for (const changes of pageBatches(sealed, isBehind)) {
+    const stored = store.submit(changes);
+    stored.catch(() => undefined); // awaited here, unless one before it fails
+    flying.push(stored);
+    if (flying.length >= BATCHES_IN_FLIGHT) await flying.shift();
+  }
+  await Promise.all(flying);
   await store.submit([segmentRow(sealed)]);
 }
 

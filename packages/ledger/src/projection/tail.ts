@@ -50,11 +50,11 @@ export interface TailFrame {
 
 /** Movements that are not in any segment yet: columns, and which accounts they touch. */
 export class Tail {
-  readonly start: TailStart;
+  start: TailStart = { segment: 1, firstRow: 0, sequence: 0, timeMs: 0 };
   /** The newest frame in it. */
-  sequence: number;
-  firstMs: number;
-  lastMs: number;
+  sequence = 0;
+  firstMs = 0;
+  lastMs = 0;
   rows = 0;
   /** Of each movement: FEED_WORDS words; its frame and its time, as offsets. */
   words: Uint32Array<ArrayBuffer>;
@@ -66,16 +66,23 @@ export class Tail {
   before = new Uint32Array(SMALLEST * SUM_WORDS);
   touched = 0;
 
-  constructor(start: TailStart, expectedRows: number) {
+  /** @param expectedRows room that it makes at once. */
+  constructor(expectedRows: number) {
+    const capacity = Math.max(expectedRows, SMALLEST);
+    this.words = new Uint32Array(capacity * FEED_WORDS);
+    this.sequences = new Uint32Array(capacity);
+    this.times = new Uint32Array(capacity);
+  }
+
+  /** Empties it, for what comes after `start`. */
+  begin(start: TailStart): void {
     this.start = start;
     this.sequence = start.sequence;
     // So that times never fall from one segment to the next, even if nothing moves in one.
     this.firstMs = start.timeMs;
     this.lastMs = start.timeMs;
-    const capacity = Math.max(expectedRows, SMALLEST);
-    this.words = new Uint32Array(capacity * FEED_WORDS);
-    this.sequences = new Uint32Array(capacity);
-    this.times = new Uint32Array(capacity);
+    this.rows = 0;
+    this.touched = 0;
   }
 
   /** Whether a frame of this time can still be told here. */
@@ -151,6 +158,7 @@ export class Tail {
     this.touched += 1;
     heads.slots[account] = this.touched;
     this.accounts[slot] = account;
+    this.counts[slot] = 0;
     for (let word = 0; word < SUM_WORDS; word += 1)
       this.before[slot * SUM_WORDS + word] = u32(heads.sums, account * SUM_WORDS + word);
     return slot;

@@ -5,8 +5,8 @@ import { SignatureVerifier } from './signature-verifier.ts';
 
 /** Work that takes longer than the thread that books may be kept. */
 export interface LedgerThreads extends AsyncDisposable {
-  /** Sorts ids that are set aside; `entries` are given away. */
-  sortIds(entries: Uint32Array<ArrayBuffer>): Promise<IdRun>;
+  /** Sorts the ids of a table that are done, if any are; nobody changes it before the answer. */
+  sortIds(entries: Uint32Array<SharedArrayBuffer>): Promise<IdRun | undefined>;
   /**
    * Whether the operation carries a valid signature for this ledger; requests of a signer keep their order.
    */
@@ -18,7 +18,7 @@ export class WorkerThreads implements LedgerThreads {
   readonly #verifier = new SignatureVerifier();
   #sorter: IdSorter | undefined;
 
-  sortIds(entries: Uint32Array<ArrayBuffer>): Promise<IdRun> {
+  sortIds(entries: Uint32Array<SharedArrayBuffer>): Promise<IdRun | undefined> {
     this.#sorter ??= new IdSorter();
     return this.#sorter.sortIds(entries);
   }

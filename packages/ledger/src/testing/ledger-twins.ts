@@ -1,7 +1,8 @@
 import { deepStrictEqual } from 'node:assert';
 import { encodeAccounts } from '../machine/account-record.ts';
 import { u32 } from '../machine/cells.ts';
-import { ID_STATE, entryState } from '../machine/id-memory.ts';
+import { entryState } from '../machine/id-memory.ts';
+import { ID_STATE } from '../machine/id-state.ts';
 import { LedgerMachine, type MachineOptions } from '../machine/ledger-machine.ts';
 import { resultName, type ResultName } from '../machine/result-code.ts';
 import { readTransfer, TransferBatch, type Transfer } from '../machine/transfer-record.ts';

@@ -7,7 +7,7 @@ import { isSigned } from '../service/request-signature.ts';
  * Does at once what a real ledger leaves to threads, so that a simulation decides when everything happens.
  */
 export class SameThread implements LedgerThreads {
-  async sortIds(entries: Uint32Array<ArrayBuffer>): Promise<IdRun> {
+  async sortIds(entries: Uint32Array): Promise<IdRun | undefined> {
     return sortedRun(entries);
   }
 
