@@ -7,17 +7,14 @@ import {
   encodeFreezes,
   Ledger,
   LEDGER_SCHEMA,
-  readAccount,
-  readTransfer,
   resultName,
   TransferBatch,
   type Operation,
 } from '@clawbernetes/ledger';
-import { NaiveLedger, RandomWorkload, SameThread } from '@clawbernetes/ledger/testing';
+import { RandomWorkload, SameThread } from '@clawbernetes/ledger/testing';
 import { MemoryDisk, openMemoryStore, type Row, type Store } from '@clawbernetes/storage';
 import { describe, expect, it } from 'vitest';
-import { decodeFrame } from '../../src/journal/frame.ts';
-import { readFreeze } from '../../src/machine/freeze-record.ts';
+import { JournalFollower, keyOfOperation } from './journal-follower.ts';
 
 const START_MS = Date.UTC(2026, 0, 1);
 /** Small, so that checkpoints are frequent and old ids are forgotten. */
@@ -151,48 +148,11 @@ class CrashingLedger {
   }
 }
 
-/** Follows the journal from its beginning, and answers what each operation got. */
-class Follower {
-  readonly naive = new NaiveLedger({ maxAccounts: 1e6, maxPending: 1e6 });
-  readonly results = new Map<string, string[][]>();
-
-  follow(bodies: readonly Uint8Array[]): void {
-    for (const [index, body] of bodies.entries()) {
-      const { timeMs, operations } = decodeFrame(body, index + 1);
-      this.naive.advance(timeMs);
-      for (const operation of operations) {
-        const key = keyOf(operation);
-        const results = this.#apply(operation);
-        this.results.set(key, [...(this.results.get(key) ?? []), results]);
-      }
-    }
-  }
-
-  #apply({ kind, items }: Operation): string[] {
-    if (kind === 'accounts') return this.naive.openAccounts(each(items, 64, readAccount));
-    if (kind === 'transfers') return this.naive.transfer(each(items, 80, readTransfer));
-    if (kind === 'freezes') {
-      return each(items, 24, readFreeze).map(({ account, frozen }) => this.naive.setFrozen(account, frozen));
-    }
-    const view = new DataView(items.buffer, items.byteOffset, items.byteLength);
-    this.naive.forgetBefore(view.getFloat64(0, true));
-    return ['ok'];
-  }
-}
-
-function each<T>(items: Uint8Array, size: number, read: (bytes: Uint8Array, index: number) => T): T[] {
-  return Array.from({ length: items.length / size }, (_, index) => read(items, index));
-}
-
-function keyOf({ kind, items }: Operation): string {
-  return `${kind}:${Buffer.from(items).toString('hex')}`;
-}
-
 async function expectJournal(run: CrashingLedger): Promise<void> {
-  const follower = new Follower();
+  const follower = new JournalFollower();
   follower.follow(await run.frames());
   for (const { operation, results } of run.answered)
-    expect(follower.results.get(keyOf(operation))).toContainEqual(results);
+    expect(follower.results.get(keyOfOperation(operation))).toContainEqual(results);
   const ledger = present(run.ledger, 'an open ledger');
   for (const { owner: _, ...account } of follower.naive.accounts())
     expect(await ledger.account(account.id)).toEqual(account);

@@ -1,15 +1,13 @@
 // Shows with real processes on both engines that kill -9 at any moment loses nothing that was answered and
 // does nothing twice, and that of two writers only the one that holds the lease can book.
-import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { present, silentLogger, systemClock, systemRandom } from '@clawbernetes/kernel';
 import { auditLedger, Ledger, TransferBatch } from '@clawbernetes/ledger';
 import { startTestPostgres, type TestPostgres } from '@clawbernetes/storage/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { LineProcess } from '../recovery/line-process.ts';
 import { openLedgerStore } from './open-ledger-store.ts';
 
 const PER_REQUEST = 10;
@@ -17,37 +15,13 @@ const MADE = BigInt(Date.UTC(2026, 0, 1)) << 80n;
 const server = await startTestPostgres();
 
 /** A process that books, and says what was answered. */
-class Booker {
-  readonly answered: number[] = [];
-  readonly #child: ChildProcess;
-  output = '';
-
+class Booker extends LineProcess {
   constructor(place: string, first: number) {
-    const main = fileURLToPath(new URL('./ledger-process.ts', import.meta.url));
-    const args = ['--conditions=@clawbernetes/source', main, place, String(first)];
-    this.#child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
-    let rest = '';
-    this.#child.stdout?.setEncoding('utf8').on('data', (text: string) => {
-      this.output += text;
-      const lines = (rest + text).split('\n');
-      rest = lines.pop() ?? '';
-      for (const line of lines) if (/^\d+$/.test(line)) this.answered.push(Number(line));
-    });
+    super(new URL('./ledger-process.ts', import.meta.url), [place, String(first)]);
   }
 
-  async until(condition: () => boolean): Promise<void> {
-    while (!condition()) {
-      if (this.#child.exitCode !== null) throw new Error(`The process has ended:\n${this.output}`);
-      await new Promise((resolve) => setTimeout(resolve, 5));
-    }
-  }
-
-  signal(name: NodeJS.Signals): void {
-    this.#child.kill(name);
-  }
-
-  async ended(): Promise<void> {
-    if (this.#child.exitCode === null && this.#child.signalCode === null) await once(this.#child, 'exit');
+  get answered(): readonly number[] {
+    return this.lines.filter((line) => /^\d+$/.test(line)).map(Number);
   }
 }
 
@@ -126,7 +100,7 @@ describe.skipIf(missing !== undefined)(`on PostgreSQL${missing ? ` [skipped: ${m
     first.signal('SIGCONT');
     await first.ended();
     // What was stored before it was stopped may still be answered; nothing later is.
-    expect(first.output).toMatch(/failed ledger-closed/);
+    expect(first.lines).toContain('failed ledger-closed');
     await second.until(() => second.answered.length > 300);
     second.signal('SIGKILL');
     await second.ended();

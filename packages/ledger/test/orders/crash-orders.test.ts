@@ -10,27 +10,12 @@ import { decodeFrame } from '../../src/journal/frame.ts';
 import { readFrames } from '../../src/journal/read-frames.ts';
 import { OrderMachine } from '../../src/orders/order-machine.ts';
 import { readOrder } from '../../src/orders/order.ts';
-import { LEDGER, OrderWorld, START_MS } from './order-world.ts';
-import { RandomOrders } from './random-orders.ts';
+import { LEDGER, START_MS } from './order-world.ts';
+import { timedOrders, type TimedOrder } from './timed-orders.ts';
 
 /** Small, so that checkpoints are frequent. */
 const OPTIONS = { ledgerId: LEDGER, heldIds: 20, framesInFlight: 3, frameBytes: 4000 };
 const STEPS = 350;
-const HOUR_MS = 3_600_000;
-
-interface TimedOrder {
-  readonly timeMs: number;
-  readonly bytes: Uint8Array;
-}
-
-/** Orders as somebody could send them, with their times. */
-function randomOrders(seed: number): readonly TimedOrder[] {
-  const world = new OrderWorld();
-  world.fundParties();
-  const orders = new RandomOrders(seededRandom(seed), world, 2 * HOUR_MS);
-  for (let step = 0; step < STEPS; step += 1) orders.step();
-  return world.history.filter((event): event is TimedOrder => 'bytes' in event);
-}
 
 /** A ledger on a simulated disk that crashes now and then; whoever had no answer asks again. */
 class CrashingOrders {
@@ -121,7 +106,7 @@ const seen = { crashes: 0, answers: 0, checkpoints: 0 };
 test.each(Array.from({ length: 8 }, (_, seed) => seed + 1))('seed %i', async (seed) => {
   const at = new CrashingOrders(seed);
   await at.open();
-  for (const order of randomOrders(seed)) await at.send(order);
+  for (const order of timedOrders(seed, STEPS)) await at.send(order);
   await at.settle();
   const { codes, orders } = await follow(at.store);
   for (const [key, code] of at.answers) if (codes.has(key)) expect(codes.get(key)).toContain(code);

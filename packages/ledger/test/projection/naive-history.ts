@@ -3,6 +3,7 @@ import { LedgerMachine, readTransfer } from '@clawbernetes/ledger';
 import type { AccountMovement } from '../../src/projection/movement.ts';
 import { applyFrame } from '../../src/journal/apply-frame.ts';
 import { decodeFrame } from '../../src/journal/frame.ts';
+import { OrderMachine } from '../../src/orders/order-machine.ts';
 import { EFFECT, type TransferOutcome } from '../../src/machine/transfer-outcome.ts';
 import { effectName } from '../../src/projection/movement.ts';
 
@@ -14,6 +15,7 @@ type Facts = Omit<AccountMovement, 'number' | 'sequence' | 'timeMs' | 'after'>;
 /** The history as a list, made from the journal by the plainest means. */
 export class NaiveHistory {
   readonly machine = new LedgerMachine({ seed: 7 });
+  readonly orders = new OrderMachine(this.machine);
   /** By account, the earliest first. */
   readonly byAccount = new Map<bigint, AccountMovement[]>();
   readonly byReference = new Map<bigint, AccountMovement[]>();
@@ -49,7 +51,7 @@ export class NaiveHistory {
       this.#sequence += 1;
       this.#item = 0;
       this.#expiry = 0;
-      applyFrame(this.machine, decodeFrame(body, this.#sequence));
+      applyFrame(this.machine, decodeFrame(body, this.#sequence), this.orders);
     }
   }
 
