@@ -60,7 +60,8 @@ describe.skipIf(missing !== undefined)(`a ledger in time${missing ? ` [skipped: 
     await provider.does('faucet', { amount: String(200n * MOLT) });
     await provider.does('stake-deposit', { amount: String(150n * MOLT) });
     const { timeMs } = await fleet.client.command('ledger.info', {});
-    const [paid, left] = [newOrderId(timeMs, systemRandom), newOrderId(timeMs, systemRandom)];
+    const newId = (): string => newOrderId(timeMs, systemRandom, buyer.address);
+    const [paid, left] = [newId(), newId()];
     for (const escrow of [paid, left]) {
       const parties = { buyer: buyer.address, provider: provider.address, releaser: buyer.address };
       const terms = { escrow, ...parties, amount: String(10n * MOLT), release: 'single' };

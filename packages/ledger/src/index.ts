@@ -7,6 +7,7 @@ export {
   type Account,
 } from './machine/account-record.ts';
 export type { Balance } from './machine/account-table.ts';
+export { IDS_PER_MS, signerId } from './machine/id-scope.ts';
 export {
   LedgerMachine,
   type AccountView,
@@ -29,13 +30,9 @@ export { encodeFreezes, type Freeze } from './machine/freeze-record.ts';
 export { DEFAULT_LEDGER_OPTIONS, Ledger, type LedgerDeps, type LedgerOptions } from './ledger.ts';
 export type { LedgerError } from './errors.ts';
 export { signRequest, type UnsignedRequest } from './service/request-signature.ts';
-export {
-  auditLedger,
-  type AssetTotals,
-  type AuditOptions,
-  type AuditReport,
-  type Discrepancy,
-} from './audit/audit-ledger.ts';
+export { auditLedger, type AuditOptions, type AuditProgress } from './audit/audit-ledger.ts';
+export type { AssetTotals, AuditReport, Discrepancy } from './audit/audit-report.ts';
+export { auditInThread, type ThreadAuditOptions } from './audit/audit-thread.ts';
 export {
   ACCOUNT_KINDS,
   accountId,

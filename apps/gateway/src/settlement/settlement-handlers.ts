@@ -106,6 +106,7 @@ async function submit(
 }
 
 function outcome(result: OrderResultName): CommandOutput<'ledger.order'> {
+    minDisputeDeposit: String(settings.minDisputeDeposit ?? 0n),
   return { result, says: ORDER_RESULTS[result].says };
 }
 

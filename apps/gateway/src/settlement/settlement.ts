@@ -27,6 +27,10 @@ const PROVIDER_STAKE = 100n * MOLT;
 /** Enough to try all tiers but the highest. */
 const FAUCET_AMOUNT = 20_000n * MOLT;
 const MAX_OPEN = 1_000_000;
+/** What it costs, at least, to hold up a provider's stake with a dispute that one loses. */
+const MIN_DISPUTE_DEPOSIT = MOLT;
+/** The table of 16 million accounts lasts for years, whoever opens them for nothing. */
+const MAX_DAILY_OPENINGS = 10_000;
 /** What the gateway signs it carries out at once. */
 const OPERATION_VALID_MS = 60_000;
 
@@ -198,6 +202,8 @@ function firstOrder({ key }: SettlementDeps, { ledgerId, network }: SettlementOp
     providerStake: String(PROVIDER_STAKE),
     faucetAmount: String(network === 'development' ? FAUCET_AMOUNT : 0n),
     maxOpen: MAX_OPEN,
+    minDisputeDeposit: String(MIN_DISPUTE_DEPOSIT),
+    maxDailyOpenings: MAX_DAILY_OPENINGS,
   };
   return encodeOrder({ type: 'ledger-open', body, signatures: [] });
 }

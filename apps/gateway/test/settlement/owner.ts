@@ -15,8 +15,8 @@ export async function ledgerOpen(api: ApiClient): Promise<void> {
 
 /** Somebody who signs orders with a key of his own. */
 export class Owner {
-  readonly #key: KeyPair = generateKeyPair(systemRandom);
-  readonly address = addressOf(this.#key.publicKey);
+  readonly key: KeyPair = generateKeyPair(systemRandom);
+  readonly address = addressOf(this.key.publicKey);
   readonly #api: ApiClient;
   #nonce = 0;
 
@@ -28,7 +28,7 @@ export class Owner {
     const { ledgerId, timeMs } = await api.call('ledger.info', {});
     this.#nonce = Math.max(this.#nonce + 1, newNonce(timeMs, systemRandom));
     return orderText(
-      signOrder(this.#key, draft, { ledgerId: ledger ?? ledgerId, timeMs, nonce: this.#nonce }),
+      signOrder(this.key, draft, { ledgerId: ledger ?? ledgerId, timeMs, nonce: this.#nonce }),
     );
   }
 

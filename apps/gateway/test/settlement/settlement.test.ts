@@ -2,7 +2,7 @@
 // is refused with its reason, and that neither ledger nor fleet takes the other down.
 import { addressOf, generateKeyPair } from '@clawbernetes/identity';
 import { MOLT, systemRandom } from '@clawbernetes/kernel';
-import { encodeAccounts, signRequest, TransferBatch, type Operation } from '@clawbernetes/ledger';
+import { accountId, signerId, signRequest, TransferBatch, type Operation } from '@clawbernetes/ledger';
 import { newOrderId } from '@clawbernetes/sdk/signed-order';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -35,7 +35,7 @@ test('an escrow is locked, released, held for its provider, and all of it is the
   const buyer = await new Owner(first.api).funded(1000n);
   const provider = await new Owner(first.api).funded(200n);
   expect(await provider.order('stake-deposit', { amount: String(100n * MOLT) })).toBe('ok');
-  const escrow = newOrderId(Date.now(), systemRandom);
+  const escrow = newOrderId(Date.now(), systemRandom, buyer.address);
   const parties = { buyer: buyer.address, provider: provider.address };
   const terms = {
     escrow,
@@ -148,9 +148,8 @@ test('a ledger stays the network that it was made for', async () => {
 test('a batch is booked for whoever signed it: once, in order, and with a reason for each item', async () => {
   const { api } = await startLedger();
   const { ledgerId, timeMs } = await api.call('ledger.info', {});
-  const key = generateKeyPair(systemRandom);
-  const signer = addressOf(key.publicKey);
-  const account = { id: 5n, owner: key.publicKey, floor: 0n, asset: 1, code: 1, flags: 0 };
+  const [payer, payee] = [await new Owner(api).funded(10n), new Owner(api)];
+  const { key, address: signer } = payer;
   const submit = (operation: Operation, from = signer) => {
     const { nonce = 0, expiresAtMs = 0, signature = new Uint8Array() } = operation.authority ?? {};
     const [items, signed] = [operation.items, signature].map((bytes) =>
@@ -160,36 +159,39 @@ test('a batch is booked for whoever signed it: once, in order, and with a reason
     return api.post('ledger.submit', JSON.stringify({ kind: operation.kind, items, ...said }));
   };
   const request = { ledgerId, expiresAtMs: timeMs + 60_000 };
-  const opening = signRequest(key, {
-    ...request,
-    kind: 'accounts',
-    items: encodeAccounts([account, { ...account, id: 7n, owner: new Uint8Array(32) }]),
-    nonce: 1,
+  const [debitAccount = 0n, creditAccount = 0n] = [payer, payee].map(({ address: owner }) =>
+    accountId({ kind: 'available', owner }, 1),
+  );
+  const pays = (nonce: number, id: bigint): Operation => {
+    const batch = new TransferBatch(1);
+    batch.add({ id, debitAccount, creditAccount, amount: 5n, code: 1 });
+    return signRequest(key, { ...request, kind: 'transfers', items: batch.bytes, nonce });
+  };
+  const own = (number: number): bigint => signerId(timeMs, key.publicKey, number);
+  expect((await submit(pays(1, own(1)))).body).toMatchObject({ results: ['credit-account-not-found'] });
+  expect(await payee.order('account-open', {})).toBe('ok');
+  const paying = pays(3, own(2));
+  expect((await submit(paying)).body).toMatchObject({ results: ['ok'] });
+  const id = creditAccount.toString(16).padStart(32, '0');
+  expect(await api.call('ledger.account', { account: id })).toMatchObject({ asset: 1, creditsPosted: '5' });
+  const { publicKey } = payee.key;
+  expect((await submit(pays(4, signerId(timeMs, publicKey, 1)))).body).toMatchObject({
+    results: ['id-foreign'],
+    meanings: { 'id-foreign': expect.stringContaining('an id of your own') },
   });
-  expect((await submit(opening)).body).toMatchObject({
-    results: ['ok', 'not-authorized'],
-    meanings: { 'not-authorized': expect.stringContaining('may not do this') },
-  });
-  const id = account.id.toString(16).padStart(32, '0');
-  expect(await api.call('ledger.account', { account: id })).toMatchObject({ asset: 1, creditsPosted: '0' });
-  const batch = new TransferBatch(1);
-  const transferId = (BigInt(timeMs) << 80n) | 1n;
-  batch.add({ id: transferId, debitAccount: account.id, creditAccount: 7n, amount: 5n, code: 1 });
-  const paying = signRequest(key, { ...request, kind: 'transfers', items: batch.bytes, nonce: 3 });
-  expect((await submit(paying)).body).toMatchObject({ results: ['credit-account-not-found'] });
-  const late = signRequest(key, { ...request, kind: 'transfers', items: batch.bytes, nonce: 2 });
-  expect((await submit(late)).body).toMatchObject({ results: ['nonce-used'] });
+  expect(await submit({ ...paying, kind: 'accounts' })).toMatchObject({ status: 400 });
+  expect((await submit(pays(2, own(3)))).body).toMatchObject({ results: ['nonce-used'] });
   const foreign = signRequest(key, {
     ...request,
     ledgerId: 'gw-2',
     kind: 'transfers',
-    items: batch.bytes,
+    items: paying.items,
     nonce: 9,
   });
   expect(await submit(foreign)).toMatchObject({ status: 403, body: { code: 'forbidden' } });
   const other = addressOf(generateKeyPair(systemRandom).publicKey);
   expect(await submit(paying, other)).toMatchObject({ status: 403 });
-  const torn = { ...paying, items: batch.bytes.subarray(1) };
+  const torn = { ...paying, items: paying.items.subarray(1) };
   expect(await submit(torn)).toMatchObject({ status: 400, body: { code: 'invalid-input' } });
 });
 
@@ -200,7 +202,7 @@ test('a statement reconciles page by page, and earnings are what was paid less i
   await provider.order('stake-deposit', { amount: String(100n * MOLT) });
   const jobs = 5;
   for (let job = 1; job <= jobs; job += 1) {
-    const escrow = newOrderId(Date.now(), systemRandom);
+    const escrow = newOrderId(Date.now(), systemRandom, buyer.address);
     const parties = { buyer: buyer.address, provider: provider.address, releaser: buyer.address };
     const terms = { escrow, ...parties, amount: String(BigInt(job) * MOLT), release: 'single' };
     for (const [type, body] of [
@@ -242,7 +244,9 @@ test('its owner acts as operator and council: pays out, takes in, resolves', asy
     type: 'withdrawal-report' | 'deposit' | 'escrow-resolve',
     body: Record<string, string>,
   ) => (await api.call('ledger.operate', { type, body })).result;
-  const [withdrawal, deposit, escrow] = [0, 1, 2].map(() => newOrderId(Date.now(), systemRandom));
+  const [withdrawal, deposit, escrow] = [0, 1, 2].map(() =>
+    newOrderId(Date.now(), systemRandom, buyer.address),
+  );
   if (!withdrawal || !deposit || !escrow) throw new Error('three ids were made');
   const leaving = { withdrawal, amount: String(MOLT), to: provider.address, speed: 'instant' };
   expect(await buyer.order('withdraw', leaving)).toBe('ok');
@@ -287,7 +291,7 @@ test('a ledger keeps its id, for which people sign, under another gateway', asyn
   expect(await api.call('molt.balance', { owner: owner.address })).toMatchObject({ total: '3000000000' });
   const amount = String(MOLT);
   const deposit = {
-    deposit: newOrderId(Date.now(), systemRandom),
+    deposit: newOrderId(Date.now(), systemRandom, owner.address),
     owner: owner.address,
     amount,
     reference: 'x',

@@ -32,11 +32,11 @@ export function itemCount({ kind, items }: Operation): number {
  */
 export function applyFrame(
   machine: LedgerMachine,
-  { timeMs, operations }: Frame,
+  { timeMs, rules, operations }: Frame,
   orders?: OrderMachine,
 ): Applied {
-  const expired = machine.advance(timeMs);
-  orders?.advance(timeMs);
+  const expired = machine.advance(timeMs, rules);
+  orders?.advance(timeMs, rules);
   const results = operations.map((operation) =>
     operation.kind === 'orders' ? applyOrder(orders, operation, timeMs) : applyOperation(machine, operation),
   );

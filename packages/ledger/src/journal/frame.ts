@@ -1,6 +1,7 @@
 import { assert } from '@clawbernetes/kernel';
 import { ledgerError } from '../errors.ts';
 import { OWNER_BYTES } from '../machine/account-record.ts';
+import { NEWEST_RULES } from '../machine/rules.ts';
 
 /** What the items of an operation are. Numbers are stored. */
 export const OPERATIONS = { accounts: 1, transfers: 2, freezes: 3, forget: 4, orders: 5 } as const;
@@ -29,10 +30,18 @@ export interface Operation {
 /** What is journalled, and applied, as one: the operations of one turn, and the time at which they happen. */
 export interface Frame {
   readonly timeMs: number;
+  /** Under which it is booked (see rules.ts). */
+  readonly rules: number;
   readonly operations: readonly Operation[];
 }
 
-const MAGIC = 0x314c4c4d;
+/** "MLL" and, in the upper byte, the digit of the rules. */
+const MAGIC = 0x004c4c4d;
+const MAGIC_MASK = 0x00ff_ffff;
+const RULES_SHIFT = 24;
+const ZERO_DIGIT = 0x30;
+/** One digit. */
+const MAX_RULES = 9;
 const SIGNATURE_BYTES = 64;
 const HEADER_BYTES = 16;
 const OPERATION_BYTES = 16;
@@ -50,18 +59,18 @@ export function operationBytes({ items, authority }: Operation): number {
 }
 
 /**
- * Header: magic u32, operations u32, time f64. Each operation: kind u8, flags u8, length of the items u32 at
- * byte 4; signer, nonce f64, expiry f64 and signature if it is signed; the items, padded to 8 bytes so that
- * they can be read in place.
+ * Header: magic and rules u32, operations u32, time f64. Each operation: kind u8, flags u8, length of the
+ * items u32 at byte 4; signer, nonce f64, expiry f64 and signature if it is signed; the items, padded to 8
+ * bytes so that they can be read in place.
  * @param bytes zeros, of the length `frameBytes`.
  */
 export function encodeFrame<Buffer extends ArrayBufferLike>(
-  { timeMs, operations }: Frame,
+  { timeMs, rules, operations }: Frame,
   bytes: Uint8Array<Buffer>,
 ): Uint8Array<Buffer> {
   assert(bytes.length === frameBytes(operations), 'a frame is encoded into as many bytes as it takes');
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  view.setUint32(0, MAGIC, true);
+  view.setUint32(0, MAGIC | ((ZERO_DIGIT + rules) << RULES_SHIFT), true);
   view.setUint32(4, operations.length, true);
   view.setFloat64(8, timeMs, true);
   let offset = HEADER_BYTES;
@@ -80,7 +89,7 @@ export function encodeFrame<Buffer extends ArrayBufferLike>(
 /** Items are views into `bytes`. @throws CodedError `journal-damaged`, `journal-too-new`. */
 export function decodeFrame(bytes: Uint8Array, sequence: number): Frame {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (bytes.length < HEADER_BYTES || view.getUint32(0, true) !== MAGIC) throw damaged(sequence);
+  const rules = readRules(view, sequence);
   const operations: Operation[] = [];
   let offset = HEADER_BYTES;
   for (let left = view.getUint32(4, true); left > 0; left -= 1) {
@@ -95,7 +104,7 @@ export function decodeFrame(bytes: Uint8Array, sequence: number): Frame {
     offset = begin + padded(length);
   }
   if (offset !== bytes.length) throw damaged(sequence);
-  return { timeMs: view.getFloat64(8, true), operations };
+  return { timeMs: view.getFloat64(8, true), rules, operations };
 }
 
 function putAuthority(bytes: Uint8Array, offset: number, authority: Authority): number {
@@ -122,14 +131,25 @@ function readAuthority(bytes: Uint8Array, offset: number): Authority {
   };
 }
 
+function readRules(view: DataView, sequence: number): number {
+  const magic = view.byteLength < HEADER_BYTES ? 0 : view.getUint32(0, true);
+  const rules = (magic >>> RULES_SHIFT) - ZERO_DIGIT;
+  if ((magic & MAGIC_MASK) !== MAGIC || rules < 1 || rules > MAX_RULES) throw damaged(sequence);
+  if (rules > NEWEST_RULES) throw tooNew(sequence, `is booked under rules (${rules})`);
+  return rules;
+}
+
 function kindOf(number: number, sequence: number): OperationKind {
   const kind = KINDS.get(number);
   if (kind) return kind;
-  throw ledgerError(
-    `Frame ${sequence} of the journal holds an operation (${number}) that this version does not know. Run the ` +
-      'version that wrote it, or a newer one.',
-    { code: 'journal-too-new', sequence },
-  );
+  throw tooNew(sequence, `holds an operation (${number})`);
+}
+
+function tooNew(sequence: number, what: string): Error {
+  const message =
+    `Frame ${sequence} of the journal ${what} that this version does not know. Run the version that wrote it, ` +
+    'or a newer one.';
+  return ledgerError(message, { code: 'journal-too-new', sequence });
 }
 
 function damaged(sequence: number): Error {

@@ -10,11 +10,13 @@ import {
 import { AccountTable, CREDITS_PENDING, DEBITS_PENDING, NOBODY, type Balance } from './account-table.ts';
 import { u32, u64 } from './cells.ts';
 import { IdMemory } from './id-memory.ts';
+import { idScope } from './id-scope.ts';
 import { ID_STATE } from './id-state.ts';
 import { PendingTable } from './pending-table.ts';
 import { RequestMemory, type SignedRequest } from './request-memory.ts';
 import { restoreSnapshot, takeSnapshot, type MachineTables, type Snapshot } from './snapshot.ts';
 import { RESULTS } from './result-code.ts';
+import { NEWEST_RULES, OWN_IDS_RULES } from './rules.ts';
 import { MAX_BATCH_ITEMS } from './transfer-record.ts';
 import { LEDGER, STRANGER, TransferMachine } from './transfer-machine.ts';
 import type { TransferOutcome } from './transfer-outcome.ts';
@@ -72,6 +74,7 @@ export class LedgerMachine {
   readonly #transfers: TransferMachine;
   readonly #requests = new RequestMemory();
   #timeMs = 0;
+  #rules = NEWEST_RULES;
   #watcher: MovementWatcher | undefined;
 
   /**
@@ -122,11 +125,13 @@ export class LedgerMachine {
    * Moves time on, which never goes back, and gives up what has expired by then, the earliest first. After
    * some EXPIRIES_AT_ONCE the rest is left for the next time (see `nextExpiryMs`): it can no longer be
    * posted, but its funds are not free yet.
+   * @param rules under which all is booked until the next time (see rules.ts).
    */
-  advance(timeMs: number): readonly Expiry[] {
+  advance(timeMs: number, rules = NEWEST_RULES): readonly Expiry[] {
     assert(Number.isSafeInteger(timeMs), 'the time of a ledger is a whole number of ms');
     assert(timeMs >= this.#timeMs, 'the time of a ledger never goes back');
     this.#timeMs = timeMs;
+    this.#rules = rules;
     const expired: (Expiry & { readonly atMs: number })[] = [];
     for (let slot = this.#pending.expired(timeMs); slot >= 0; slot = this.#pending.expired(timeMs)) {
       const atMs = this.#pending.expiresAtMs(slot);
@@ -140,8 +145,9 @@ export class LedgerMachine {
   }
 
   /**
-   * Opens accounts for their owner, who signed, or for anybody if the ledger itself does. Repeating one is
-   * harmless. @returns a result code for each.
+   * Opens accounts for anybody if the ledger itself does. Nobody opens his own by a signature, which costs
+   * nothing and would fill the table (see rules.ts). Repeating one is harmless. @returns a result code for
+   * each.
    */
   openAccounts(bytes: Uint8Array, signer?: Uint8Array): Uint8Array {
     const count = bytes.length / ACCOUNT_BYTES;
@@ -157,7 +163,8 @@ export class LedgerMachine {
   /** @returns a result code for each transfer. */
   transfer(bytes: Uint8Array, signer?: Uint8Array): Uint8Array {
     const number = signer ? this.#signerNumber(signer) : LEDGER;
-    const results = this.#transfers.apply(bytes, number, this.#timeMs);
+    const scope = signer && this.#rules >= OWN_IDS_RULES ? idScope(signer) : undefined;
+    const results = this.#transfers.apply(bytes, number, this.#timeMs, scope);
     this.#watcher?.transfers(bytes, this.outcome);
     return results;
   }
@@ -283,6 +290,7 @@ export class LedgerMachine {
     if (signer && !mayOpen(account, signer)) return RESULTS['not-authorized'].code;
     const known = this.#accounts.find(halves, 0);
     if (known >= 0) return this.#isSame(known, account) ? RESULTS.ok.code : RESULTS['id-conflict'].code;
+    if (signer && this.#rules >= OWN_IDS_RULES) return RESULTS['account-by-order'].code;
     if (this.#accounts.isFull) return RESULTS['too-many-accounts'].code;
     this.#accounts.add(halves, 0, account);
     return RESULTS.ok.code;
@@ -319,7 +327,7 @@ export class LedgerMachine {
   }
 }
 
-/** Owners open what is theirs; what is nobody's, or may owe, opens the ledger. */
+/** Under the first rules owners opened what was theirs; what is nobody's, or may owe, opens the ledger. */
 function mayOpen({ id, owner, floor }: Account, signer: Uint8Array): boolean {
   if (isReserved(id)) return false;
   return floor >= 0n && signer.some((byte) => byte !== 0) && Buffer.compare(signer, owner) === 0;

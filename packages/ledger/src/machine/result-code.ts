@@ -86,6 +86,16 @@ export const RESULTS = {
     final: false,
     says: 'Its signer has made a later request, or another one with this nonce: this is a repeat or out of order.',
   },
+  'id-foreign': {
+    code: 32,
+    final: false,
+    says: 'Bits 16–79 of an id are the first 64 bits of its signer’s public key. Take an id of your own.',
+  },
+  'account-by-order': {
+    code: 33,
+    final: false,
+    says: 'Accounts are opened by orders and by the ledger itself. Sign the order account-open.',
+  },
 } as const satisfies Record<string, { code: number; final: boolean; says: string }>;
 
 export type ResultName = keyof typeof RESULTS;

@@ -8,6 +8,7 @@ import {
 } from './account-table.ts';
 import { u16, u32, u64 } from './cells.ts';
 import { entryState, entryValue, type IdMemory } from './id-memory.ts';
+import { isInScope, type IdScope } from './id-scope.ts';
 import { ID_STATE } from './id-state.ts';
 import { idTimeMs, isLedgerId } from './id-time.ts';
 import type { PendingTable } from './pending-table.ts';
@@ -45,6 +46,7 @@ export class TransferMachine {
   readonly #tables: TransferTables;
   #views: TransferViews = viewsOf(new Uint8Array());
   #signer = LEDGER;
+  #scope: IdScope | undefined;
   #timeMs = 0;
   #chainStart = -1;
   #chainBroken = false;
@@ -58,11 +60,13 @@ export class TransferMachine {
   /**
    * @param bytes TRANSFER_BYTES each; at most MAX_BATCH_ITEMS.
    * @param signer number of the owner who signed, or LEDGER.
+   * @param scope of the ids that he may use; undefined: of any.
    * @returns a result code for each.
    */
-  apply(bytes: Uint8Array, signer: number, timeMs: number): Uint8Array {
+  apply(bytes: Uint8Array, signer: number, timeMs: number, scope?: IdScope): Uint8Array {
     this.#views = viewsOf(bytes);
     this.#signer = signer;
+    this.#scope = scope;
     this.#timeMs = timeMs;
     this.#chainStart = -1;
     this.#chainBroken = false;
@@ -122,6 +126,8 @@ export class TransferMachine {
     const used = place >= 0 ? ids.entry(place) : ids.findOlder(halves, half + HALF.id);
     if (used && entryState(used) !== ID_STATE.none) return this.#repeatedCode(used);
     if (madeAtMs > this.#timeMs + AHEAD_MS) return RESULTS['id-in-future'].code;
+    // What was answered before there was this rule is repeated above.
+    if (this.#scope && !isInScope(halves, half + HALF.id, this.#scope)) return RESULTS['id-foreign'].code;
     const flags = u16(quarters, 2 * (half + HALF.tail) + 1);
     const completes = (flags & (TRANSFER_FLAGS.post | TRANSFER_FLAGS.void)) !== 0;
     const code = completes ? this.#complete(item, word, half, flags) : this.#move(item, word, half, flags);

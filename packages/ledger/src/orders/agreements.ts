@@ -33,9 +33,9 @@ export function openAgreement(context: OrderContext, body: OrderBody<'agreement-
   return {
     scope: scopeOf('agreement', id),
     quorums: [allOf(buyer, provider)],
-    run: () => {
+    run: (signers) => {
       check(!state.agreements.has(id), 'id-used');
-      context.checkNewId(id);
+      context.checkOwnNewId(id, signers);
       check(escrow.state === 'funded' && escrow.agreement === undefined, 'escrow-wrong-state');
       check(timeMs < deadlineMs, 'escrow-over');
       check(windowMs >= MIN_WINDOW_MS && windowMs <= MAX_WINDOW_MS, 'agreement-terms-invalid');

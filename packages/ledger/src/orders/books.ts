@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { assert, CodedError } from '@clawbernetes/kernel';
 import { encodeAccounts, type Account } from '../machine/account-record.ts';
-import { entryState, ID_STATE, type IdMemory } from '../machine/id-memory.ts';
+import { entryState, type IdMemory } from '../machine/id-memory.ts';
+import { ID_STATE } from '../machine/id-state.ts';
 import type { LedgerMachine } from '../machine/ledger-machine.ts';
 import { RESULTS, resultName, type ResultName } from '../machine/result-code.ts';
 import {
@@ -62,6 +63,10 @@ export class Books {
     const account = this.#machine.account(accountId(name, this.#asset));
     if (!account) return 0n;
     return account.creditsPosted - account.debitsPosted - account.debitsPending;
+  }
+
+  isOpen(name: AccountName): boolean {
+    return this.#machine.account(accountId(name, this.#asset)) !== undefined;
   }
 
   /** Opens an account that is not open yet. */

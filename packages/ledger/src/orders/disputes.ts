@@ -214,11 +214,12 @@ function contestedClaims({ state }: OrderContext, escrow: Escrow): readonly Clai
 }
 
 function newDispute(
-  { state, timeMs }: OrderContext,
+  { state, settings, timeMs }: OrderContext,
   facts: Pick<Dispute, 'opener' | 'amount' | 'place' | 'reason'>,
 ): Dispute {
   const tier = tierOf(state.stakes.get(facts.opener)?.staked ?? 0n);
-  return { ...facts, deposit: feeOf(facts.amount, tier.disputeFee), openedAtMs: timeMs };
+  const [fee, least] = [feeOf(facts.amount, tier.disputeFee), settings.minDisputeDeposit ?? 0n];
+  return { ...facts, deposit: fee > least ? fee : least, openedAtMs: timeMs };
 }
 
 function depositStep({ opener, deposit }: Dispute): Step {

@@ -28,7 +28,7 @@ export function createEscrow(context: OrderContext, body: OrderBody<'escrow-crea
     run: (signers) => {
       const { state, timeMs } = context;
       check(!state.escrows.has(id), 'id-used');
-      context.checkNewId(id);
+      context.checkOwnNewId(id, signers);
       checkTerms(body, timeMs);
       context.checkRoom(state.escrows);
       check(state.unfunded(buyer) < MAX_UNFUNDED, 'ledger-full');

@@ -82,6 +82,12 @@ export const ORDER_BODIES = {
     faucetAmount: readAmountOrZero,
     /** Most escrows, agreements, claims and withdrawals, of each. */
     maxOpen: whole(1, MAX_OPEN),
+    /**
+     * What a dispute deposits at least, however little it is about, as it holds up stake. Absent: nothing.
+     */
+    minDisputeDeposit: optional(readAmountOrZero, undefined),
+    /** Most accounts that `account-open` opens in 24 hours, as it costs nothing. Absent: any number. */
+    maxDailyOpenings: optional(whole(0, MAX_OPEN), undefined),
   }),
   /** Other operators or another council, by a quorum of the council. */
   'ledger-panel': shape({ role: oneOf('operators', 'council'), panel: readPanel }),

@@ -1,6 +1,8 @@
 import { present } from '@clawbernetes/kernel';
 import type { Quorum } from './authorization.ts';
+import { OWN_IDS_RULES } from '../machine/rules.ts';
 import type { Books, Step } from './books.ts';
+import { isIdOf } from './own-id.ts';
 import { check } from './order-result.ts';
 import type { OrderState } from './order-state.ts';
 import type { Settings } from './records.ts';
@@ -15,13 +17,21 @@ export const REMEMBERED_MS = 7 * DAY_MS;
 export class OrderContext {
   readonly state: OrderState;
   readonly timeMs: number;
+  readonly #rules: number;
   readonly #books: Books;
   readonly #cause: string;
   #bookings = 0;
 
-  constructor(state: OrderState, books: Books, timeMs: number, cause: string) {
+  /** @param frame the time and the rules under which it happens. */
+  constructor(
+    state: OrderState,
+    books: Books,
+    { timeMs, rules }: { readonly timeMs: number; readonly rules: number },
+    cause: string,
+  ) {
     this.state = state;
     this.timeMs = timeMs;
+    this.#rules = rules;
     this.#books = books;
     this.#cause = cause;
   }
@@ -30,7 +40,7 @@ export class OrderContext {
     return present(this.state.settings, 'the settings of an open ledger');
   }
 
-  get books(): Pick<Books, 'balance' | 'open'> {
+  get books(): Pick<Books, 'balance' | 'isOpen' | 'open'> {
     return this.#books;
   }
 
@@ -46,6 +56,16 @@ export class OrderContext {
     const madeAtMs = Number.parseInt(id.slice(0, 12), 16);
     check(madeAtMs <= this.timeMs + AHEAD_MS, 'id-in-future');
     check(madeAtMs > this.timeMs - DAY_MS, 'id-too-old');
+  }
+
+  /** As `checkNewId`, and that the id is of one of those who signed: nobody else can have used it up. */
+  checkOwnNewId(id: string, signers: Iterable<string>): void {
+    this.checkNewId(id);
+    if (this.#rules < OWN_IDS_RULES) return;
+    check(
+      [...signers].some((signer) => isIdOf(id, signer)),
+      'id-foreign',
+    );
   }
 
   checkRoom(table: { readonly size: number }): void {

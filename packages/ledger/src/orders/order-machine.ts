@@ -1,5 +1,6 @@
 import { assert, unreachable } from '@clawbernetes/kernel';
 import type { LedgerMachine } from '../machine/ledger-machine.ts';
+import { NEWEST_RULES } from '../machine/rules.ts';
 import { closeAgreement, limitTopUps, openAgreement, topUpAgreement, turnAgreement } from './agreements.ts';
 import { authorize, noteSignatures } from './authorization.ts';
 import { Books } from './books.ts';
@@ -94,6 +95,7 @@ export class OrderMachine {
   readonly #books: Books;
   readonly #state = new OrderState();
   #timeMs = 0;
+  #rules = NEWEST_RULES;
 
   constructor(machine: LedgerMachine) {
     this.#books = new Books(machine);
@@ -109,10 +111,14 @@ export class OrderMachine {
     return this.#state.due.nextMs;
   }
 
-  /** Moves time on, and does what is due by then: the earliest first, of one time by kind and id. */
-  advance(timeMs: number): void {
+  /**
+   * Moves time on, and does what is due by then: the earliest first, of one time by kind and id.
+   * @param rules under which all is done until the next time (see rules.ts).
+   */
+  advance(timeMs: number, rules = NEWEST_RULES): void {
     assert(timeMs >= this.#timeMs, 'the time of a ledger never goes back');
     this.#timeMs = timeMs;
+    this.#rules = rules;
     for (let events = 0; events < MAX_EVENTS; events += 1) {
       const key = this.#state.due.take(timeMs);
       if (key === undefined) return;
@@ -133,7 +139,7 @@ export class OrderMachine {
 
   /** Does an order wholly, or refuses it and changes nothing. */
   apply(order: Order, timeMs: number): OrderResult {
-    this.advance(timeMs);
+    this.advance(timeMs, this.#rules);
     try {
       this.#apply(order);
       return { code: 'ok' };
@@ -212,7 +218,7 @@ export class OrderMachine {
       this.#open(order);
       return;
     }
-    const context = new OrderContext(this.#state, this.#books, this.#timeMs, order.digest);
+    const context = this.#context(order.digest);
     const { scope, quorums, run } = planOf(context, order);
     const { nonces } = this.#state;
     const signers = authorize(
@@ -238,8 +244,13 @@ export class OrderMachine {
     const at = key.indexOf('/');
     // Keys are made by OrderState.schedule.
     const [kind, id] = [key.slice(0, at) as DueKind, key.slice(at + 1)];
+  #context(cause: string): OrderContext {
+    const frame = { timeMs: this.#timeMs, rules: this.#rules };
+    return new OrderContext(this.#state, this.#books, frame, cause);
+  }
+
     this.#state.events += 1;
-    const context = new OrderContext(this.#state, this.#books, this.#timeMs, `${key} ${this.#state.events}`);
+    const context = this.#context(`${key} ${this.#state.events}`);
     try {
       happen(context, kind, id);
     } catch (error) {

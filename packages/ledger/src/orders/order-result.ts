@@ -161,6 +161,14 @@ export const ORDER_RESULTS = {
   'withdrawal-wrong-state': { code: 61, says: 'The withdrawal was sent, confirmed or returned before.' },
   'faucet-closed': { code: 63, says: 'Only development networks have a faucet. Deposit tokens instead.' },
   'faucet-exhausted': { code: 64, says: 'The faucet has given its limit for 24 hours. Come back later.' },
+  'id-foreign': {
+    code: 65,
+    says: 'After its 12 digits of time, an id has the first 16 of a signer’s public key. Make an id of your own.',
+  },
+  'too-many-openings': {
+    code: 66,
+    says: 'As many accounts as may be were opened for nothing in 24 hours. Be paid by an order, or come back later.',
+  },
 } as const satisfies Record<string, { code: number; says: string }>;
 
 export type OrderResultName = keyof typeof ORDER_RESULTS;

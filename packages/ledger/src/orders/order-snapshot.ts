@@ -2,7 +2,17 @@ import { assert, canonicalJson, type Json } from '@clawbernetes/kernel';
 import type { SeenNonces } from './nonce-memory.ts';
 import type { OrderState } from './order-state.ts';
 import { claimKey } from './earnings.ts';
-import type { Agreement, Claim, Deposit, Escrow, FaucetUse, Settings, Stake, Withdrawal } from './records.ts';
+import type {
+  Agreement,
+  Claim,
+  Deposit,
+  Escrow,
+  FaucetUse,
+  Openings,
+  Settings,
+  Stake,
+  Withdrawal,
+} from './records.ts';
 
 const NEWLINE = 10;
 /** Of one piece, about. */
@@ -22,6 +32,7 @@ export class OrderSnapshot {
     this.#first = canonicalJson({ version: 1, timeMs, events: state.events });
     this.#records = [
       ['settings', state.settings ? [state.settings] : []],
+      ['openings', state.openings ? [state.openings] : []],
       ['escrow', [...state.escrows.values()]],
       ['claim', [...state.claims.values()]],
       ['stake', [...state.stakes.values()]],
@@ -88,6 +99,9 @@ type RecordKind = keyof typeof RESTORE;
 const RESTORE = {
   settings: (state: OrderState, settings: Settings) => {
     state.settings = settings;
+  },
+  openings: (state: OrderState, openings: Openings) => {
+    state.openings = openings;
   },
   escrow: (state: OrderState, escrow: Escrow) => {
     state.keepEscrow(escrow);

@@ -9,6 +9,7 @@ import type {
   EscrowState,
   FaucetUse,
   Settings,
+  Openings,
   Stake,
   Withdrawal,
 } from './records.ts';
@@ -21,6 +22,8 @@ export type DueKind =
 export class OrderState {
   settings: Settings | undefined;
   readonly escrows = new Map<string, Escrow>();
+  /** Of the 24 hours at hand, where the settings bound them. */
+  openings: Openings | undefined;
   readonly claims = new Map<string, Claim>();
   readonly stakes = new Map<string, Stake>();
   readonly agreements = new Map<string, Agreement>();

@@ -139,6 +139,12 @@ export interface Deposit {
   readonly atMs: number;
 }
 
+/** Accounts that were opened for nothing since a time. */
+export interface Openings {
+  readonly sinceMs: number;
+  readonly count: number;
+}
+
 /** What the faucet gave to an owner since a time. */
 export interface FaucetUse {
   readonly owner: string;

@@ -24,7 +24,7 @@ export function requestWithdrawal(
     run: () => {
       const { state, timeMs } = context;
       check(!state.withdrawals.has(id), 'id-used');
-      context.checkNewId(id);
+      context.checkOwnNewId(id, [owner]);
       check(to !== owner, 'address-own');
       context.checkRoom(state.withdrawals);
       const tier = tierOf(state.stakes.get(owner)?.staked ?? 0n);
@@ -89,6 +89,7 @@ export function bookDeposit(context: OrderContext, body: OrderBody<'deposit'>): 
     quorums: [context.settings.operators],
     run: () => {
       check(!state.deposits.has(id), 'id-used');
+      // Only operators use such ids.
       context.checkNewId(id);
       context.checkRoom(state.deposits);
       const to = { kind: 'available', owner } as const;

@@ -118,6 +118,7 @@ export class NaiveLedger {
         knownOwner === owner && knownFloor === floor && knownAsset === asset && knownCode === code;
       return isSame ? 'ok' : 'id-conflict';
     }
+    if (signer !== undefined) return 'account-by-order';
     if (this.#world.accounts.size >= this.#limits.maxAccounts) return 'too-many-accounts';
     this.#world.accounts.set(id, {
       ...facts,
@@ -171,6 +172,8 @@ export class NaiveLedger {
     const used = world.entries.get(transfer.id);
     if (used) return used.request === request ? used.answer : 'id-conflict';
     if (madeAtMs > this.#timeMs + AHEAD_MS) return 'id-in-future';
+    const middle = ((transfer.id >> 16n) & 0xffff_ffff_ffff_ffffn).toString(16).padStart(16, '0');
+    if (signer !== undefined && !signer.startsWith(middle)) return 'id-foreign';
     const isCompletion = (transfer.flags & (TRANSFER_FLAGS.post | TRANSFER_FLAGS.void)) !== 0;
     const result = isCompletion
       ? this.#complete(transfer, signer, world)

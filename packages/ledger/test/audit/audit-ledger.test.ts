@@ -8,6 +8,7 @@ import {
   Ledger,
   LEDGER_SCHEMA,
   NO_FLOOR,
+  signerId,
   signRequest,
   TransferBatch,
 } from '@clawbernetes/ledger';
@@ -55,12 +56,15 @@ async function signedTransfer(ledger: Ledger): Promise<void> {
   const made = BigInt(Date.now()) << 80n;
   const transfer = (id: bigint, debitAccount: bigint, creditAccount: bigint): Uint8Array => {
     const batch = new TransferBatch(1);
-    batch.add({ id: made | id, debitAccount, creditAccount, amount: 5n, code: 1 });
+    batch.add({ id, debitAccount, creditAccount, amount: 5n, code: 1 });
     return batch.bytes;
   };
-  expect([...(await ledger.submit({ kind: 'transfers', items: transfer(1n, 900n, 901n) }))]).toEqual([0]);
+  expect([...(await ledger.submit({ kind: 'transfers', items: transfer(made | 1n, 900n, 901n) }))]).toEqual([
+    0,
+  ]);
   const request = { ledgerId: OPTIONS.ledgerId, nonce: Date.now(), expiresAtMs: Date.now() + 60_000 };
-  const signed = signRequest(OWNER, { ...request, kind: 'transfers', items: transfer(2n, 901n, 902n) });
+  const own = signerId(Date.now(), OWNER.publicKey, 2);
+  const signed = signRequest(OWNER, { ...request, kind: 'transfers', items: transfer(own, 901n, 902n) });
   expect([...(await ledger.submit(signed))]).toEqual([0]);
 }
 

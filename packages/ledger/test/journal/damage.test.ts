@@ -34,6 +34,10 @@ describe('a journal', () => {
     ['whose tail is there twice', [...frames, last], 'journal-diverged', /other answers.*backup/],
     ['with a changed amount', withBody(flip, 3), 'journal-diverged', /other answers.*backup/],
     ['of a newer version', withBody(newerKind), 'journal-too-new', /does not know.*newer/],
+    ['under newer rules', withBody(ruled('9')), 'journal-too-new', /rules \(9\).*newer/],
+    ['under the rules of before', withBody(ruled('1'), 6), 'journal-diverged', /other answers/],
+    ['under no rules', withBody(ruled('0')), 'journal-damaged', /damaged/],
+    ['under rules that are no number', withBody(ruled('x')), 'journal-damaged', /damaged/],
   ])('%s is refused', async (_, changed, code, message) => {
     await expect(open(changed)).rejects.toMatchObject({ code, message: expect.stringMatching(message) });
   });
@@ -49,6 +53,11 @@ function flip(body: Buffer): Buffer {
   const copy = Buffer.from(body);
   copy.writeUInt8(copy.readUInt8(32 + 48) ^ 1, 32 + 48);
   return copy;
+}
+
+/** Under other rules: the fourth byte of a frame. */
+function ruled(digit: string): (body: Buffer) => Buffer {
+  return (body) => Buffer.concat([body.subarray(0, 3), Buffer.from(digit), body.subarray(4)]);
 }
 
 function newerKind(body: Buffer): Buffer {

@@ -8,6 +8,7 @@ import {
   Ledger,
   LEDGER_SCHEMA,
   NO_FLOOR,
+  signerId,
   signRequest,
   TRANSFER_FLAGS,
   TransferBatch,
@@ -17,7 +18,16 @@ import {
 import { SameThread } from '@clawbernetes/ledger/testing';
 import { MemoryDisk, openMemoryStore, type Row } from '@clawbernetes/storage';
 import type { OrderType } from '../../src/orders/order-bodies.ts';
-import { keyOf, LEDGER, molt, OrderWorld, SETTINGS, START_MS, type Name } from '../orders/order-world.ts';
+import {
+  address,
+  keyOf,
+  LEDGER,
+  molt,
+  OrderWorld,
+  SETTINGS,
+  START_MS,
+  type Name,
+} from '../orders/order-world.ts';
 
 /** A journal as text: base64 bodies and hashes, and what an audit says of it. */
 export interface WrittenJournal {
@@ -64,8 +74,10 @@ export async function makeJournal(): Promise<WrittenJournal> {
 function operations(): readonly Operation[] {
   const issuer = { id: 1n, owner: new Uint8Array(32), floor: NO_FLOOR, asset: 2, code: 1, flags: 0 };
   const accounts = [issuer, { ...issuer, id: 2n, owner: BUYER.publicKey, floor: 0n }, { ...issuer, id: 3n }];
-  const { items } = transfers({ id: id(9), debitAccount: 2n, creditAccount: 3n, amount: 4n });
-  const signed = { ledgerId: LEDGER, kind: 'transfers', nonce: 1, expiresAtMs: START_MS + 60_000 } as const;
+  const own = { id: signerId(START_MS, BUYER.publicKey, 9), debitAccount: 2n, creditAccount: 3n, amount: 4n };
+  const { items } = transfers(own, { ...own, id: id(9) });
+  const signed = { ledgerId: LEDGER, expiresAtMs: START_MS + 60_000 };
+  const opened = encodeAccounts([{ ...issuer, id: 4n, owner: BUYER.publicKey, floor: 0n }]);
   return [
     { kind: 'accounts', items: encodeAccounts(accounts) },
     transfers(
@@ -82,7 +94,8 @@ function operations(): readonly Operation[] {
       { id: id(7), pendingId: id(5), flags: giveUp },
     ),
     transfers({ id: id(8), amount: 9n, flags: pending, timeoutSeconds: 1 }),
-    signRequest(BUYER, { ...signed, items }),
+    signRequest(BUYER, { ...signed, kind: 'transfers', nonce: 1, items }),
+    signRequest(BUYER, { ...signed, kind: 'accounts', nonce: 2, items: opened }),
     { kind: 'freezes', items: encodeFreezes([{ account: 2n, frozen: true }]) },
     transfers({ id: id(10), amount: 1n }),
     { kind: 'freezes', items: encodeFreezes([{ account: 2n, frozen: false }]) },
@@ -110,7 +123,9 @@ function orders(world: OrderWorld): readonly Said[] {
   const terms = world.terms({ deadlineMs: START_MS + 2 * 86_400_000 });
   const { escrow } = terms;
   return [
-    ['ledger-open', SETTINGS],
+    ['ledger-open', { ...SETTINGS, minDisputeDeposit: molt(1), maxDailyOpenings: 1 }],
+    ['account-open', {}, 'one'],
+    ['account-open', {}, 'two'],
     ['faucet', { amount: molt(1000) }, 'buyer'],
     ['faucet', { amount: molt(200) }, 'provider'],
     ['stake-deposit', { amount: molt(100) }, 'provider'],
@@ -118,5 +133,8 @@ function orders(world: OrderWorld): readonly Said[] {
     ['escrow-fund', { escrow }, 'buyer'],
     ['escrow-fund', { escrow }, 'buyer'],
     ['escrow-release', { escrow, amount: molt(40) }, 'buyer'],
+    ['escrow-create', world.terms({ escrow: world.id(START_MS, address('other')) }), 'buyer'],
+    ['escrow-dispute', { escrow, amount: molt(2), reason: 'Late.' }, 'buyer'],
+    ['withdraw', { withdrawal: world.id(), amount: '5', to: address('other'), speed: 'normal' }, 'buyer'],
   ];
 }

@@ -148,7 +148,7 @@ describe('receipts', () => {
     const escrow = terms.escrow;
     expect(at.do('escrow-create', terms, ['other'])).toBe('ok');
     expect(at.do('escrow-fund', { escrow }, ['other'])).toBe('ok');
-    const theirs = at.id();
+    const theirs = at.id(at.timeMs, address('other'));
     const rate = '1000000000000000000';
     expect(at.do('agreement-open', { agreement: theirs, escrow, rate }, ['other', 'provider'])).toBe('ok');
     at.wait(MINUTE_MS);
@@ -283,6 +283,8 @@ describe('an agreement', () => {
         'agreement-terms-invalid',
       );
     expect(at.do('agreement-open', { ...body, rate: '0' }, ['buyer', 'provider'])).toBe('amount-zero');
+    const foreign = { ...body, agreement: at.id(at.timeMs, address('other')) };
+    expect(at.do('agreement-open', foreign, ['buyer', 'provider'])).toBe('id-foreign');
     expect(at.do('agreement-open', body, ['buyer', 'provider'])).toBe('ok');
     expect(at.do('agreement-open', body, ['buyer', 'provider'])).toBe('id-used');
     const again = { ...body, agreement: at.id() };

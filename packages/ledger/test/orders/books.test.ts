@@ -1,7 +1,7 @@
 // Shows that a chain of movements is done wholly or not at all, under ids that nobody can take from it.
 import { deepStrictEqual } from 'node:assert';
 import { expect, test } from 'vitest';
-import { LedgerMachine, readTransfer, RESULTS, TransferBatch } from '../../src/index.ts';
+import { LedgerMachine, readTransfer, RESULTS, signerId, TransferBatch } from '../../src/index.ts';
 import { Books, type Step } from '../../src/orders/books.ts';
 import { refusalOf } from '../../src/orders/order-result.ts';
 import { accountId } from '../../src/orders/standard-accounts.ts';
@@ -103,7 +103,7 @@ test('what somebody pays into an account of the ledger is seen, and changes no p
   const batch = new TransferBatch(1);
   const stake = { kind: 'stake', owner: address('provider') } as const;
   const [debitAccount, creditAccount] = [accountId(available, ASSET), accountId(stake, ASSET)];
-  const id = (BigInt(at.timeMs) << 80n) | 5n;
+  const id = signerId(at.timeMs, keyOf('buyer').publicKey, 5);
   batch.add({ id, debitAccount, creditAccount, amount: 9n, code: 1 });
   expect([...at.machine.transfer(batch.bytes, keyOf('buyer').publicKey)]).toEqual([0]);
   const promised = BigInt(molt(100));

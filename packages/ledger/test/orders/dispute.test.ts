@@ -99,6 +99,31 @@ describe('while funds are locked', () => {
   });
 });
 
+describe('the deposit', () => {
+  test('has a floor where the settings have one: a dispute about nothing holds up stake for something', () => {
+    const at = new OrderWorld({ settings: { minDisputeDeposit: molt(2) } });
+    at.fundParties();
+    const escrow = at.funded();
+    expect(at.do('escrow-complete', { escrow }, ['provider'])).toBe('ok');
+    expect(at.do('escrow-dispute', { escrow, amount: '1', reason }, ['buyer'])).toBe('ok');
+    expect(at.balance('deposits')).toBe(2n * MOLT);
+    expect(at.do('escrow-resolve', { escrow, toBuyer: '0', toProvider: '1' }, ARBITERS)).toBe('ok');
+    expect(at.balance('treasury')).toBe(2n * MOLT);
+    // Where the fee of the tier is more, it stays that; whoever has not so much opens none.
+    const large = at.funded();
+    expect(at.do('escrow-dispute', { escrow: large, reason }, ['provider'])).toBe('insufficient-funds');
+    expect(at.do('escrow-dispute', { escrow: large, reason }, ['buyer'])).toBe('ok');
+    expect(at.balance('deposits')).toBe(5n * MOLT);
+  });
+
+  test('has none in ledgers of before', () => {
+    const at = world();
+    const escrow = at.funded();
+    expect(at.do('escrow-dispute', { escrow, amount: '1', reason }, ['buyer'])).toBe('ok');
+    expect(at.balance('deposits')).toBe(0n);
+  });
+});
+
 describe('while funds are held', () => {
   test('only the contested slice stays; the rest becomes available in its time', () => {
     const at = world();
@@ -181,6 +206,27 @@ describe('stake', () => {
     const split = { escrow, toBuyer: molt(100), toProvider: '0', slash: '1' };
     expect(at.do('escrow-resolve', split, ARBITERS)).toBe('slash-exceeds-limit');
     expect(at.do('stake-withdraw', { amount: molt(100) }, ['provider'])).toBe('ok');
+  });
+
+  test('answers wholly, whatever its owner takes out while the dispute is open', () => {
+    const at = world();
+    at.stake('provider', 1400);
+    const escrow = at.funded({ slashable: molt(1450) });
+    expect(at.do('stake-withdraw', { amount: molt(500) }, ['provider'])).toBe('ok');
+    at.wait(6 * DAY_MS);
+    expect(at.do('escrow-dispute', { escrow, reason }, ['buyer'])).toBe('ok');
+    expect(at.do('stake-withdraw', { amount: molt(1) }, ['provider'])).toBe('stake-in-dispute');
+    // Below what is slashable, but no further than to where it is slashed as well.
+    at.stake('provider', 500);
+    expect(at.do('stake-withdraw', { amount: molt(500) }, ['provider'])).toBe('ok');
+    at.wait(29 * DAY_MS);
+    expect(at.balance('available', 'provider')).toBe(0n);
+    expect(at.balance('unbonding', 'provider')).toBe(1000n * MOLT);
+    const split = { escrow, toBuyer: molt(100), toProvider: '0', slash: molt(1450) };
+    expect(at.do('escrow-resolve', split, ARBITERS)).toBe('ok');
+    expect(at.balance('treasury')).toBe(1450n * MOLT);
+    at.wait(0);
+    expect(at.balance('available', 'provider')).toBe(550n * MOLT);
   });
 
   test('answers with what unbonds too, the last first, but not with more than there is', () => {

@@ -172,6 +172,19 @@ describe('an escrow is not made', () => {
     expect(at.do('escrow-create', at.terms({ escrow: early }), ['buyer'])).toBe('id-in-future');
   });
 
+  test('under an id that somebody else has shown', () => {
+    const at = world();
+    at.give('other', 100);
+    const shown = at.id();
+    const squatter = { buyer: address('other'), releaser: address('other'), escrow: shown };
+    expect(at.do('escrow-create', at.terms(squatter), ['other'])).toBe('id-foreign');
+    expect(at.do('escrow-create', at.terms({ escrow: shown }), ['buyer'])).toBe('ok');
+    // Either party may have made it, if he signs.
+    const providers = at.terms({ escrow: at.id(at.timeMs, address('provider')) });
+    expect(at.do('escrow-create', providers, ['buyer'])).toBe('id-foreign');
+    expect(at.do('escrow-create', providers, ['buyer', 'provider'])).toBe('ok');
+  });
+
   test('without funds, for a provider without stake, or beyond what a buyer or the ledger may have open', () => {
     const at = world();
     expect(at.do('escrow-create', at.terms({ amount: molt(1001) }), ['buyer'])).toBe('insufficient-funds');

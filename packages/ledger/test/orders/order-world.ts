@@ -1,8 +1,8 @@
 // A ledger with orders for tests: real machines, real keys, and every invariant checked after each order.
 import { deepStrictEqual } from 'node:assert';
-import { addressOf, generateKeyPair, type KeyPair } from '@clawbernetes/identity';
+import { addressOf, generateKeyPair, parseKeyName, type KeyPair } from '@clawbernetes/identity';
 import { present, seededRandom, type Json } from '@clawbernetes/kernel';
-import { LedgerMachine } from '../../src/index.ts';
+import { LedgerMachine, signerId } from '../../src/index.ts';
 import { MOLT } from '../../src/orders/amount.ts';
 import type { OrderType, Receipt } from '../../src/orders/order-bodies.ts';
 import { OrderMachine } from '../../src/orders/order-machine.ts';
@@ -83,10 +83,10 @@ export class OrderWorld {
     if (isOpen) this.do('ledger-open', { ...SETTINGS, ...settings }, []);
   }
 
-  /** A new id that was made now. */
-  id(atMs = this.timeMs): string {
+  /** A new id of an owner's, made now. */
+  id(atMs = this.timeMs, owner = address('buyer')): string {
     this.#ids += 1;
-    return atMs.toString(16).padStart(12, '0') + this.#ids.toString(16).padStart(20, '0');
+    return signerId(atMs, parseKeyName(owner), this.#ids).toString(16).padStart(32, '0');
   }
 
   wait(ms: number): void {
@@ -184,7 +184,8 @@ export class OrderWorld {
 
   /** The terms of an escrow of 100 MOLT that the buyer releases. */
   terms(change: Terms = {}): Record<string, Json> & { readonly escrow: string } {
-    const { escrow = this.id(), ...changed } = change;
+    const owner = typeof change['buyer'] === 'string' ? change['buyer'] : address('buyer');
+    const { escrow = this.id(this.timeMs, owner), ...changed } = change;
     const terms: Terms = {
       buyer: address('buyer'),
       provider: address('provider'),

@@ -8,7 +8,10 @@ import { hasValidSignatures, orderFault, requiredSignatures } from '../../src/or
 import { encodeOrder, readOrder } from '../../src/orders/order.ts';
 import { accountId } from '../../src/orders/standard-accounts.ts';
 import { encodeAccounts, RESULTS } from '../../src/index.ts';
-import { address, ASSET, keyOf, molt, OrderWorld, SETTINGS } from './order-world.ts';
+import { OrderMachine } from '../../src/orders/order-machine.ts';
+import { address, ASSET, keyOf, molt, OrderWorld, SETTINGS, type Name } from './order-world.ts';
+
+const DAY_MS = 86_400_000;
 
 function bytesOf(value: unknown): Uint8Array {
   return new TextEncoder().encode(canonicalJson(value as Json));
@@ -144,6 +147,28 @@ test('an owner opens his account himself, once', () => {
   expect(at.machine.accountCount).toBe(1);
 });
 
+test('so many accounts are opened for nothing in 24 hours, and no more; who is paid has one', () => {
+  const at = new OrderWorld({ settings: { maxDailyOpenings: 2 } });
+  const open = (name: Name): string => at.do('account-open', {}, [name]);
+  expect([open('buyer'), open('buyer'), open('other'), open('provider')]).toEqual([
+    ...['ok', 'ok', 'ok'],
+    'too-many-openings',
+  ]);
+  expect(open('buyer')).toBe('ok');
+  at.give('one', 1);
+  at.wait(DAY_MS - 1);
+  expect(open('provider')).toBe('too-many-openings');
+  at.wait(1);
+  expect([open('one'), open('provider'), open('two'), open('three')]).toEqual([
+    ...['ok', 'ok', 'ok'],
+    'too-many-openings',
+  ]);
+  const restored = new OrderMachine(at.machine);
+  restored.restore(at.orders.snapshot().bytes());
+  at.orders = restored;
+  expect(open('three')).toBe('too-many-openings');
+});
+
 test('the council replaces operators and itself, and the old ones have no say after', () => {
   const at = new OrderWorld();
   const panel = { keys: [address('one'), address('two')], threshold: 2 };
@@ -227,10 +252,9 @@ describe('a signature', () => {
       expiresAtMs: at.timeMs + 30 * 86_400_000,
     });
     expect(at.apply('escrow-release', part, [release])).toBe('ok');
-    // Somebody takes the id of the escrow for a withdrawal, which is forgotten before the escrow.
-    const away = { withdrawal: one, amount: '10', to: address('buyer'), speed: 'normal' };
-    expect(at.do('faucet', { amount: '10' }, ['other'])).toBe('ok');
-    expect(at.do('withdraw', away, ['other'])).toBe('ok');
+    // He takes the id of the escrow for a withdrawal, too, which is forgotten before the escrow.
+    const away = { withdrawal: one, amount: '10', to: address('other'), speed: 'normal' };
+    expect(at.do('withdraw', away, ['buyer'])).toBe('ok');
     expect(at.do('withdrawal-report', { withdrawal: one, status: 'failed' }, ['operator'])).toBe('ok');
     at.wait(7 * 86_400_000);
     expect(at.orders.withdrawal(one)).toBeUndefined();

@@ -70,6 +70,7 @@ export class RandomOrders {
     const provider = this.#chance.fraction() < 0.97 ? this.#pick(others) : buyer;
     const slashable = this.#chance.fraction() < 0.3 ? this.#amount(50n) : undefined;
     const terms = this.#at.terms({
+      escrow: this.#id(address(buyer)),
       buyer: address(buyer),
       provider: address(provider),
       amount: this.#amount(300n),
@@ -130,7 +131,7 @@ export class RandomOrders {
     const escrow = this.#openEscrow();
     if (escrow && (!found || this.#chance.fraction() < 0.5)) {
       const rate = this.#pick(['1', '1234567890123456789', '50000000000000000000000000', '3'.repeat(28)]);
-      const body = { agreement: this.#at.id(), escrow: escrow.id, rate };
+      const body = { agreement: this.#id(escrow.buyer), escrow: escrow.id, rate };
       this.#do('agreement-open', body, [nameOf(escrow.buyer), nameOf(escrow.provider)]);
       return;
     }
@@ -164,7 +165,7 @@ export class RandomOrders {
       return;
     }
     const [owner, to] = [this.#pick(TRADERS), address(this.#pick(NAMES))];
-    const body = { withdrawal: this.#at.id(), amount: this.#amount(100n), to };
+    const body = { withdrawal: this.#id(address(owner)), amount: this.#amount(100n), to };
     this.#do('withdraw', { ...body, speed: this.#pick(['normal', 'instant']) }, [owner]);
   }
 
@@ -192,6 +193,11 @@ export class RandomOrders {
     else if (luck > 0.96) this.#at.do(type, body, signers, { nonce: 3 });
     else if (luck > 0.95) this.#at.do(type, body, signers, { issuedAtMs: 1, expiresAtMs: this.#at.timeMs });
     else this.#at.do(type, body, [...new Set(signers)]);
+  }
+
+  /** A new id of the owner's; now and then somebody else's. */
+  #id(owner: string): string {
+    return this.#at.id(this.#at.timeMs, this.#chance.fraction() < 0.98 ? owner : address('council'));
   }
 
   /** Up to so many MOLT, in base units, or a tiny amount. */

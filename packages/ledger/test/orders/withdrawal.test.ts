@@ -94,8 +94,11 @@ describe('a withdrawal', () => {
       expect(at.do('withdraw', request(at, { to }), ['buyer'])).toBe('address-malformed');
     expect(at.do('withdraw', request(at, { to: address('buyer') }), ['buyer'])).toBe('address-own');
     expect(at.do('withdraw', request(at, { amount: molt(101) }), ['buyer'])).toBe('insufficient-funds');
-    expect(at.do('withdraw', request(at), ['other'])).toBe('address-own');
-    expect(at.do('withdraw', request(at), ['provider'])).toBe('insufficient-funds');
+    const other = at.id(at.timeMs, address('other'));
+    expect(at.do('withdraw', request(at, { withdrawal: other }), ['other'])).toBe('address-own');
+    expect(at.do('withdraw', request(at), ['provider'])).toBe('id-foreign');
+    const provider = at.id(at.timeMs, address('provider'));
+    expect(at.do('withdraw', request(at, { withdrawal: provider }), ['provider'])).toBe('insufficient-funds');
     expect(at.do('withdraw', request(at), [])).toBe('signature-missing');
     expect(at.do('withdraw', request(at, { withdrawal: at.id(0) }), ['buyer'])).toBe('id-too-old');
     const used = request(at);

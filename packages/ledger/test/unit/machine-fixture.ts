@@ -3,6 +3,7 @@ import {
   LedgerMachine,
   NO_FLOOR,
   resultName,
+  signerId,
   TransferBatch,
   type Account,
   type MachineOptions,
@@ -24,6 +25,11 @@ export const [ALICES, BOBS, MALLORYS] = [2n, 3n, 4n] as const;
 /** An id that was made at the start. */
 export function id(number: number | bigint, madeAtMs = START_MS): bigint {
   return (BigInt(madeAtMs) << 80n) | BigInt(number);
+}
+
+/** One of a signer's own, made at the start. */
+export function ownId(signer: Uint8Array, number: number): bigint {
+  return signerId(START_MS, signer, number);
 }
 
 export function account(over: Partial<Account> & Pick<Account, 'id'>): Account {

@@ -1,5 +1,5 @@
 // Shows that an id is used once, by one signer for one request, and that no stranger can spoil it.
-import { LedgerMachine, TRANSFER_FLAGS } from '@clawbernetes/ledger';
+import { IDS_PER_MS, LedgerMachine, signerId, TRANSFER_FLAGS } from '@clawbernetes/ledger';
 import { describe, expect, test } from 'vitest';
 import {
   account,
@@ -15,6 +15,7 @@ import {
   MALLORYS,
   NOBODY,
   open,
+  ownId,
   START_MS,
   STRANGER,
   transfer,
@@ -45,18 +46,19 @@ describe('a repeat', () => {
 
   test('of a failure fails as before, though it could be done now', () => {
     const machine = fundedMachine();
-    const large = pay(1, { amount: 150n });
+    const large = pay(1, { id: ownId(ALICE, 1), amount: 150n });
     expect(transfer(machine, [large], ALICE)).toEqual(['insufficient-funds']);
     transfer(machine, [{ id: id(2), debitAccount: ISSUER, creditAccount: ALICES, amount: 100n }]);
     expect(transfer(machine, [large], ALICE)).toEqual(['insufficient-funds']);
-    expect(transfer(machine, [{ ...large, id: id(3) }], ALICE)).toEqual(['ok']);
+    expect(transfer(machine, [{ ...large, id: ownId(ALICE, 3) }], ALICE)).toEqual(['ok']);
   });
 
   test('by somebody else is no repeat: he is not told that it was done', () => {
     const machine = fundedMachine();
-    expect(transfer(machine, [pay(1)], ALICE)).toEqual(['ok']);
+    const alices = pay(1, { id: ownId(ALICE, 1) });
+    expect(transfer(machine, [alices], ALICE)).toEqual(['ok']);
     for (const signer of [BOB, STRANGER, NOBODY, undefined])
-      expect(transfer(machine, [pay(1)], signer)).toEqual(['id-conflict']);
+      expect(transfer(machine, [alices], signer)).toEqual(['id-conflict']);
     expect(transfer(machine, [pay(2)])).toEqual(['ok']);
     for (const signer of [ALICE, STRANGER])
       expect(transfer(machine, [pay(2)], signer)).toEqual(['id-conflict']);
@@ -90,9 +92,10 @@ describe('strangers', () => {
   ])('cannot use up an id %s', (_, over) => {
     for (const signer of [STRANGER, NOBODY]) {
       const machine = fundedMachine();
-      expect(transfer(machine, [pay(1, over)], signer)).not.toEqual(['ok']);
+      const own = { id: ownId(signer, 1) };
+      expect(transfer(machine, [pay(1, { ...over, ...own })], signer)).not.toEqual(['ok']);
       expect(machine.ids.size).toBe(fundedMachine().ids.size);
-      expect(transfer(machine, [pay(1)], ALICE)).toEqual(['ok']);
+      expect(transfer(machine, [pay(1, own)])).toEqual(['ok']);
     }
   });
 
@@ -103,7 +106,7 @@ describe('strangers', () => {
     expect(transfer(machine, [pay(2)], new Uint8Array())).toEqual(['not-authorized']);
   });
 
-  test('open no account for others, and none that may owe', () => {
+  test('open no account: none for others, none that may owe, and none at no cost', () => {
     const machine = fundedMachine();
     expect(
       open(
@@ -116,7 +119,61 @@ describe('strangers', () => {
         ],
         MALLORY,
       ),
-    ).toEqual(['not-authorized', 'not-authorized', 'ok', 'id-conflict']);
+    ).toEqual(['not-authorized', 'not-authorized', 'account-by-order', 'id-conflict']);
+    expect(open(machine, [account({ id: MALLORYS, owner: MALLORY })], MALLORY)).toEqual(['ok']);
+  });
+});
+
+describe('the ids of a signer', () => {
+  const own = (over: Partial<Item> = {}): Item => pay(0, { id: ownId(ALICE, 7), ...over });
+
+  test('are all with his key in their middle, and nobody else uses them up', () => {
+    const machine = fundedMachine();
+    const before = machine.ids.size;
+    const mallorys = own({ debitAccount: MALLORYS, creditAccount: ALICES });
+    expect(transfer(machine, [mallorys], MALLORY)).toEqual(['id-foreign']);
+    expect(machine.ids.size).toBe(before);
+    expect(transfer(machine, [own()], ALICE)).toEqual(['ok']);
+    const last = own({ id: signerId(START_MS + 60_000, ALICE, IDS_PER_MS - 1), amount: 1n });
+    expect(transfer(machine, [last], ALICE)).toEqual(['ok']);
+    expect(() => signerId(START_MS, ALICE, IDS_PER_MS)).toThrow(RangeError);
+  });
+
+  test('differ from those of another in any of 64 bits', () => {
+    const key = Uint8Array.from({ length: 32 }, (_, index) => 0x11 * (index + 1));
+    const machine = fundedMachine();
+    open(machine, [account({ id: 60n, owner: key })]);
+    transfer(machine, [{ id: id(60), debitAccount: ISSUER, creditAccount: 60n, amount: 9n }]);
+    const paid = own({ id: ownId(key, 1), debitAccount: 60n, amount: 1n });
+    for (let bit = 16n; bit < 80n; bit += 1n)
+      expect(transfer(machine, [{ ...paid, id: paid.id ^ (1n << bit) }], key)).toEqual(['id-foreign']);
+    expect(transfer(machine, [paid], key)).toEqual(['ok']);
+  });
+
+  test('are the only ones in a chain, which fails as a whole', () => {
+    const machine = fundedMachine();
+    const chain = [own({ flags: TRANSFER_FLAGS.linked }), own({ id: ownId(BOB, 7) })];
+    expect(transfer(machine, chain, ALICE)).toEqual(['linked-event-failed', 'id-foreign']);
+    expect(available(machine, BOBS)).toBe(100n);
+  });
+
+  test('may be any to the ledger itself, and those of its orders are nobody else’s', () => {
+    const machine = fundedMachine();
+    expect(transfer(machine, [own()])).toEqual(['ok']);
+    // One key in 2^32 has the mark of the ledger where its ids would be: it signs orders only.
+    const marked = Uint8Array.from({ length: 32 }, (_, index) => (index >= 2 && index < 6 ? 0xff : 1));
+    expect(transfer(machine, [own({ id: ownId(marked, 1) })], marked)).toEqual(['not-authorized']);
+  });
+
+  test('were any under the first rules, and what was answered then is answered again', () => {
+    const machine = fundedMachine();
+    machine.advance(START_MS, 1);
+    expect(transfer(machine, [pay(1)], ALICE)).toEqual(['ok']);
+    expect(open(machine, [account({ id: 50n, owner: ALICE })], ALICE)).toEqual(['ok']);
+    machine.advance(START_MS + 1);
+    expect(transfer(machine, [pay(1), pay(2)], ALICE)).toEqual(['ok', 'id-foreign']);
+    const both = [account({ id: 50n, owner: ALICE }), account({ id: 51n, owner: ALICE })];
+    expect(open(machine, both, ALICE)).toEqual(['ok', 'account-by-order']);
   });
 });
 

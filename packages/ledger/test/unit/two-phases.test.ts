@@ -13,6 +13,7 @@ import {
   ISSUER,
   MALLORY,
   open,
+  ownId,
   START_MS,
   STRANGER,
   transfer,
@@ -168,13 +169,16 @@ describe('post and void', () => {
 
   test('the payer posts, the payee gives up, and nobody else does either', () => {
     const machine = fundedMachine();
-    transfer(machine, [reserve(1), reserve(2)], ALICE);
-    for (const [index, signer] of [BOB, MALLORY, STRANGER].entries())
-      expect(transfer(machine, [complete(10 + index, 1, post)], signer)).toEqual(['not-authorized']);
-    for (const [index, signer] of [ALICE, MALLORY, STRANGER].entries())
-      expect(transfer(machine, [complete(20 + index, 2, giveUp)], signer)).toEqual(['not-authorized']);
-    expect(transfer(machine, [complete(30, 1, post)], ALICE)).toEqual(['ok']);
-    expect(transfer(machine, [complete(31, 2, giveUp)], BOB)).toEqual(['ok']);
+    const [first, second] = [ownId(ALICE, 1), ownId(ALICE, 2)];
+    transfer(machine, [reserve(1, { id: first }), reserve(2, { id: second })], ALICE);
+    const end = (signer: Uint8Array, pendingId: bigint, flags: number): string[] =>
+      transfer(machine, [{ id: ownId(signer, 3), pendingId, flags }], signer);
+    for (const signer of [BOB, MALLORY, STRANGER])
+      expect(end(signer, first, post)).toEqual(['not-authorized']);
+    for (const signer of [ALICE, MALLORY, STRANGER])
+      expect(end(signer, second, giveUp)).toEqual(['not-authorized']);
+    expect(end(ALICE, first, post)).toEqual(['ok']);
+    expect(end(BOB, second, giveUp)).toEqual(['ok']);
   });
 
   test('frozen accounts post nothing; giving up and expiring free what they reserved', () => {

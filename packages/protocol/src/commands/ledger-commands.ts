@@ -63,6 +63,7 @@ export const ledgerCommands = {
       council: panelSchema,
       providerStake: amountSchema.describe('What a provider has at stake, at least.'),
       faucetAmount: amountSchema.describe('Most that the faucet gives to an owner in 24 hours.'),
+      minDisputeDeposit: amountSchema.describe('What a dispute deposits, at least.'),
       storage: z.string(),
     }),
     errors,
@@ -70,9 +71,9 @@ export const ledgerCommands = {
   'ledger.submit': command({
     tier: 'molt',
     target: 'gateway',
-    summary: 'Book a batch of accounts or transfers that its signer asks for',
+    summary: 'Book a batch of transfers that its signer asks for',
     input: z.strictObject({
-      kind: z.enum(['accounts', 'transfers']).describe('What the items are.'),
+      kind: z.literal('transfers').describe('What the items are. Accounts are opened by orders.'),
       items: base64url
         .min(1)
         .max(MAX_OPERATION_CHARACTERS)

@@ -1,6 +1,6 @@
 // Shows that an order is signed over its canonical bytes for one ledger, and that one whose answer got lost
 // is sent again as it was and counted as done.
-import { generateKeyPair, verifyStatement } from '@clawbernetes/identity';
+import { addressOf, generateKeyPair, verifyStatement } from '@clawbernetes/identity';
 import { seededRandom, systemRandom } from '@clawbernetes/kernel';
 import { afterEach, describe, expect, it } from 'vitest';
 import { openClient, orderText, type SignedOrder } from '../../src/index.ts';
@@ -40,8 +40,12 @@ describe('a signed order', () => {
   it('has ids and nonces that rise with time', () => {
     const random = seededRandom(1);
     const time = Date.UTC(2026, 10, 20);
-    expect(newOrderId(time, random)).toMatch(/^[0-9a-f]{32}$/);
-    expect(newOrderId(time + 1, random) > newOrderId(time, random)).toBe(true);
+    const owner = addressOf(key.publicKey);
+    const id = newOrderId(time, random, owner);
+    expect(id).toMatch(/^[0-9a-f]{32}$/);
+    expect(id.slice(12, 28)).toBe(Buffer.from(key.publicKey).toString('hex', 0, 8));
+    expect(newOrderId(time + 1, random, owner) > id).toBe(true);
+    expect(() => newOrderId(time, random, 'nobody')).toThrow('names no Ed25519 key');
     expect(newNonce(time + 1, random)).toBeGreaterThan(newNonce(time, random));
     expect(Number.isSafeInteger(newNonce(Date.UTC(2250, 1), random))).toBe(true);
   });

@@ -59,7 +59,7 @@ export async function takeDeposit({ context, operands, options }: Call): Promise
   const [owner, amount] = [readAddress(address), readMolt(text)];
   const client = await context.client();
   const { timeMs } = await client.command('ledger.info', {});
-  const deposit = given.id ?? newOrderId(timeMs, context.random);
+  const deposit = given.id ?? newOrderId(timeMs, context.random, owner);
   const body = { deposit, owner, amount: String(amount), reference: given.reference };
   const question = `Book ${moltText(amount)} that came in for ${owner}? They are made out of nothing if they did not.`;
   await operate(context, client, { question, options: given, operation: { type: 'deposit', body } });

@@ -55,7 +55,7 @@ export class Signer {
 
   /** For an escrow, a withdrawal or the like. */
   newId(): string {
-    return newOrderId(this.info.timeMs, this.#context.random);
+    return newOrderId(this.info.timeMs, this.#context.random, this.address);
   }
 
   /**

@@ -1,0 +1,10 @@
+/**
+ * Under which rules a frame is booked: the number that it carries. What a journal was answered it is answered
+ * for ever, so a change of meaning holds from a number on, and frames of before keep theirs.
+ *
+ * - 1: whoever signs chooses any id, and opens accounts for himself.
+ * - 2: ids are their signer's (see id-scope.ts); accounts are opened by orders and by the ledger itself.
+ */
+export const OWN_IDS_RULES = 2;
+/** Of every frame that is written. */
+export const NEWEST_RULES = OWN_IDS_RULES;
