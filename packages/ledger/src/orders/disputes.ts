@@ -1,4 +1,5 @@
 import { assert, present } from '@clawbernetes/kernel';
+import { BOUNDED_RULES } from '../machine/rules.ts';
 import { anyOf } from './authorization.ts';
 import type { Step } from './books.ts';
 import { claimsOf, dropClaim, jobFee, keepClaim, scheduleForgetting } from './earnings.ts';
@@ -10,7 +11,8 @@ import { scopeOf } from './nonce-memory.ts';
 import type { OrderContext, OrderPlan } from './order-context.ts';
 import { check, refuse } from './order-result.ts';
 import type { Claim, Dispute, Escrow } from './records.ts';
-import { countDispute, slash, slashSteps } from './stakes.ts';
+import { countDispute, slash, slashSteps, unbond } from './stakes.ts';
+import type { AccountName } from './standard-accounts.ts';
 
 const DAY_MS = 86_400_000;
 /** Arbiters who say nothing for so long leave things as they would be without the dispute. */
@@ -108,18 +110,27 @@ export function resolveDispute(context: OrderContext, body: OrderBody<'escrow-re
       if (!dispute) refuse('dispute-not-found');
       const { toBuyer, toProvider, slash: slashed, slashTo } = body;
       check(toBuyer + toProvider === dispute.amount, 'split-wrong');
-      check(slashed <= escrow.slashable, 'slash-exceeds-limit');
+      const slashedInAll = (escrow.slashed ?? 0n) + slashed;
+      check(slashedInAll <= escrow.slashable, 'slash-exceeds-limit');
       const won = dispute.opener === escrow.buyer ? toBuyer : toProvider;
       const returned = (dispute.deposit * won) / dispute.amount;
-      const to =
-        slashTo === 'buyer'
-          ? ({ kind: 'available', owner: escrow.buyer } as const)
-          : ({ kind: 'treasury' } as const);
+      const to = slashTaker(context, escrow, slashTo);
       const stakeSteps = slashSteps(context.state, escrow.provider, slashed, to);
-      settle(context, escrow, { dispute, toBuyer, returned, more: stakeSteps });
+      const noted = slashed > 0n && context.isUnder(BOUNDED_RULES) ? { slashed: slashedInAll } : {};
+      settle(context, { ...escrow, ...noted }, { dispute, toBuyer, returned, more: stakeSteps });
       slash(context.state, escrow.provider, slashed);
+      if (to.kind === 'unbonding') unbond(context, escrow.buyer, slashed);
     },
   };
+}
+
+/**
+ * What a buyer gets of a stake unbonds first, as if its owner had taken it out: parties who slash each other
+ * do not come by it sooner.
+ */
+function slashTaker(context: OrderContext, { buyer }: Escrow, slashTo: 'buyer' | 'treasury'): AccountName {
+  if (slashTo === 'treasury') return { kind: 'treasury' };
+  return { kind: context.isUnder(BOUNDED_RULES) ? 'unbonding' : 'available', owner: buyer };
 }
 
 /** Nobody has resolved it in time: the deposit goes back, the rest goes as it would have gone. */

@@ -40,6 +40,11 @@ export class OrderContext {
     return present(this.state.settings, 'the settings of an open ledger');
   }
 
+  /** Whether what holds from these rules on holds now (see rules.ts). */
+  isUnder(rules: number): boolean {
+    return this.#rules >= rules;
+  }
+
   get books(): Pick<Books, 'balance' | 'isOpen' | 'open'> {
     return this.#books;
   }
@@ -61,7 +66,7 @@ export class OrderContext {
   /** As `checkNewId`, and that the id is of one of those who signed: nobody else can have used it up. */
   checkOwnNewId(id: string, signers: Iterable<string>): void {
     this.checkNewId(id);
-    if (this.#rules < OWN_IDS_RULES) return;
+    if (!this.isUnder(OWN_IDS_RULES)) return;
     check(
       [...signers].some((signer) => isIdOf(id, signer)),
       'id-foreign',

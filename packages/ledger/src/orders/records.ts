@@ -28,7 +28,10 @@ export interface Escrow {
   readonly createdAtMs: number;
   readonly deadlineMs: number;
   readonly onDeadline: 'release' | 'refund';
+  /** Of the provider's stake, in all disputes together. */
   readonly slashable: bigint;
+  /** Of it, so far; absent: nothing. */
+  readonly slashed?: bigint;
   readonly termsHash?: string;
   /** The provider has signed something about it: then its disputes touch his stake. */
   readonly accepted: boolean;

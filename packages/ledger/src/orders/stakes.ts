@@ -58,6 +58,17 @@ export function withdrawStake(
   };
 }
 
+/** So much more unbonds of an owner's. Parts beyond their number join the last, and are through with it. */
+export function unbond({ state, timeMs }: OrderContext, owner: string, amount: bigint): void {
+  if (amount === 0n) return;
+  const stake = stakeOf(state, owner);
+  const isRoom = stake.unbonding.length < MAX_UNBONDINGS;
+  const parts = isRoom ? stake.unbonding : stake.unbonding.slice(0, -1);
+  const joined = isRoom ? 0n : (stake.unbonding.at(-1)?.amount ?? 0n);
+  const part = { amount: joined + amount, untilMs: timeMs + UNBONDING_MS };
+  keepStake(state, { ...stake, unbonding: [...parts, part] });
+}
+
 /** The council takes stake of who has broken the rules of the ledger. */
 export function slashStake(context: OrderContext, body: OrderBody<'stake-slash'>): OrderPlan {
   const { owner, amount } = body;

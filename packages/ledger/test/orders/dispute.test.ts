@@ -1,7 +1,9 @@
 // Shows that a dispute freezes what is contested and nothing else, and that its arbiters alone split it.
+import { present } from '@clawbernetes/kernel';
 import { describe, expect, test } from 'vitest';
 import { MOLT } from '../../src/orders/amount.ts';
-import { molt, OrderWorld, type Name } from './order-world.ts';
+import type { OrderResultName } from '../../src/orders/order-result.ts';
+import { address, molt, OrderWorld, type Name } from './order-world.ts';
 
 const DAY_MS = 86_400_000;
 const ARBITERS: readonly Name[] = ['one', 'two'];
@@ -196,7 +198,67 @@ describe('stake', () => {
     expect(at.do('escrow-resolve', { ...split, slash: molt(51) }, ARBITERS)).toBe('slash-exceeds-limit');
     expect(at.do('escrow-resolve', { ...split, slash: molt(50) }, ARBITERS)).toBe('ok');
     expect(at.balance('stake', 'provider')).toBe(50n * MOLT);
+    expect(at.balance('available', 'buyer')).toBe(1000n * MOLT);
+    at.wait(7 * DAY_MS - 1);
+    expect(at.balance('unbonding', 'buyer')).toBe(50n * MOLT);
+    at.wait(1);
     expect(at.balance('available', 'buyer')).toBe(1050n * MOLT);
+  });
+
+  test('answers up to that in all disputes of a lease together', () => {
+    const at = world();
+    const agreement = at.leased({ slashable: molt(50) });
+    const { escrow } = present(at.orders.agreement(agreement), 'the agreement');
+    const slash = (n: number, amount: string): OrderResultName => {
+      at.wait(60_000);
+      expect(at.settle(at.receipt(agreement, n, n * 60_000))).toBe('ok');
+      expect(at.do('escrow-dispute', { escrow, reason }, ['buyer'])).toBe('ok');
+      const toBuyer = String(at.orders.escrow(escrow)?.dispute?.amount);
+      const split = { escrow, toBuyer, toProvider: '0' };
+      const code = at.do('escrow-resolve', { ...split, slash: amount }, ARBITERS);
+      if (code !== 'ok') expect(at.do('escrow-resolve', split, ARBITERS)).toBe('ok');
+      return code;
+    };
+    expect([slash(1, molt(30)), slash(2, molt(21)), slash(3, molt(20)), slash(4, '1')]).toEqual([
+      'ok',
+      'slash-exceeds-limit',
+      'ok',
+      'slash-exceeds-limit',
+    ]);
+    expect(at.balance('stake', 'provider')).toBe(50n * MOLT);
+  });
+
+  test('does not unbond at once where its owner and a friend slash it for each other', () => {
+    const at = world();
+    const friend = address('other');
+    const slashed = at.balance('stake', 'provider').toString();
+    at.give('other', 1);
+    const arbiters = { keys: [friend], threshold: 1 };
+    const id = at.id(at.timeMs, friend);
+    const terms = at.terms({
+      escrow: id,
+      buyer: friend,
+      releaser: friend,
+      amount: '100',
+      arbiters,
+      slashable: slashed,
+    });
+    expect(at.do('escrow-create', terms, ['other', 'provider'])).toBe('ok');
+    for (let part = 0; part < 32; part += 1) {
+      at.stake('other', 1);
+      expect(at.do('stake-withdraw', { amount: molt(1) }, ['other'])).toBe('ok');
+    }
+    expect(at.do('escrow-fund', { escrow: id }, ['other'])).toBe('ok');
+    expect(at.do('escrow-dispute', { escrow: id, reason }, ['other'])).toBe('ok');
+    at.wait(DAY_MS);
+    const split = { escrow: id, toBuyer: '100', toProvider: '0', slash: slashed, slashTo: 'buyer' };
+    expect(at.do('escrow-resolve', split, ['other'])).toBe('ok');
+    expect(at.orders.stake(friend).unbonding).toHaveLength(32);
+    at.wait(7 * DAY_MS - 1);
+    // One part has joined what was slashed.
+    expect(at.balance('unbonding', 'other')).toBe(101n * MOLT);
+    expect(at.do('stake-slash', { owner: friend, amount: slashed, reason }, ['council'])).toBe('ok');
+    expect(at.balance('treasury')).toBe(100n * MOLT);
   });
 
   test('does not answer for a job that the provider never signed', () => {
