@@ -7,7 +7,7 @@ export {
   type Account,
 } from './machine/account-record.ts';
 export type { Balance } from './machine/account-table.ts';
-export { IDS_PER_MS, signerId } from './machine/id-scope.ts';
+export { IDS_PER_MS, signerId, SignerIds } from './machine/id-scope.ts';
 export {
   LedgerMachine,
   type AccountView,

@@ -5,6 +5,7 @@ import {
   Ledger,
   MAX_BATCH_ITEMS,
   NO_FLOOR,
+  SignerIds,
   signRequest,
   TRANSFER_FLAGS,
   TransferBatch,
@@ -51,7 +52,7 @@ export async function openAccounts(ledger: Ledger): Promise<void> {
 /** Makes transfers between random accounts; ids rise with the time, as those of real callers do. */
 export class TransferLoad {
   readonly #random = seededRandom(1);
-  #count = 0;
+  readonly #ids = new SignerIds(OWNER.publicKey);
   #nonce = Date.now();
 
   pairs(count: number, options: LoadOptions): readonly BatchPair[] {
@@ -60,15 +61,15 @@ export class TransferLoad {
 
   pair({ batch, hot = false, signed = false }: LoadOptions): BatchPair {
     const [pending, post] = [new TransferBatch(batch), new TransferBatch(batch)];
-    const made = BigInt(Date.now()) << 80n;
+    const nowMs = Date.now();
     for (let item = 0; item < batch; item += 1) {
-      const id = this.#id(made);
+      const id = this.#ids.next(nowMs);
       const debit = 2 + this.#below(ACCOUNTS - 1);
       const credit = hot ? 1 : 1 + (debit % (ACCOUNTS - 1)) + 1;
       const amount = BigInt(1 + this.#below(1000));
       const [debitAccount, creditAccount] = [BigInt(debit), BigInt(credit === debit ? 1 : credit)];
       pending.add({ id, debitAccount, creditAccount, amount, code: 1, flags: TRANSFER_FLAGS.pending });
-      post.add({ id: this.#id(made), pendingId: id, code: 1, flags: TRANSFER_FLAGS.post });
+      post.add({ id: this.#ids.next(nowMs), pendingId: id, code: 1, flags: TRANSFER_FLAGS.post });
     }
     return { pending: this.#operation(pending, signed), post: this.#operation(post, signed) };
   }
@@ -84,11 +85,6 @@ export class TransferLoad {
       nonce: this.#nonce,
       expiresAtMs,
     });
-  }
-
-  #id(made: bigint): bigint {
-    this.#count += 1;
-    return made | (BigInt(this.#below(2 ** 30)) << 50n) | BigInt(this.#count);
   }
 
   #below(limit: number): number {

@@ -1,15 +1,14 @@
 import { u32 } from './cells.ts';
 
-/** Least significant bit of the signer's part. */
-const SCOPE_BIT = 16n;
-const TIME_BIT = 80n;
+/** Least significant bits of the signer's part and of the time. */
+const [SCOPE_BIT, TIME_BIT] = [16n, 80n];
 /** Ids that one signer can make for one ms. */
 export const IDS_PER_MS = 65_536;
 
 /**
  * The middle of all ids that a signer may use: the first 64 bits of his public key, in bits 16–79. So nobody
  * uses up an id that somebody else has shown or could guess. Whoever wants the ids of another has to find a
- * key that begins alike, which takes some 2^64 tries; 48 bits would take a GPU some days.
+ * key that begins alike, which takes some 2^64 tries; of 48 bits, a GPU would find one in days.
  */
 export interface IdScope {
   /** Bits 16–31, 32–63 and 64–79. */
@@ -40,7 +39,31 @@ export function isInScope(halves: Uint32Array, at: number, { low, middle, high }
 export function signerId(madeAtMs: number, signer: Uint8Array, number: number): bigint {
   if (!Number.isInteger(number) || number < 0 || number >= IDS_PER_MS)
     throw new RangeError(`${number} is not below ${IDS_PER_MS}.`);
+  return (BigInt(madeAtMs) << TIME_BIT) | scopeBits(signer) | BigInt(number);
+}
+
+/** Makes a signer's ids, which rise. */
+export class SignerIds {
+  readonly #scope: bigint;
+  #madeAtMs = 0;
+  #number = 0;
+
+  constructor(signer: Uint8Array) {
+    this.#scope = scopeBits(signer);
+  }
+
+  /** A new one. Where one ms has too few, those of the next are taken, so ask for no more in the long run. */
+  next(nowMs: number): bigint {
+    this.#number += 1;
+    if (nowMs > this.#madeAtMs || this.#number === IDS_PER_MS) {
+      this.#madeAtMs = Math.max(nowMs, this.#madeAtMs + 1);
+      this.#number = 0;
+    }
+    return (BigInt(this.#madeAtMs) << TIME_BIT) | this.#scope | BigInt(this.#number);
+  }
+}
+
+function scopeBits(signer: Uint8Array): bigint {
   const { low, middle, high } = idScope(signer);
-  const scope = (BigInt(high) << 48n) | (BigInt(middle) << 16n) | BigInt(low);
-  return (BigInt(madeAtMs) << TIME_BIT) | (scope << SCOPE_BIT) | BigInt(number);
+  return ((BigInt(high) << 48n) | (BigInt(middle) << 16n) | BigInt(low)) << SCOPE_BIT;
 }

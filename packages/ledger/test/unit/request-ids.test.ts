@@ -1,5 +1,5 @@
 // Shows that an id is used once, by one signer for one request, and that no stranger can spoil it.
-import { IDS_PER_MS, LedgerMachine, signerId, TRANSFER_FLAGS } from '@clawbernetes/ledger';
+import { IDS_PER_MS, LedgerMachine, signerId, SignerIds, TRANSFER_FLAGS } from '@clawbernetes/ledger';
 import { describe, expect, test } from 'vitest';
 import {
   account,
@@ -137,6 +137,18 @@ describe('the ids of a signer', () => {
     const last = own({ id: signerId(START_MS + 60_000, ALICE, IDS_PER_MS - 1), amount: 1n });
     expect(transfer(machine, [last], ALICE)).toEqual(['ok']);
     expect(() => signerId(START_MS, ALICE, IDS_PER_MS)).toThrow(RangeError);
+  });
+
+  test('are made one after the other, also more than there are for one ms', () => {
+    const ids = new SignerIds(ALICE);
+    const made = Array.from({ length: IDS_PER_MS + 2 }, () => ids.next(START_MS));
+    expect(made.every((one, index) => index === 0 || one > (made[index - 1] ?? one))).toBe(true);
+    expect(made[0]).toBe(signerId(START_MS, ALICE, 0));
+    expect(made.at(-1)).toBe(signerId(START_MS + 1, ALICE, 1));
+    expect([ids.next(START_MS), ids.next(START_MS + 5)]).toEqual([
+      signerId(START_MS + 1, ALICE, 2),
+      signerId(START_MS + 5, ALICE, 0),
+    ]);
   });
 
   test('differ from those of another in any of 64 bits', () => {
