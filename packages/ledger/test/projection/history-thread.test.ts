@@ -1,11 +1,12 @@
-// Shows the history in its own thread, beside a ledger in a real file: it is there after closing and opening,
-// also of accounts that sleep for many segments, and its page limits hold.
+// Shows the history in its own thread, beside a ledger on both real engines: it is there after closing and
+// opening, also of accounts that sleep for many segments, and its page limits hold.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { seededRandom, silentLogger, systemClock, systemRandom } from '@clawbernetes/kernel';
 import { encodeAccounts, Ledger, LEDGER_SCHEMA, NO_FLOOR, TransferBatch } from '@clawbernetes/ledger';
-import { joinSchemas, openSqliteStore } from '@clawbernetes/storage';
+import { joinSchemas, openPostgresStore, openSqliteStore, type Store } from '@clawbernetes/storage';
+import { startTestPostgres } from '@clawbernetes/storage/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { MAX_PAGE, type PageOptions } from '../../src/projection/history.ts';
 import { HISTORY_SCHEMA } from '../../src/projection/projection-schema.ts';
@@ -17,18 +18,30 @@ const OPTIONS = { segmentMovements: 2000, maxLagMovements: 30_000, cacheBytes: 1
 const random = seededRandom(3);
 const below = (bound: number): number => Math.floor(random.fraction() * bound);
 
+const server = await startTestPostgres();
 let folder = '';
 let nextId = 0n;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'history-'));
 });
-afterAll(() => rm(folder, { recursive: true }));
+afterAll(async () => {
+  await rm(folder, { recursive: true });
+  if (!('skipped' in server)) await server[Symbol.asyncDispose]();
+});
 
-async function open() {
-  const deps = { clock: systemClock, logger: silentLogger };
+/** A store by its place: the URL of a PostgreSQL database, or the path of a file. */
+function openStore(place: string): Promise<Store> {
+  const deps = { clock: systemClock, logger: silentLogger, random: systemRandom };
   const schema = joinSchemas([LEDGER_SCHEMA, HISTORY_SCHEMA]);
-  const store = await openSqliteStore(deps, { path: join(folder, 'ledger.sqlite'), schema });
+  return place.startsWith('postgres:')
+    ? openPostgresStore(deps, { url: place, schema })
+    : openSqliteStore(deps, { path: place, schema });
+}
+
+async function open(place: string) {
+  const deps = { clock: systemClock, logger: silentLogger };
+  const store = await openStore(place);
   const projection = await Projection.open({ logger: silentLogger, store }, OPTIONS);
   const ledger = await Ledger.open(
     { ...deps, store, projection, random: systemRandom },
@@ -93,36 +106,47 @@ async function check(ledger: Ledger, projection: Projection, ids: readonly bigin
   return count;
 }
 
+const missing = 'skipped' in server ? ` [skipped: ${server.skipped}]` : '';
+
 describe('a history in its own thread', () => {
-  it('follows a ledger, and is the same after each opening', async () => {
-    let [run, expected] = [await open(), 0];
-    const facts = { owner: new Uint8Array(32), floor: NO_FLOOR, asset: 1, code: 1, flags: 0 };
-    const ids = [...Array.from({ length: ACCOUNTS }, (_, index) => BigInt(index + 1)), SLEEPER];
-    const items = encodeAccounts(ids.map((id) => ({ ...facts, id })));
-    await run.ledger.submit({ kind: 'accounts', items });
-    for (let round = 0; round < 3; round += 1) {
-      // The sleeper moves once, then not again for as many segments as heads are apart, and more.
-      await book(run.ledger, 3, SLEEPER);
-      for (let batches = 0; batches < 24; batches += 1) await book(run.ledger, 2500);
-      expected += 3 + 24 * 2500;
-      const some = [SLEEPER, 1n, BigInt(2 + below(ACCOUNTS - 2))];
-      const before = await check(run.ledger, run.projection, some);
-      await run.close();
-      run = await open();
-      expect(await check(run.ledger, run.projection, some)).toBe(before);
-    }
-    expect(await check(run.ledger, run.projection, ids)).toBe(2 * expected);
-    const sleeper = await readAll(run.projection, SLEEPER);
-    expect(sleeper).toHaveLength(9);
-    const { reference = 0n } = sleeper.at(-1) ?? {};
-    const found = await run.projection.history.reference(reference);
-    expect(found.movements.map(({ number }) => number)).toContain(0);
-    // Old pages are found from anywhere.
-    const old = await run.projection.history.account(SLEEPER, { after: 60_000, limit: 2 });
-    expect(old.movements.map(({ number }) => number)).toEqual([2, 1]);
-    await expect(run.projection.history.account(1n, { limit: MAX_PAGE + 1 })).rejects.toThrow('page');
-    await expect(run.projection.history.account(1n, { limit: 0 })).rejects.toThrow('page');
-    expect((await run.projection.history.account(99n)).movements).toEqual([]);
-    await run.close();
+  it('follows a ledger on SQLite, and is the same after each opening', async () => {
+    await expectToFollow(join(folder, 'ledger.sqlite'), 3);
+  });
+
+  it.skipIf(missing)(`follows a ledger on PostgreSQL${missing}`, async () => {
+    if ('skipped' in server) throw new Error(server.skipped);
+    await expectToFollow(await server.createDatabase(), 2);
   });
 });
+
+async function expectToFollow(place: string, rounds: number): Promise<void> {
+  let [run, expected] = [await open(place), 0];
+  const facts = { owner: new Uint8Array(32), floor: NO_FLOOR, asset: 1, code: 1, flags: 0 };
+  const ids = [...Array.from({ length: ACCOUNTS }, (_, index) => BigInt(index + 1)), SLEEPER];
+  const items = encodeAccounts(ids.map((id) => ({ ...facts, id })));
+  await run.ledger.submit({ kind: 'accounts', items });
+  for (let round = 0; round < rounds; round += 1) {
+    // The sleeper moves once, then not again for as many segments as heads are apart, and more.
+    await book(run.ledger, 3, SLEEPER);
+    for (let batches = 0; batches < 24; batches += 1) await book(run.ledger, 2500);
+    expected += 3 + 24 * 2500;
+    const some = [SLEEPER, 1n, BigInt(2 + below(ACCOUNTS - 2))];
+    const before = await check(run.ledger, run.projection, some);
+    await run.close();
+    run = await open(place);
+    expect(await check(run.ledger, run.projection, some)).toBe(before);
+  }
+  expect(await check(run.ledger, run.projection, ids)).toBe(2 * expected);
+  const sleeper = await readAll(run.projection, SLEEPER);
+  expect(sleeper).toHaveLength(3 * rounds);
+  const { reference = 0n } = sleeper.at(-1) ?? {};
+  const found = await run.projection.history.reference(reference);
+  expect(found.movements.map(({ number }) => number)).toContain(0);
+  // Old pages are found from anywhere.
+  const old = await run.projection.history.account(SLEEPER, { after: 60_000, limit: 2 });
+  expect(old.movements.map(({ number }) => number)).toEqual([2, 1]);
+  await expect(run.projection.history.account(1n, { limit: MAX_PAGE + 1 })).rejects.toThrow('page');
+  await expect(run.projection.history.account(1n, { limit: 0 })).rejects.toThrow('page');
+  expect((await run.projection.history.account(99n)).movements).toEqual([]);
+  await run.close();
+}

@@ -1,31 +1,46 @@
-import { present, seededRandom, silentLogger } from '@clawbernetes/kernel';
+import { present, seededRandom, silentLogger, type Random } from '@clawbernetes/kernel';
 import { VirtualClock } from '@clawbernetes/kernel/testing';
 import { encodeAccounts, encodeFreezes, Ledger, LEDGER_SCHEMA, TransferBatch } from '@clawbernetes/ledger';
 import type { Operation } from '@clawbernetes/ledger';
 import { RandomWorkload, SameThread } from '@clawbernetes/ledger/testing';
-import { joinSchemas, MemoryDisk, openMemoryStore, type Row, type Store } from '@clawbernetes/storage';
+import { joinSchemas, type Row, type Schema, type Store } from '@clawbernetes/storage';
 import { HISTORY_SCHEMA } from '../../src/projection/projection-schema.ts';
 import { Projection } from '../../src/projection/projection.ts';
-import { ProjectorInline } from '../../src/projection/projector-thread.ts';
+import type { ProjectorLink } from '../../src/projection/projector-thread.ts';
+import { simulated } from './projected-disks.ts';
 
 export const START_MS = Date.UTC(2026, 0, 1);
 const LEDGER = { ledgerId: 'test', heldIds: 60, maxIdRuns: 4, framesInFlight: 3, frameBytes: 2000 };
 const HISTORY = { maxLagMovements: 10_000, maxLagFrames: 50, cacheBytes: 20_000 };
 
-/** A ledger with its history on a simulated disk, driven by one seed. */
+/** What keeps the ledger and outlives its crashes. */
+export interface ProjectedDisk {
+  open(schema: Schema): Promise<Store>;
+  link(): ProjectorLink;
+  /** From now on nothing that is under way is heard of; it may have happened or not. */
+  crash(): Promise<void>;
+  /** Lets what is under way go on for a moment. */
+  turn(): Promise<void>;
+}
+
+/** A ledger with its history on such a disk, driven by one seed. */
 export class ProjectedLedger {
   readonly clock = new VirtualClock({ startMs: START_MS });
   readonly random;
-  readonly disk: MemoryDisk;
+  readonly #disk: ProjectedDisk;
   readonly #workload: RandomWorkload;
   readonly #segmentMovements: number;
   #store: Store | undefined;
   #ledger: Ledger | undefined;
   #projection: Projection | undefined;
 
-  constructor(seed: number, segmentMovements: number) {
+  constructor(
+    seed: number,
+    segmentMovements: number,
+    diskOf: (deps: { readonly clock: VirtualClock; readonly random: Random }) => ProjectedDisk = simulated,
+  ) {
     this.random = seededRandom(seed);
-    this.disk = new MemoryDisk({ clock: this.clock, random: this.random }, { minMs: 0, maxMs: 5 });
+    this.#disk = diskOf(this);
     this.#workload = new RandomWorkload(this.random, START_MS);
     this.#segmentMovements = segmentMovements;
   }
@@ -41,10 +56,10 @@ export class ProjectedLedger {
   async open(hasHistory = true): Promise<void> {
     const { clock, random } = this;
     const schema = joinSchemas([LEDGER_SCHEMA, HISTORY_SCHEMA]);
-    const store = await openMemoryStore({ clock }, this.disk, { schema });
+    const store = await this.#disk.open(schema);
     this.#store = store;
     const options = { ...HISTORY, segmentMovements: this.#segmentMovements };
-    const opening = Projection.open({ store, logger: silentLogger, link: new ProjectorInline() }, options);
+    const opening = Projection.open({ store, logger: silentLogger, link: this.#disk.link() }, options);
     this.#projection = await this.#through(opening);
     const { projection } = this;
     const deps = { store, clock, random, logger: silentLogger, threads: new SameThread() };
@@ -58,11 +73,12 @@ export class ProjectedLedger {
       const operation = await this.#next();
       if (operation) this.ledger.submit(operation).catch(() => undefined);
       if (this.random.fraction() < 0.5) await this.clock.advance(this.random.fraction() * 4);
+      if (this.random.fraction() < 0.5) await this.#disk.turn();
     }
   }
 
   async crash(): Promise<void> {
-    this.disk.crash();
+    await this.#disk.crash();
     await this.clock.advance(50);
     await this.#through(this.#close());
     await this.open();
@@ -115,7 +131,7 @@ export class ProjectedLedger {
       isDone = true;
     });
     for (let turn = 0; turn < 20_000; turn += 1) {
-      await new Promise((resolve) => setImmediate(resolve));
+      await this.#disk.turn();
       if (isDone) return work;
       if (turn > 3) await this.clock.advance(1);
     }

@@ -187,7 +187,8 @@ async function keepBlobsPlain(host: MigrationHost, layouts: readonly TableLayout
   const { rows } = await sql<{ table: string; column: string }>`
     select cls.relname as table, att.attname as column from pg_attribute att
     join pg_class cls on cls.oid = att.attrelid
-    where cls.relnamespace = current_schema()::regnamespace and cls.relname in (${sql.join(tables)})
+    where cls.relnamespace = (select oid from pg_namespace where nspname = current_schema())
+      and cls.relname in (${sql.join(tables)})
       and att.atttypid = 'bytea'::regtype and att.attstorage <> 'e' and not att.attisdropped`.execute(
     host.database,
   );
