@@ -1,4 +1,5 @@
 import { present } from '@clawbernetes/kernel';
+import { BOUNDED_RULES } from '../machine/rules.ts';
 import { allOf, anyOf } from './authorization.ts';
 import { scheduleForgetting } from './earnings.ts';
 import { findEscrow, returnStep } from './escrows.ts';
@@ -8,10 +9,16 @@ import { scopeOf } from './nonce-memory.ts';
 import type { OrderContext, OrderPlan } from './order-context.ts';
 import { check, refusalOf, refuse } from './order-result.ts';
 import type { OrderState } from './order-state.ts';
+import { affordableMs } from './receipt.ts';
 import type { Agreement, Escrow, TopUpLimit } from './records.ts';
 
 const MIN_WINDOW_MS = 1000;
 const MAX_WINDOW_MS = 300_000;
+/**
+ * What an automatic top-up pays for at least: a lease that lives from hand to mouth would keep the ledger
+ * busy.
+ */
+const MIN_TOP_UP_MS = 60_000;
 /** Once one party closes, the other has so long to bring the last receipt. */
 export const CLOSING_MS = 3_600_000;
 
@@ -77,7 +84,8 @@ export function limitTopUps(context: OrderContext, body: OrderBody<'agreement-au
         keepAgreement(context, without);
         return;
       }
-      check(each > 0n && each <= total && untilMs > context.timeMs, 'top-up-limit-invalid');
+      const isLimit = each > 0n && each <= total && untilMs > context.timeMs;
+      check(isLimit && lastsLong(context, agreement, each), 'top-up-limit-invalid');
       const limited = { ...without, topUp: { each, total, used: 0n, untilMs } };
       keepAgreement(context, topUpIfLow(context, limited));
     },
@@ -155,7 +163,8 @@ function finish(context: OrderContext, agreement: Agreement): void {
 function topUpIfLow(context: OrderContext, agreement: Agreement): Agreement {
   const { topUp: limit, buyer } = agreement;
   const { funded } = escrowOf(context.state, agreement);
-  if (!limit || !isUsable(limit, context.timeMs)) return agreement;
+  if (!limit || !isUsable(limit, context.timeMs) || !lastsLong(context, agreement, limit.each))
+    return agreement;
   if (exhaustedAtMs(agreement, funded) - context.timeMs > LOW_MS) return agreement;
   if (context.books.balance({ kind: 'available', owner: buyer }) < limit.each) return agreement;
   const used = { ...agreement, topUp: { ...limit, used: limit.used + limit.each } };
@@ -166,6 +175,11 @@ function topUpIfLow(context: OrderContext, agreement: Agreement): Agreement {
     if (refusalOf(error) === undefined) throw error;
     return agreement;
   }
+}
+
+/** Limits of before this rule end with it, like those that are used up. */
+function lastsLong(context: OrderContext, { rate }: Agreement, each: bigint): boolean {
+  return !context.isUnder(BOUNDED_RULES) || affordableMs(rate, each) >= MIN_TOP_UP_MS;
 }
 
 function isUsable({ each, total, used, untilMs }: TopUpLimit, timeMs: number): boolean {

@@ -1,4 +1,5 @@
 import { present } from '@clawbernetes/kernel';
+import { BOUNDED_RULES } from '../machine/rules.ts';
 import type { Step } from './books.ts';
 import { feeOf, tierOf } from './fees.ts';
 import { REMEMBERED_MS, type OrderContext } from './order-context.ts';
@@ -8,6 +9,11 @@ import type { Claim, Escrow } from './records.ts';
 
 /** What was earned can be disputed for this long, and is held meanwhile. */
 export const DISPUTE_WINDOW_MS = 86_400_000;
+/**
+ * What came to nothing is remembered until its id, which is of 24 hours at most, cannot be taken for a new
+ * one.
+ */
+const NOTHING_REMEMBERED_MS = 2 * 86_400_000;
 /** Payments of one escrow that are held at once. */
 export const MAX_CLAIMS = 2000;
 
@@ -101,7 +107,10 @@ export function maturitySteps(claims: readonly Claim[]): readonly Step[] {
 }
 
 /** Once nothing of an escrow is open any more, it is remembered for a while only. */
-export function scheduleForgetting({ state, timeMs }: OrderContext, escrow: Escrow): void {
+export function scheduleForgetting(context: OrderContext, escrow: Escrow): void {
+  const { state, timeMs } = context;
   const isOver = escrow.endedAtMs !== undefined && escrow.claims.length === 0 && escrow.dispute === undefined;
-  if (isOver) state.schedule('forget-escrow', escrow.id, timeMs + REMEMBERED_MS);
+  const isNothing = escrow.state === 'expired' && context.isUnder(BOUNDED_RULES);
+  const rememberedMs = isNothing ? NOTHING_REMEMBERED_MS : REMEMBERED_MS;
+  if (isOver) state.schedule('forget-escrow', escrow.id, timeMs + rememberedMs);
 }

@@ -1,4 +1,5 @@
 import { present } from '@clawbernetes/kernel';
+import { BOUNDED_RULES } from '../machine/rules.ts';
 import { allOf } from './authorization.ts';
 import type { Step } from './books.ts';
 import { addClaim, checkClaimRoom, feeStep, jobFee, scheduleForgetting } from './earnings.ts';
@@ -12,7 +13,7 @@ import type { Escrow } from './records.ts';
 
 /** An escrow that is not funded by then expires. */
 export const FUNDING_MS = 3_600_000;
-/** Escrows of one buyer that wait for their funds. */
+/** Escrows of one buyer that wait for their funds, or waited in vain and are remembered. */
 const MAX_UNFUNDED = 100;
 
 export function findEscrow(state: OrderState, id: string): Escrow {
@@ -31,7 +32,7 @@ export function createEscrow(context: OrderContext, body: OrderBody<'escrow-crea
       context.checkOwnNewId(id, signers);
       checkTerms(body, timeMs);
       context.checkRoom(state.escrows);
-      check(state.unfunded(buyer) < MAX_UNFUNDED, 'ledger-full');
+      check(state.unfunded(buyer) + expired(context, buyer) < MAX_UNFUNDED, 'ledger-full');
       const funds = context.books.balance({ kind: 'available', owner: buyer });
       check(funds >= body.amount, 'insufficient-funds');
       const escrow = newEscrow(body, timeMs, signers.has(provider));
@@ -200,6 +201,10 @@ function checkSettleable({ state, agreement }: Escrow): void {
   check(agreement === undefined, 'escrow-streaming');
   check(state !== 'disputed', 'dispute-open');
   check(state === 'funded' || state === 'completed', 'escrow-wrong-state');
+}
+
+function expired(context: OrderContext, buyer: string): number {
+  return context.isUnder(BOUNDED_RULES) ? context.state.expired(buyer) : 0;
 }
 
 function newEscrow(body: OrderBody<'escrow-create'>, timeMs: number, accepted: boolean): Escrow {

@@ -155,7 +155,7 @@ export const ORDER_RESULTS = {
   },
   'top-up-limit-invalid': {
     code: 59,
-    says: 'A limit for top-ups has an amount within its total and lasts into the future.',
+    says: 'A limit for top-ups lasts into the future; its amount is within its total, and pays for a minute at least.',
   },
   'withdrawal-not-found': { code: 60, says: 'There is no such withdrawal, or it ended long ago.' },
   'withdrawal-wrong-state': { code: 61, says: 'The withdrawal was sent, confirmed or returned before.' },
@@ -168,6 +168,10 @@ export const ORDER_RESULTS = {
   'too-many-openings': {
     code: 66,
     says: 'As many accounts as may be were opened for nothing in 24 hours. Be paid by an order, or come back later.',
+  },
+  'too-many-withdrawals': {
+    code: 67,
+    says: 'Too many withdrawals of yours are on their way. Wait until the first have arrived, and withdraw more at once.',
   },
 } as const satisfies Record<string, { code: number; says: string }>;
 

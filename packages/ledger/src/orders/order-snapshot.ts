@@ -116,7 +116,7 @@ const RESTORE = {
     state.agreements.set(agreement.id, agreement);
   },
   withdrawal: (state: OrderState, withdrawal: Withdrawal) => {
-    state.withdrawals.set(withdrawal.id, withdrawal);
+    state.keepWithdrawal(withdrawal);
   },
   deposit: (state: OrderState, deposit: Deposit) => {
     state.deposits.set(deposit.id, deposit);

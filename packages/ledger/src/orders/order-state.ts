@@ -13,6 +13,7 @@ import type {
   Stake,
   Withdrawal,
 } from './records.ts';
+import { Tally } from './tally.ts';
 
 /** What happens by itself at its time; a key is one of these, a slash, and what it is about. */
 export type DueKind =
@@ -34,11 +35,24 @@ export class OrderState {
   readonly due = new DueQueue();
   /** Of what happened by itself, so far. */
   events = 0;
-  /** Per buyer: escrows that are created and not funded. Follows from the escrows. */
-  readonly #unfunded = new Map<string, number>();
+  /** Follow from the escrows and withdrawals. */
+  readonly #unfunded = new Tally();
+  readonly #expired = new Tally();
+  readonly #outbound = new Tally();
 
+  /** Escrows of a buyer that are created and not funded. */
   unfunded(buyer: string): number {
-    return this.#unfunded.get(buyer) ?? 0;
+    return this.#unfunded.of(buyer);
+  }
+
+  /** Escrows of a buyer that were never funded and are remembered. */
+  expired(buyer: string): number {
+    return this.#expired.of(buyer);
+  }
+
+  /** Withdrawals of an owner of which nobody knows yet what became of them. */
+  outbound(owner: string): number {
+    return this.#outbound.of(owner);
   }
 
   keepEscrow(escrow: Escrow): void {
@@ -62,12 +76,21 @@ export class OrderState {
     const escrow = this.escrows.get(id);
     assert(escrow?.endedAtMs !== undefined && escrow.remaining === 0n, 'only what has ended is forgotten');
     assert(escrow.claims.length === 0 && escrow.dispute === undefined, 'nothing of it is open');
+    this.#count(escrow, -1);
     this.escrows.delete(id);
     this.nonces.forget(scopeOf('escrow', id));
     if (escrow.agreement !== undefined) {
       this.agreements.delete(escrow.agreement);
       this.nonces.forget(scopeOf('agreement', escrow.agreement));
     }
+  }
+
+  keepWithdrawal(withdrawal: Withdrawal): void {
+    const { id, owner, endedAtMs } = withdrawal;
+    const before = this.withdrawals.get(id);
+    if (before && before.endedAtMs === undefined) this.#outbound.add(owner, -1);
+    if (endedAtMs === undefined) this.#outbound.add(owner, 1);
+    this.withdrawals.set(id, withdrawal);
   }
 
   schedule(kind: DueKind, id: string, atMs: number): void {
@@ -78,11 +101,9 @@ export class OrderState {
     this.due.delete(`${kind}/${id}`);
   }
 
-  #count(escrow: Escrow | undefined, by: number): void {
-    if (escrow?.state !== 'created') return;
-    const count = this.unfunded(escrow.buyer) + by;
-    if (count === 0) this.#unfunded.delete(escrow.buyer);
-    else this.#unfunded.set(escrow.buyer, count);
+  #count(escrow: Escrow | undefined, by: 1 | -1): void {
+    if (escrow?.state === 'created') this.#unfunded.add(escrow.buyer, by);
+    if (escrow?.state === 'expired') this.#expired.add(escrow.buyer, by);
   }
 }
 

@@ -1,4 +1,5 @@
 import { assert, present } from '@clawbernetes/kernel';
+import { BOUNDED_RULES } from '../machine/rules.ts';
 import { allOf } from './authorization.ts';
 import type { Step } from './books.ts';
 import { feeOf, tierOf } from './fees.ts';
@@ -11,6 +12,9 @@ import type { Withdrawal } from './records.ts';
 
 /** Normal withdrawals are sent together, at whole multiples of this. */
 export const BATCH_MS = 3_600_000;
+
+/** Of one owner at once: each is sent by somebody, at a cost, however little it is. */
+const MAX_OUTBOUND = 100;
 
 /** Takes the amount out of what the owner can spend; his tokens are on their way until that is reported. */
 export function requestWithdrawal(
@@ -27,6 +31,8 @@ export function requestWithdrawal(
       context.checkOwnNewId(id, [owner]);
       check(to !== owner, 'address-own');
       context.checkRoom(state.withdrawals);
+      const isMany = context.isUnder(BOUNDED_RULES) && state.outbound(owner) >= MAX_OUTBOUND;
+      check(!isMany, 'too-many-withdrawals');
       const tier = tierOf(state.stakes.get(owner)?.staked ?? 0n);
       const fee = speed === 'instant' ? feeOf(amount, tier.instantFee) : 0n;
       assert(fee < amount, 'a fee leaves something');
@@ -42,7 +48,7 @@ export function requestWithdrawal(
       const nextBatchMs = (Math.floor(timeMs / BATCH_MS) + 1) * BATCH_MS;
       const sendAtMs = speed === 'instant' ? timeMs : nextBatchMs;
       const facts = { id, owner, amount, fee, to, speed, requestedAtMs: timeMs, sendAtMs };
-      state.withdrawals.set(id, { ...facts, state: 'requested' });
+      state.keepWithdrawal({ ...facts, state: 'requested' });
     },
   };
 }
@@ -67,7 +73,7 @@ export function reportWithdrawal(context: OrderContext, body: OrderBody<'withdra
         state: status === 'failed' ? 'returned' : status,
         ...(status !== 'sent' && { endedAtMs: timeMs }),
       };
-      state.withdrawals.set(withdrawal.id, after);
+      state.keepWithdrawal(after);
       if (status !== 'sent') state.schedule('withdrawal', withdrawal.id, timeMs + REMEMBERED_MS);
     },
   };

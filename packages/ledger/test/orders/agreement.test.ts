@@ -252,6 +252,21 @@ describe('funds', () => {
     expect(at.orders.agreement(agreement)?.topUp?.used).toBe(20n * MOLT);
   });
 
+  test('are topped up for a minute at least, so that many small ones do not keep the ledger busy', () => {
+    const at = world();
+    const agreement = at.leased({ amount: '1' });
+    const limit = { agreement, total: molt(1), untilMs: at.timeMs + 20 * DAY_MS };
+    const code = (each: string): string => at.do('agreement-auto-top-up', { ...limit, each }, ['buyer']);
+    expect(code(String(MINUTE_MS - 2))).toBe('top-up-limit-invalid');
+    expect(code(String(MINUTE_MS))).toBe('ok');
+    at.wait(HOUR_MS);
+    expect(at.orders.agreement(agreement)?.topUp?.used).toBe(2n * BigInt(MINUTE_MS));
+    for (let turn = 0; turn < 100; turn += 1) {
+      expect(at.orders.nextDueMs - at.timeMs).toBeGreaterThanOrEqual(MINUTE_MS);
+      at.wait(at.orders.nextDueMs - at.timeMs);
+    }
+  });
+
   test('are not topped up by a buyer who has none, whose account is frozen, or who took it back', () => {
     const at = world();
     const agreement = at.leased({ rate: PER_HOUR, amount: molt(995) });

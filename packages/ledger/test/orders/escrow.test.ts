@@ -190,6 +190,12 @@ describe('an escrow is not made', () => {
     expect(at.do('escrow-create', at.terms({ amount: molt(1001) }), ['buyer'])).toBe('insufficient-funds');
     for (let count = 0; count < 100; count += 1) at.created({ amount: '1' });
     expect(at.do('escrow-create', at.terms(), ['buyer'])).toBe('ledger-full');
+    // What came to nothing takes its place until it is forgotten.
+    at.wait(HOUR_MS);
+    at.wait(2 * DAY_MS - 1);
+    expect(at.do('escrow-create', at.terms(), ['buyer'])).toBe('ledger-full');
+    at.wait(1);
+    expect(at.do('escrow-create', at.terms(), ['buyer'])).toBe('ok');
     const small = new OrderWorld({ settings: { maxOpen: 1 } });
     small.give('buyer', 1000);
     const escrow = small.created();

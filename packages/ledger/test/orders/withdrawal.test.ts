@@ -23,6 +23,21 @@ function world(stake = 0): OrderWorld {
 }
 
 describe('a withdrawal', () => {
+  test('is one of a hundred that an owner has on their way, so that dust keeps nobody from his', () => {
+    const at = world();
+    const bodies = Array.from({ length: 101 }, () => request(at, { amount: '1' }));
+    const codes = bodies.map((body) => at.do('withdraw', body, ['buyer']));
+    expect(new Set(codes.slice(0, 100))).toEqual(new Set(['ok']));
+    expect(codes[100]).toBe('too-many-withdrawals');
+    const [first] = bodies;
+    for (const status of ['sent', 'failed'])
+      expect(at.do('withdrawal-report', { withdrawal: first?.withdrawal ?? '', status }, ['operator'])).toBe(
+        'ok',
+      );
+    expect(at.do('withdraw', request(at), ['buyer'])).toBe('ok');
+    expect(at.do('withdraw', request(at), ['buyer'])).toBe('too-many-withdrawals');
+  });
+
   test('leaves the balance at once, is sent with its batch, and is gone when confirmed', () => {
     const at = world();
     at.wait(1);
