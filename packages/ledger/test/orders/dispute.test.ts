@@ -37,7 +37,8 @@ describe('while funds are locked', () => {
     const split = { escrow, toBuyer: molt(60), toProvider: molt(40) };
     expect(at.do('escrow-resolve', split, ['one'])).toBe('threshold-not-met');
     expect(at.do('escrow-resolve', split, ['one', 'council'])).toBe('signer-not-allowed');
-    expect(at.do('escrow-resolve', { ...split, toBuyer: molt(61) }, ARBITERS)).toBe('split-wrong');
+    for (const toBuyer of [molt(59), molt(61)])
+      expect(at.do('escrow-resolve', { ...split, toBuyer }, ARBITERS)).toBe('split-wrong');
     expect(at.do('escrow-resolve', split, ARBITERS)).toBe('ok');
     expect(at.orders.escrow(escrow)).toMatchObject({
       state: 'resolved',
@@ -174,6 +175,26 @@ describe('while funds are held', () => {
     const at = world();
     const escrow = at.created();
     expect(at.do('escrow-dispute', { escrow, reason }, ['buyer'])).toBe('escrow-wrong-state');
+  });
+});
+
+describe('to the base unit', () => {
+  test('what does not divide stays with the buyer: of the fee, and of the deposit with the treasury', () => {
+    const at = world();
+    at.stake('buyer', 1000);
+    const before = at.balance('available', 'buyer');
+    const escrow = at.funded({ amount: '999' });
+    expect(at.do('escrow-release', { escrow }, ['buyer'])).toBe('ok');
+    // 2.5 % of 999 is 24; 3 % of it, as the buyer is silver, 29.
+    expect([at.balance('fees'), at.balance('held', 'provider')]).toEqual([24n, 975n]);
+    expect(at.do('escrow-dispute', { escrow, reason }, ['buyer'])).toBe('ok');
+    expect(at.balance('deposits')).toBe(29n);
+    const split = { escrow, toBuyer: '500', toProvider: '499' };
+    expect(at.do('escrow-resolve', split, ARBITERS)).toBe('ok');
+    // Of 24, 24 × 499 / 999 is 11; of 29, 29 × 500 / 999 is 14.
+    expect(at.balance('treasury')).toBe(11n + 15n);
+    expect(at.balance('available', 'provider')).toBe(499n - 11n);
+    expect(at.balance('available', 'buyer')).toBe(before - 499n - 15n);
   });
 });
 

@@ -188,6 +188,8 @@ describe('an escrow is not made', () => {
   test('without funds, for a provider without stake, or beyond what a buyer or the ledger may have open', () => {
     const at = world();
     expect(at.do('escrow-create', at.terms({ amount: molt(1001) }), ['buyer'])).toBe('insufficient-funds');
+    // What is funded waits no more.
+    at.funded({ amount: '1' });
     for (let count = 0; count < 100; count += 1) at.created({ amount: '1' });
     expect(at.do('escrow-create', at.terms(), ['buyer'])).toBe('ledger-full');
     // What came to nothing takes its place until it is forgotten.
@@ -203,6 +205,13 @@ describe('an escrow is not made', () => {
     expect(small.do('escrow-create', small.terms(), ['buyer'])).toBe('ledger-full');
   });
 
+  test('for longer than 366 days', () => {
+    const at = world();
+    const longest = at.timeMs + 366 * DAY_MS;
+    const code = (deadlineMs: number): string => at.do('escrow-create', at.terms({ deadlineMs }), ['buyer']);
+    expect([longest, longest + 1].map(code)).toEqual(['ok', 'escrow-terms-invalid']);
+  });
+
   test('with funds that went elsewhere meanwhile, or lie frozen', () => {
     const at = world();
     const [first, second] = [at.created({ amount: molt(800) }), at.created({ amount: molt(800) })];
@@ -213,6 +222,16 @@ describe('an escrow is not made', () => {
   });
 });
 
+test('a ledger that holds as many payments as it may takes no further one until one is through', () => {
+  const at = new OrderWorld({ settings: { maxOpen: 2 } });
+  at.fundParties();
+  const escrow = at.funded();
+  const release = (): string => at.do('escrow-release', { escrow, amount: molt(1) }, ['buyer']);
+  expect([release(), release(), release()]).toEqual(['ok', 'ok', 'ledger-full']);
+  at.wait(DAY_MS);
+  expect(release()).toBe('ok');
+});
+
 test('what cannot settle because an account is frozen settles once it is thawed', () => {
   const at = world();
   const escrow = at.funded();
@@ -220,6 +239,7 @@ test('what cannot settle because an account is frozen settles once it is thawed'
   at.wait(8 * DAY_MS);
   expect(at.orders.escrow(escrow)?.state).toBe('funded');
   expect(at.do('escrow-release', { escrow }, ['buyer'])).toBe('escrow-over');
+  expect(at.do('escrow-complete', { escrow }, ['provider'])).toBe('escrow-over');
   at.freeze('available', 'buyer', false);
   at.wait(HOUR_MS);
   expect(at.orders.escrow(escrow)?.state).toBe('refunded');

@@ -204,6 +204,9 @@ describe('a signature', () => {
     expect(at.apply('stake-deposit', body, [last])).toBe('signature-expired');
     const future = { issuedAtMs: at.timeMs + 60_001, expiresAtMs: at.timeMs + 70_000 };
     expect(at.do('stake-deposit', body, ['buyer'], future)).toBe('signature-not-yet-valid');
+    // The furthest that a clock may be ahead.
+    const ahead = { ...future, issuedAtMs: at.timeMs + 60_000 };
+    expect(at.do('stake-deposit', body, ['buyer'], ahead)).toBe('ok');
   });
 
   test('is for one ledger', () => {
@@ -222,6 +225,17 @@ describe('a signature', () => {
     expect(at.do('stake-deposit', body, ['buyer'], { nonce: 6 })).toBe('ok');
     expect(at.apply('stake-deposit', body, [first])).toBe('nonce-replayed');
     expect(at.balance('stake', 'buyer')).toBe(2n * MOLT);
+  });
+
+  test('is told from one that was skipped for 16 nonces', () => {
+    const at = world();
+    at.give('buyer', 100);
+    const small = { amount: '1' };
+    for (let nonce = 2; nonce <= 34; nonce += 2)
+      expect(at.do('stake-deposit', small, ['buyer'], { nonce: 1000 + nonce })).toBe('ok');
+    const code = (nonce: number): string =>
+      at.do('stake-deposit', small, ['buyer'], { nonce: 1000 + nonce, expiresAtMs: at.timeMs + 7 });
+    expect([2, 4, 5].map(code)).toEqual(['nonce-out-of-order', 'nonce-replayed', 'nonce-out-of-order']);
   });
 
   test('of an order that was refused can still be used', () => {

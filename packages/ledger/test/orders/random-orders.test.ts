@@ -98,6 +98,15 @@ function checkEverythingEnds(at: OrderWorld): void {
     for (const kind of ['locked', 'held', 'unbonding'] as const) expect(at.balance(kind, name)).toBe(0n);
   for (const kind of ['fees', 'deposits'] as const) expect(at.balance(kind)).toBe(0n);
   expect(at.orders.nextDueMs).toBe(Infinity);
+  const open = new Set([...at.orders.withdrawals()].map(({ id }) => `withdrawal/${id}`));
+  for (const scope of nonceScopes(at)) expect(scope === 'own' || open.has(scope)).toBe(true);
+}
+
+/** About what nonces are remembered. */
+function nonceScopes(at: OrderWorld): readonly string[] {
+  const lines = Buffer.from(at.orders.snapshot().bytes()).toString().trimEnd().split('\n').slice(1);
+  const records = lines.map((line) => JSON.parse(line) as [string, { readonly scope?: string }]);
+  return records.flatMap(([kind, { scope }]) => (kind === 'nonces' && scope !== undefined ? [scope] : []));
 }
 
 test('any few orders', () => {

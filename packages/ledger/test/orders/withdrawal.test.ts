@@ -23,6 +23,14 @@ function world(stake = 0): OrderWorld {
 }
 
 describe('a withdrawal', () => {
+  test('is never sent with a batch that leaves as it comes', () => {
+    const at = world();
+    expect(at.timeMs % HOUR_MS).toBe(0);
+    const body = request(at);
+    expect(at.do('withdraw', body, ['buyer'])).toBe('ok');
+    expect(at.orders.withdrawal(body.withdrawal)?.sendAtMs).toBe(at.timeMs + HOUR_MS);
+  });
+
   test('is one of a hundred that an owner has on their way, so that dust keeps nobody from his', () => {
     const at = world();
     const bodies = Array.from({ length: 101 }, () => request(at, { amount: '1' }));
