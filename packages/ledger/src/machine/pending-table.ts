@@ -52,6 +52,14 @@ export class PendingTable {
     return this.#live >= this.#maxPending;
   }
 
+  /**
+   * Whether the rest is the ledger's own: without it no escrow is funded, whatever those who sign leave
+   * pending.
+   */
+  get isFullForSigners(): boolean {
+    return this.#live >= this.#maxPending - Math.floor(this.#maxPending / 4);
+  }
+
   /** @param at where the four words of the transfer's id are. */
   add(words: Uint32Array, at: number, { debit, credit, amount, expiresAtMs }: PendingFacts): number {
     const slot = this.#free.pop() ?? this.#used++;

@@ -167,7 +167,9 @@ export class TransferMachine {
       this.outcome.set(item, EFFECT.moved, debit, credit, amount);
       return OK;
     }
-    if (pending.isFull) return RESULTS['too-many-pending'].code;
+    // Only signers of the newer rules have a scope.
+    const isFull = this.#scope ? pending.isFullForSigners : pending.isFull;
+    if (isFull) return RESULTS['too-many-pending'].code;
     const timeoutMs = u32(halves, half + HALF.timeout) * 1000;
     const expiresAtMs = timeoutMs === 0 ? Infinity : this.#timeMs + timeoutMs;
     accounts.add64(debit, DEBITS_PENDING, amount);

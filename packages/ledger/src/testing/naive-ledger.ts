@@ -201,7 +201,9 @@ export class NaiveLedger {
       add(world, credit.id, 'creditsPosted', amount);
       return 'ok';
     }
-    if (world.pending.size >= this.#limits.maxPending) return 'too-many-pending';
+    const most = this.#limits.maxPending;
+    const forSigner = signer === undefined ? most : most - Math.floor(most / 4);
+    if (world.pending.size >= forSigner) return 'too-many-pending';
     add(world, debit.id, 'debitsPending', amount);
     add(world, credit.id, 'creditsPending', amount);
     const expiresAtMs = timeoutSeconds === 0 ? Infinity : this.#timeMs + 1000 * timeoutSeconds;

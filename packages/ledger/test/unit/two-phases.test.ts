@@ -273,3 +273,11 @@ describe('sums up to 2^63', () => {
     machine.assertConservation();
   });
 });
+
+test('a quarter of what can be pending is for the ledger itself, whatever others leave pending', () => {
+  const machine = fundedMachine({ maxPending: 7 });
+  const numbers = [1, 2, 3, 4, 5, 6, 7];
+  const own = numbers.map((number) => reserve(0, { id: ownId(ALICE, number), amount: 1n }));
+  expect(transfer(machine, own, ALICE)).toEqual([...Array<string>(6).fill('ok'), 'too-many-pending']);
+  expect(transfer(machine, [reserve(1), reserve(2)])).toEqual(['ok', 'too-many-pending']);
+});
