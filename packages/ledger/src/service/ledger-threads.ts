@@ -8,7 +8,7 @@ export interface LedgerThreads extends AsyncDisposable {
   /** Sorts the ids of a table that are done, if any are; nobody changes it before the answer. */
   sortIds(entries: Uint32Array<SharedArrayBuffer>): Promise<IdRun | undefined>;
   /**
-   * Whether the operation carries a valid signature for this ledger; requests of a signer keep their order.
+   * Whether the operation carries a valid signature for this ledger; answers come in the order of requests.
    */
   verify(operation: Operation, ledgerId: string): Promise<boolean>;
 }

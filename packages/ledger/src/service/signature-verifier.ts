@@ -1,95 +1,64 @@
 import { availableParallelism } from 'node:os';
-import { Worker } from 'node:worker_threads';
 import { present } from '@clawbernetes/kernel';
 import type { Operation } from '../journal/frame.ts';
+import { VerifierThread } from './verifier-thread.ts';
 
-const FROM_SOURCE = import.meta.url.endsWith('.ts');
-const WORKER = new URL(FROM_SOURCE ? './signature-worker.ts' : './signature-worker.js', import.meta.url);
-/** Workspace packages are reached by their source where this file is. */
-const EXEC_ARGV = FROM_SOURCE ? ['--conditions=@clawbernetes/source'] : [];
-/** Requests that a thread gets at once. */
-const BATCH = 256;
+type Lane = Pick<VerifierThread, 'ask' | 'end' | 'isOver' | 'load'>;
 
-export interface VerifyTask {
-  readonly operation: Operation;
-  readonly ledgerId: string;
-}
-
-interface Asked {
-  readonly task: VerifyTask;
-  readonly resolve: (valid: boolean) => void;
-  readonly reject: (error: Error) => void;
+export interface SignatureVerifierOptions {
+  readonly threads?: number;
+  readonly startThread?: () => Lane;
 }
 
 /**
- * Verifies signatures in threads of their own, batch by batch: an Ed25519 verification takes longer than all
- * the rest of a request. Requests of one signer keep their order.
+ * Verifies signatures in threads of their own: an Ed25519 verification takes longer than all the rest of a
+ * request. Each request goes to whichever thread has least to do, and all are answered in the order in which
+ * they came: nonces rise, so what one signer sends without waiting for answers has to keep its order, and
+ * whose an order is nobody knows before it is read. A slow one holds up those after it by its own time, some
+ * ms at most; how many wait the caller bounds.
  */
 export class SignatureVerifier implements AsyncDisposable {
-  readonly #threads: Thread[] = [];
   readonly #size: number;
+  readonly #startThread: () => Lane;
+  #lanes: readonly Lane[] = [];
+  /** Of the request before. */
+  #answered: Promise<void> = Promise.resolve();
+  #isClosed = false;
 
-  constructor(threads = Math.max(1, availableParallelism() - 1)) {
+  constructor({
+    threads = Math.max(1, availableParallelism() - 1),
+    startThread = () => new VerifierThread(),
+  }: SignatureVerifierOptions = {}) {
     this.#size = threads;
+    this.#startThread = startThread;
   }
 
   /** Whether the operation carries a valid signature for this ledger. */
   verify(operation: Operation, ledgerId: string): Promise<boolean> {
-    // Threads start with the first request that needs one.
-    while (this.#threads.length < this.#size) this.#threads.push(new Thread());
-    const lane = (operation.authority?.signer[0] ?? 0) % this.#size;
-    return present(this.#threads[lane], 'a thread that verifies').ask({ operation, ledgerId });
+    if (this.#isClosed) return Promise.reject(new Error('Signatures are verified no more.'));
+    const verdict = this.#freest().ask({ operation, ledgerId });
+    verdict.catch(ignore); // heard in its turn
+    const turn = this.#answered.then(() => verdict);
+    this.#answered = turn.then(ignore, ignore);
+    return turn;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all(this.#threads.map((thread) => thread.end()));
+    this.#isClosed = true;
+    await Promise.all(this.#lanes.map((lane) => lane.end()));
+  }
+
+  /** Threads start with the first request that needs one, and again where one has failed. */
+  #freest(): Lane {
+    if (this.#lanes.length < this.#size || this.#lanes.some(({ isOver }) => isOver)) {
+      const alive = this.#lanes.filter(({ isOver }) => !isOver);
+      const started = Array.from({ length: this.#size - alive.length }, this.#startThread);
+      this.#lanes = [...alive, ...started];
+    }
+    let freest = present(this.#lanes[0], 'a thread that verifies');
+    for (const lane of this.#lanes) if (lane.load < freest.load) freest = lane;
+    return freest;
   }
 }
 
-/** One thread, and those that wait for it, whose number the caller bounds. */
-class Thread {
-  readonly #worker = new Worker(WORKER, { execArgv: EXEC_ARGV });
-  #waiting: Asked[] = [];
-  #away: readonly Asked[] = [];
-  #failure: Error | undefined;
-
-  constructor() {
-    this.#worker.on('message', (verdicts: readonly boolean[]) => this.#answer(verdicts));
-    this.#worker.on('error', (error) => this.#fail(error as Error));
-    this.#worker.on('exit', () => this.#fail(new Error('The thread that verifies signatures has ended.')));
-    this.#worker.unref();
-  }
-
-  ask(task: VerifyTask): Promise<boolean> {
-    if (this.#failure) return Promise.reject(this.#failure);
-    return new Promise((resolve, reject) => {
-      this.#waiting.push({ task, resolve, reject });
-      if (this.#away.length === 0) this.#send();
-    });
-  }
-
-  async end(): Promise<void> {
-    await this.#worker.terminate();
-  }
-
-  #send(): void {
-    this.#away = this.#waiting.splice(0, BATCH);
-    this.#worker.postMessage(this.#away.map(({ task }) => task));
-    // While somebody waits for an answer the process stays.
-    this.#worker.ref();
-  }
-
-  #answer(verdicts: readonly boolean[]): void {
-    for (const [index, { resolve }] of this.#away.entries()) resolve(verdicts[index] === true);
-    this.#away = [];
-    this.#worker.unref();
-    if (this.#waiting.length > 0) this.#send();
-  }
-
-  #fail(error: Error): void {
-    this.#failure ??= error;
-    for (const { reject } of [...this.#away, ...this.#waiting]) reject(error);
-    this.#away = [];
-    this.#waiting = [];
-  }
-}
+function ignore(): void {}
