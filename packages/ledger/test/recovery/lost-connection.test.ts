@@ -55,6 +55,7 @@ async function survive(postgres: TestPostgres, seed: number, breaks: readonly Br
   await load.prepare(book.ledger);
   follower.follow(await journalOf(book.store));
   expectAnswers(load, follower);
+  await load.expectSigned(book.ledger);
   for (const { owner: _, ...account } of follower.naive.accounts())
     expect(await book.ledger.account(account.id)).toEqual(account);
   await expectHistory(book);

@@ -5,6 +5,7 @@ import {
   encodeFreezes,
   NO_FLOOR,
   resultName,
+  signerId,
   signRequest,
   TRANSFER_FLAGS,
   TransferBatch,
@@ -12,6 +13,7 @@ import {
   type Operation,
 } from '@clawbernetes/ledger';
 import { RandomWorkload } from '@clawbernetes/ledger/testing';
+import { expect } from 'vitest';
 
 export interface Answered {
   readonly operation: Operation;
@@ -20,6 +22,7 @@ export interface Answered {
 
 const UNSIGNED_LANES = 5;
 const SIGNERS = 3;
+const [RESERVED, POSTED] = [7n, 5n];
 const HOUR_MS = 3_600_000;
 /** Accounts of the signers, out of the way of those of the workload. */
 const SOURCE = 5000n;
@@ -101,6 +104,19 @@ export class RequestLoad {
     return Promise.all(this.#lanes.map((lane) => lane.run(ledger, isEnough)));
   }
 
+  /** Every signer has each of his requests done, once: as much is posted as he has asked for. */
+  async expectSigned(ledger: Ledger): Promise<void> {
+    for (const [index, { publicKey }] of this.#keys.entries()) {
+      const own = this.answered.filter(({ operation }) => operation.authority?.signer === publicKey);
+      expect(new Set(own.flatMap(({ results }) => results))).toEqual(new Set(['ok']));
+      const sink = await ledger.account(SINK + BigInt(index));
+      expect(sink).toMatchObject({
+        creditsPosted: POSTED * BigInt(own.length - 1),
+        creditsPending: RESERVED,
+      });
+    }
+  }
+
   /** Now and then again what was answered before. */
   #unsigned(): Operation {
     const earlier = this.answered[Math.floor(this.#random.fraction() * this.answered.length)];
@@ -126,19 +142,18 @@ export class RequestLoad {
   #signedBy(index: number): () => Operation {
     const key = this.#keys[index] ?? generateKeyPair(this.#random);
     const between = { debitAccount: SOURCE + BigInt(index), creditAccount: SINK + BigInt(index) };
-    const id = (count: number): bigint =>
-      (BigInt(this.#startMs) << 80n) | (BigInt(index + 1) << 72n) | BigInt(count);
+    const id = (count: number): bigint => signerId(this.#startMs, key.publicKey, count);
     let count = 0;
     return () => {
       count += 2;
       this.#nonce += 1;
       const batch = new TransferBatch(2);
-      batch.add({ ...between, id: id(count), amount: 7n, code: 1, flags: TRANSFER_FLAGS.pending });
+      batch.add({ ...between, id: id(count), amount: RESERVED, code: 1, flags: TRANSFER_FLAGS.pending });
       if (count > 2)
         batch.add({
           id: id(count + 1),
           pendingId: id(count - 2),
-          amount: 5n,
+          amount: POSTED,
           code: 1,
           flags: TRANSFER_FLAGS.post,
         });
