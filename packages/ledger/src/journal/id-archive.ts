@@ -6,6 +6,8 @@ import { ENTRY_WORDS, findEntry, PAGE_ENTRIES, pageOf, passesFilter, type IdRun 
 
 /** Rows of pages that are submitted together: about two mebibytes. */
 const PAGES_PER_BATCH = 32;
+/** Rows of pages that are dropped together. */
+const PAGES_PER_DROP = 2000;
 /** Pages that are read at once. */
 const PAGES_PER_READ = 64;
 
@@ -100,11 +102,14 @@ export class IdArchive {
     this.#version += 1;
     this.#runs = this.#runs.filter((run) => !old.includes(run));
     for (const { sequence, firsts } of old) {
-      const pages = Array.from({ length: firsts.length / 4 }, (_, page) => page);
-      await this.#store.submit([
-        { table: 'ledger_id_run', delete: { sequence } },
-        ...pages.map((page) => ({ table: 'ledger_id_page', delete: { sequence, page } })),
-      ]);
+      const pages = firsts.length / 4;
+      // The row last: what is left of a run that counts is dropped after the next opening.
+      for (let first = 0; first < pages; first += PAGES_PER_DROP) {
+        const length = Math.min(PAGES_PER_DROP, pages - first);
+        const some = Array.from({ length }, (_, index) => ({ sequence, page: first + index }));
+        await this.#store.submit(some.map((page) => ({ table: 'ledger_id_page', delete: page })));
+      }
+      await this.#store.submit([{ table: 'ledger_id_run', delete: { sequence } }]);
     }
   }
 

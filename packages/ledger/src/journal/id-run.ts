@@ -10,6 +10,8 @@ export const PAGE_ENTRIES = 2048;
 /** Of the filter per id, and how many of them one id sets: 0.7 % of strangers pass. */
 const FILTER_BITS = 12;
 const FILTER_PROBES = 4;
+/** 8 MiB, which a store takes in one row; filters of more than 5.6 million ids let more strangers pass. */
+const MAX_FILTER_WORDS = 2 ** 21;
 
 /** Ids that were set aside together, sorted, in pages; and what tells cheaply which page to look at. */
 export interface IdRun {
@@ -65,7 +67,7 @@ function doneEntries(entries: Uint32Array): Uint32Array<ArrayBuffer> {
 }
 
 export function filterWords(count: number): number {
-  return Math.ceil((count * FILTER_BITS) / 32);
+  return Math.min(Math.ceil((count * FILTER_BITS) / 32), MAX_FILTER_WORDS);
 }
 
 /** Whether the id at `at` may be in the run of this filter; false is certain. */
@@ -113,18 +115,37 @@ function compareIds(left: Uint32Array, leftAt: number, right: Uint32Array, right
   return 0;
 }
 
+/** By 16 bits each, the lowest first. Ids that callers made share few of the upper half. */
+const UPPER_DIGITS = [4, 5, 6, 7] as const;
+const ALL_DIGITS = [0, 1, 2, 3, ...UPPER_DIGITS] as const;
+/** Steps per entry after which insertion is given up: whoever makes ids chooses their lower halves. */
+const MAX_STEPS = 4;
+
 /** Puts numbers of entries in the order of their ids: radix by 16 bits over the upper half, then the rest. */
 function sortedOrder(entries: Uint32Array, unsorted: Uint32Array<ArrayBuffer>): Uint32Array {
-  const count = unsorted.length;
+  const order = radixOrder(entries, unsorted, UPPER_DIGITS);
+  return finishOrder(entries, order) ? order : radixOrder(entries, order, ALL_DIGITS);
+}
+
+function radixOrder(
+  entries: Uint32Array,
+  unsorted: Uint32Array<ArrayBuffer>,
+  digits: readonly number[],
+): Uint32Array<ArrayBuffer> {
   let order = unsorted;
-  let spare = new Uint32Array(count);
+  let spare = new Uint32Array(order.length);
   const quarters = new Uint16Array(entries.buffer, entries.byteOffset, entries.length * 2);
-  for (let digit = 4; digit < 8; digit += 1) {
+  for (const digit of digits) {
     scatter(quarters, digit, order, spare);
     [order, spare] = [spare, order];
   }
-  // Ids of one millisecond that share 16 more bits are few: insertion sorts them.
-  for (let rank = 1; rank < count; rank += 1) {
+  return order;
+}
+
+/** Insertion, which is quick where little is out of place. @returns whether it came to an end. */
+function finishOrder(entries: Uint32Array, order: Uint32Array): boolean {
+  let steps = MAX_STEPS * order.length;
+  for (let rank = 1; rank < order.length; rank += 1) {
     const entry = u32(order, rank);
     let before = rank - 1;
     while (
@@ -133,10 +154,12 @@ function sortedOrder(entries: Uint32Array, unsorted: Uint32Array<ArrayBuffer>): 
     ) {
       order[before + 1] = u32(order, before);
       before -= 1;
+      steps -= 1;
     }
     order[before + 1] = entry;
+    if (steps < 0) return false;
   }
-  return order;
+  return true;
 }
 
 /** One pass of a stable radix sort, by the 16-bit digit of each entry. */
