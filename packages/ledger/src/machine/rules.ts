@@ -3,11 +3,11 @@
  * for ever, so a change of meaning holds from a number on, and frames of before keep theirs.
  *
  * - 1: whoever signs chooses any id, and opens accounts for himself.
- * - 2: ids are their signer's (see id-scope.ts); accounts are opened by orders and by the ledger itself; stake is
- *   slashed within its limit in all, and leaves no sooner by that; what one party has open is bounded, and
+ * - 2: ids are their signer's (see id-scope.ts); accounts are opened by orders and by the ledger itself; stake
+ *   is slashed within its limit in all, and leaves no sooner by that; what one party has open is bounded, and
  *   a quarter of what can be pending is the ledger's own.
  */
 export const OWN_IDS_RULES = 2;
 export const BOUNDED_RULES = 2;
 /** Of every frame that is written. */
-export const NEWEST_RULES = OWN_IDS_RULES;
+export const NEWEST_RULES: number = Math.max(OWN_IDS_RULES, BOUNDED_RULES);
