@@ -1,3 +1,5 @@
+export { sha256 } from '#crypto';
+export { decodeBase64url, encodeBase64url } from './base64url.ts';
 export {
   addProof,
   verifyProof,

@@ -1,5 +1,5 @@
 import { canonicalJson, type Json } from '@clawbernetes/kernel';
-import { base64urlnopad } from '@scure/base';
+import { decodeBase64url, encodeBase64url } from './base64url.ts';
 import { identityError } from './errors.ts';
 import { addressOf, readKeyName } from './key-name.ts';
 import { KEY_BYTES, type KeyPair } from './key-pair.ts';
@@ -53,7 +53,7 @@ export function signStatement<Body extends Json>(
         `expiry after its issue, and at most ${MAX_STATEMENT_LENGTH} characters. Correct it and sign again.`,
     );
   }
-  return { ...statement, signature: base64urlnopad.encode(sign(key.privateKey, domain, text)) };
+  return { ...statement, signature: encodeBase64url(sign(key.privateKey, domain, text)) };
 }
 
 /**
@@ -71,7 +71,7 @@ export function verifyStatement<Body extends Json = Json>(
   // Only the address itself: a second spelling of the signer would be a second statement.
   if (publicKey === undefined || addressOf(publicKey) !== outside.signer) return { status: 'malformed' };
   if (text === undefined) return { status: 'malformed' };
-  if (!verify(publicKey, decode(signature), domain, text)) return { status: 'forged' };
+  if (!verify(publicKey, decodeBase64url(signature), domain, text)) return { status: 'forged' };
   if (outside.audience !== audience) return { status: 'foreign' };
   if (outside.issuedAtMs > nowMs + CLOCK_SKEW_MS) return { status: 'not-yet-valid' };
   if (outside.expiresAtMs <= nowMs) return { status: 'expired' };
@@ -113,13 +113,5 @@ function canonicalText(value: Json): string | undefined {
   } catch {
     // Lone surrogates or nesting without end: nothing that could have been signed.
     return undefined;
-  }
-}
-
-function decode(text: string): Uint8Array {
-  try {
-    return base64urlnopad.decode(text);
-  } catch {
-    return new Uint8Array();
   }
 }

@@ -7,7 +7,7 @@ export { CodedError, errorCode, errorMessage, type ErrorFacts } from './coded-er
 export type { KernelError } from './errors.ts';
 export { encodeBase32, newId, type Brand } from './ids.ts';
 export { silentLogger, type Logger, type LogFacts } from './logger.ts';
-export { formatMolt, MOLT, MOLT_DECIMALS, parseMolt } from './molt.ts';
+export { formatMolt, MOLT, MOLT_DECIMALS, parseMolt, RATE_SCALE } from './molt.ts';
 export { nearest } from './nearest.ts';
 export { formatBytes, formatDuration, parseDurationMs } from './quantities.ts';
 export { seededRandom, systemRandom, type Random } from './random.ts';

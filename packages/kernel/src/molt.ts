@@ -1,6 +1,8 @@
 /** Base units of one token: 9 decimals. */
 export const MOLT = 1_000_000_000n;
 export const MOLT_DECIMALS = 9;
+/** Rates are base units a second, times this. */
+export const RATE_SCALE = 10n ** 18n;
 
 /** Amounts and balances are below this. */
 const TOO_LARGE = 1n << 63n;

@@ -130,7 +130,7 @@ export function turnAgreement(context: OrderContext, id: string): void {
 /** Keeps it, and when something happens to it next. */
 export function keepAgreement({ state, timeMs }: OrderContext, agreement: Agreement): void {
   const { id, closesAtMs } = agreement;
-  state.agreements.set(id, agreement);
+  state.keepAgreement(agreement);
   const { funded, deadlineMs } = escrowOf(state, agreement);
   if (agreement.state === 'closed') state.unschedule('agreement', id);
   else if (closesAtMs !== undefined) state.schedule('agreement', id, closesAtMs);

@@ -177,6 +177,15 @@ export class OrderMachine {
     return this.#state.escrows.values();
   }
 
+  /**
+   * Escrows in which an owner is buyer, provider, releaser or arbiter, the newest first. Read it at once: it
+   * does not survive changes.
+   * @param before only those whose ids come before.
+   */
+  escrowsOf(owner: string, before?: string): IterableIterator<Escrow> {
+    return this.#state.escrowsOf(owner, before);
+  }
+
   /** What was paid from an escrow and is still held. */
   claims(escrow: string): readonly Claim[] {
     const found = this.#state.escrows.get(escrow);
@@ -189,6 +198,11 @@ export class OrderMachine {
 
   agreements(): IterableIterator<Agreement> {
     return this.#state.agreements.values();
+  }
+
+  /** As `escrowsOf`, as buyer or provider. */
+  agreementsOf(owner: string, before?: string): IterableIterator<Agreement> {
+    return this.#state.agreementsOf(owner, before);
   }
 
   stake(owner: string): Stake {
@@ -230,6 +244,11 @@ export class OrderMachine {
     noteSignatures(order, scope, nonces);
   }
 
+  #context(cause: string): OrderContext {
+    const frame = { timeMs: this.#timeMs, rules: this.#rules };
+    return new OrderContext(this.#state, this.#books, frame, cause);
+  }
+
   #open(order: Order): void {
     check(order.type === 'ledger-open', 'ledger-not-open');
     // Narrowing by `type` does not reach `body`.
@@ -244,11 +263,6 @@ export class OrderMachine {
     const at = key.indexOf('/');
     // Keys are made by OrderState.schedule.
     const [kind, id] = [key.slice(0, at) as DueKind, key.slice(at + 1)];
-  #context(cause: string): OrderContext {
-    const frame = { timeMs: this.#timeMs, rules: this.#rules };
-    return new OrderContext(this.#state, this.#books, frame, cause);
-  }
-
     this.#state.events += 1;
     const context = this.#context(`${key} ${this.#state.events}`);
     try {

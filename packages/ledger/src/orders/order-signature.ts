@@ -1,13 +1,14 @@
-import { canonicalJson, type Json } from '@clawbernetes/kernel';
-import { parseKeyName, sign, signStatement, verify, type KeyPair } from '@clawbernetes/identity';
-import type { CosignedReceipt, Receipt } from './order-bodies.ts';
+import { canonicalJson } from '@clawbernetes/kernel';
+import { decodeBase64url, parseKeyName, verify } from '@clawbernetes/identity';
+import type { CosignedReceipt } from './order-bodies.ts';
 import { refusalOf, type OrderResultName } from './order-result.ts';
 import { readOrder, type Order, type OrderSignature } from './order.ts';
 import { receiptText } from './receipt.ts';
+import { ORDER_DOMAIN } from './sign-order.ts';
+import { RECEIPT_DOMAIN } from './sign-receipt.ts';
 
-/** Domains of what is signed (see `sign` of the identity package). */
-export const ORDER_DOMAIN = 'ledger-order';
-export const RECEIPT_DOMAIN = 'ledger-receipt';
+export { ORDER_DOMAIN, signOrder, type SigningFacts } from './sign-order.ts';
+export { RECEIPT_DOMAIN, signReceipt } from './sign-receipt.ts';
 
 /** A signature that is to be verified: `verify(signer, signature, domain, text)` of the identity package. */
 export interface RequiredSignature {
@@ -15,31 +16,6 @@ export interface RequiredSignature {
   readonly signature: Uint8Array;
   readonly domain: string;
   readonly text: string;
-}
-
-/** What somebody says about an order besides the order itself. */
-export interface SigningFacts {
-  readonly ledger: string;
-  readonly nonce: number;
-  readonly issuedAtMs: number;
-  readonly expiresAtMs: number;
-}
-
-/** One more signature for an order of this type and body. @throws CodedError `invalid-statement`. */
-export function signOrder(
-  key: KeyPair,
-  { type, body }: { readonly type: string; readonly body: Json },
-  { ledger, nonce, issuedAtMs, expiresAtMs }: SigningFacts,
-): OrderSignature {
-  const statement = { audience: ledger, nonce: String(nonce), issuedAtMs, expiresAtMs };
-  const signed = signStatement(key, ORDER_DOMAIN, { body: { type, body }, ...statement });
-  return { ...statement, signer: signed.signer, signature: signed.signature };
-}
-
-/** A party's signature under a receipt, base64url. */
-export function signReceipt(key: KeyPair, receipt: Receipt): string {
-  const signature = sign(key.privateKey, RECEIPT_DOMAIN, receiptText(receipt));
-  return Buffer.from(signature).toString('base64url');
 }
 
 /**
@@ -74,7 +50,7 @@ export function orderFault(bytes: Uint8Array): OrderResultName | undefined {
 function ofSigner({ type, written }: Order, { signature, ...said }: OrderSignature): RequiredSignature {
   return {
     signer: parseKeyName(said.signer),
-    signature: decoded(signature),
+    signature: decodeBase64url(signature),
     domain: ORDER_DOMAIN,
     text: canonicalJson({ body: { type, body: written }, ...said }),
   };
@@ -85,15 +61,9 @@ function ofReceipt(cosigned: CosignedReceipt): readonly RequiredSignature[] {
   const text = receiptText(receipt);
   const of = (address: string, signature: string): RequiredSignature => ({
     signer: parseKeyName(address),
-    signature: decoded(signature),
+    signature: decodeBase64url(signature),
     domain: RECEIPT_DOMAIN,
     text,
   });
   return [of(receipt.buyer, buyerSignature), of(receipt.provider, providerSignature)];
-}
-
-/** Empty, which is nobody's signature, for what is no base64url in its one spelling. */
-function decoded(signature: string): Uint8Array {
-  const bytes = Buffer.from(signature, 'base64url');
-  return bytes.toString('base64url') === signature ? bytes : new Uint8Array();
 }

@@ -113,7 +113,7 @@ const RESTORE = {
     state.stakes.set(stake.owner, stake);
   },
   agreement: (state: OrderState, agreement: Agreement) => {
-    state.agreements.set(agreement.id, agreement);
+    state.keepAgreement(agreement);
   },
   withdrawal: (state: OrderState, withdrawal: Withdrawal) => {
     state.keepWithdrawal(withdrawal);

@@ -1,5 +1,6 @@
-import { assert } from '@clawbernetes/kernel';
+import { assert, present } from '@clawbernetes/kernel';
 import { DueQueue } from './due-queue.ts';
+import { OwnerIndex } from './owner-index.ts';
 import { NonceMemory, scopeOf } from './nonce-memory.ts';
 import type {
   Agreement,
@@ -8,8 +9,8 @@ import type {
   Escrow,
   EscrowState,
   FaucetUse,
-  Settings,
   Openings,
+  Settings,
   Stake,
   Withdrawal,
 } from './records.ts';
@@ -22,9 +23,9 @@ export type DueKind =
 /** All that the order layer knows. Records are replaced, never changed. */
 export class OrderState {
   settings: Settings | undefined;
-  readonly escrows = new Map<string, Escrow>();
   /** Of the 24 hours at hand, where the settings bound them. */
   openings: Openings | undefined;
+  readonly escrows = new Map<string, Escrow>();
   readonly claims = new Map<string, Claim>();
   readonly stakes = new Map<string, Stake>();
   readonly agreements = new Map<string, Agreement>();
@@ -39,6 +40,8 @@ export class OrderState {
   readonly #unfunded = new Tally();
   readonly #expired = new Tally();
   readonly #outbound = new Tally();
+  readonly #escrowsOf = new OwnerIndex();
+  readonly #agreementsOf = new OwnerIndex();
 
   /** Escrows of a buyer that are created and not funded. */
   unfunded(buyer: string): number {
@@ -67,6 +70,7 @@ export class OrderState {
       before === undefined || before.state === escrow.state || NEXT[before.state].includes(escrow.state),
       `an escrow goes its way (${before?.state} to ${escrow.state})`,
     );
+    if (!before) this.#escrowsOf.add(escrow.id, partiesOf(escrow));
     this.#count(before, -1);
     this.#count(escrow, 1);
     this.escrows.set(escrow.id, escrow);
@@ -78,11 +82,31 @@ export class OrderState {
     assert(escrow.claims.length === 0 && escrow.dispute === undefined, 'nothing of it is open');
     this.#count(escrow, -1);
     this.escrows.delete(id);
+    this.#escrowsOf.delete(id, partiesOf(escrow));
     this.nonces.forget(scopeOf('escrow', id));
     if (escrow.agreement !== undefined) {
+      this.#agreementsOf.delete(escrow.agreement, new Set([escrow.buyer, escrow.provider]));
       this.agreements.delete(escrow.agreement);
       this.nonces.forget(scopeOf('agreement', escrow.agreement));
     }
+  }
+
+  keepAgreement(agreement: Agreement): void {
+    const { id, buyer, provider } = agreement;
+    if (!this.agreements.has(id)) this.#agreementsOf.add(id, new Set([buyer, provider]));
+    this.agreements.set(id, agreement);
+  }
+
+  /** In which an owner has a part, the newest first. @param before only those whose ids come before. */
+  *escrowsOf(owner: string, before?: string): Generator<Escrow, void, undefined> {
+    for (const id of this.#escrowsOf.newest(owner, before))
+      yield present(this.escrows.get(id), 'an escrow of its index');
+  }
+
+  /** As `escrowsOf`. */
+  *agreementsOf(owner: string, before?: string): Generator<Agreement, void, undefined> {
+    for (const id of this.#agreementsOf.newest(owner, before))
+      yield present(this.agreements.get(id), 'an agreement of its index');
   }
 
   keepWithdrawal(withdrawal: Withdrawal): void {
@@ -105,6 +129,11 @@ export class OrderState {
     if (escrow?.state === 'created') this.#unfunded.add(escrow.buyer, by);
     if (escrow?.state === 'expired') this.#expired.add(escrow.buyer, by);
   }
+}
+
+/** Who has a say in an escrow. */
+function partiesOf({ buyer, provider, releaser, arbiters }: Escrow): ReadonlySet<string> {
+  return new Set([buyer, provider, ...(releaser === undefined ? [] : [releaser]), ...(arbiters?.keys ?? [])]);
 }
 
 /** Where an escrow can go. What was released can be disputed while it is held. */

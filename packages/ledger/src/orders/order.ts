@@ -1,8 +1,11 @@
 import { createHash } from 'node:crypto';
 import { canonicalJson, type Json } from '@clawbernetes/kernel';
-import { list, readAddress, readTimeMs, shape, text } from './order-fields.ts';
+import { list, readAddress, readTimeMs, shape, text, type Reader } from './order-fields.ts';
 import { isOrderType, ORDER_BODIES, type OrderBody, type OrderType } from './order-bodies.ts';
 import { check, ORDER_RESULTS, refusalOf, refuse } from './order-result.ts';
+import { orderText, type OrderSignature } from './order-text.ts';
+
+export type { OrderSignature };
 
 /** Of an order's canonical JSON. */
 export const MAX_ORDER_BYTES = 65_536;
@@ -10,17 +13,14 @@ const MAX_SIGNATURES = 40;
 const MAX_NONCE_DIGITS = 16;
 
 /** What is said besides the body by whoever signs it; see orderStatement. */
-const readSignature = shape({
-  /** Id of the ledger that it is meant for. */
+const readSignature: Reader<OrderSignature> = shape({
   audience: text(128),
-  /** Decimal. Rises with each order of the signer about the same thing. */
   nonce: text(MAX_NONCE_DIGITS),
   issuedAtMs: readTimeMs,
   expiresAtMs: readTimeMs,
   signer: readAddress,
   signature: text(128),
 });
-export type OrderSignature = ReturnType<typeof readSignature>;
 
 const readEnvelope = shape({
   type: (value) => (isOrderType(value) ? value : refuse('order-unknown')),
@@ -45,8 +45,8 @@ export interface OrderDraft {
 }
 
 /** The bytes of an order. @throws CodedError `canonical-json`. */
-export function encodeOrder({ type, body, signatures }: OrderDraft): Uint8Array<ArrayBuffer> {
-  return new TextEncoder().encode(canonicalJson({ type, body, signatures }));
+export function encodeOrder(order: OrderDraft): Uint8Array<ArrayBuffer> {
+  return new TextEncoder().encode(orderText(order));
 }
 
 /** Refuses with `order-…`, or as its fields are refused. */

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { sha256 } from '@clawbernetes/identity';
 import { canonicalJson } from '@clawbernetes/kernel';
 import { RATE_SCALE } from './amount.ts';
 import type { Receipt } from './order-bodies.ts';
@@ -19,7 +19,8 @@ export function receiptText({ meters, cumulativeAmount, ...facts }: Receipt): st
 
 /** What the next receipt names as its prevHash: SHA-256, hexadecimal. */
 export function receiptHash(receipt: Receipt): string {
-  return createHash('sha256').update(receiptText(receipt)).digest('hex');
+  const digest = sha256(new TextEncoder().encode(receiptText(receipt)));
+  return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
 /**

@@ -1,14 +1,11 @@
 import { findAgreement, escrowOf, keepAgreement } from './agreements.ts';
+import { checkReceipt } from './check-receipt.ts';
 import { addClaim, checkClaimRoom, feeStep } from './earnings.ts';
 import { tierOf } from './fees.ts';
 import type { OrderBody, Receipt } from './order-bodies.ts';
 import type { OrderContext, OrderPlan } from './order-context.ts';
 import { check } from './order-result.ts';
-import { accrued, FIRST_PREV_HASH, receiptHash } from './receipt.ts';
-import type { Agreement, Escrow, LastReceipt } from './records.ts';
-
-/** The clocks of the parties may be ahead of the ledger's by this. */
-const AHEAD_MS = 60_000;
+import type { Agreement, Escrow } from './records.ts';
 
 /** What one receipt comes to. */
 interface Due {
@@ -46,7 +43,7 @@ function dueOf(context: OrderContext, receipt: Receipt): Due {
   check(agreement.state !== 'closed', 'agreement-closed');
   const isOfParties = receipt.buyer === agreement.buyer && receipt.provider === agreement.provider;
   check(isOfParties, 'signer-not-allowed');
-  const last = checkedLast(agreement, receipt, timeMs);
+  const last = checkReceipt(agreement, receipt, timeMs);
   const escrow = escrowOf(state, agreement);
   checkClaimRoom(context, escrow);
   const owed = last.cumulativeAmount - agreement.paid;
@@ -57,23 +54,6 @@ function dueOf(context: OrderContext, receipt: Receipt): Due {
   const paid = agreement.paid + gross;
   const after = { ...agreement, last, pausedMs, paid, feeRemainder: feeParts % 10_000n };
   return { agreement: after, escrow, gross, fee: feeParts / 10_000n };
-}
-
-/** Refuses a receipt that does not follow from the terms and the receipt settled before. */
-function checkedLast(agreement: Agreement, receipt: Receipt, timeMs: number): LastReceipt {
-  const { rate, originMs, last } = agreement;
-  const { n, prevHash, cumulativeAmount, meters } = receipt;
-  const hash = receiptHash(receipt);
-  if (last) {
-    check(n >= last.n, 'receipt-out-of-order');
-    check(n > last.n || hash === last.hash, 'receipt-conflict');
-    check(n !== last.n + 1 || prevHash === last.hash, 'receipt-chain-broken');
-    check(cumulativeAmount >= last.cumulativeAmount, 'receipt-amount-wrong');
-  } else check(n > 1 || prevHash === FIRST_PREV_HASH, 'receipt-chain-broken');
-  check(receipt.timeMs <= timeMs + AHEAD_MS, 'receipt-time-wrong');
-  check(meters.activeMs <= receipt.timeMs - originMs, 'receipt-time-wrong');
-  check(cumulativeAmount === accrued(rate, meters.activeMs), 'receipt-amount-wrong');
-  return { n, hash, cumulativeAmount, activeMs: meters.activeMs };
 }
 
 function checkOnePair(agreements: readonly Agreement[]): void {
