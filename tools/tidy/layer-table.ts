@@ -10,8 +10,8 @@ const LAYERS: readonly (readonly string[])[] = [
 
 /** The top layer names what it may import of the third; the first two are open to it. */
 const TOP: Readonly<Record<string, readonly string[]>> = {
-  // The SDK reads log streams with telemetry's record codec, which runs in browsers.
-  sdk: ['telemetry'],
+  // Of both only what runs in browsers: telemetry's record codec, the ledger's forms of orders and receipts.
+  sdk: ['telemetry', 'ledger'],
   market: ['ledger', 'trust'],
   solana: ['ledger'],
   governance: ['ledger', 'trust'],

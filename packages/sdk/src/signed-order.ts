@@ -1,10 +1,9 @@
-import { signStatement, type KeyPair } from '@clawbernetes/identity';
+import type { KeyPair } from '@clawbernetes/identity';
+import { signOrder as signatureUnder } from '@clawbernetes/ledger/forms';
 import type { OrderDraft, SignedOrder } from './order-text.ts';
 
 export { newNonce, newOrderId } from './new-order-id.ts';
 
-/** Domain of the signatures under orders, as the ledger package verifies them. */
-const ORDER_DOMAIN = 'ledger-order';
 /** A signed order that is not carried out within this is void. */
 const VALID_MS = 600_000;
 
@@ -26,13 +25,7 @@ export function signOrder(
   { ledgerId, timeMs, nonce, validMs = VALID_MS }: OrderTerms,
 ): SignedOrder {
   const { type, body } = order;
-  const said = {
-    audience: ledgerId,
-    nonce: String(nonce),
-    issuedAtMs: timeMs,
-    expiresAtMs: timeMs + validMs,
-  };
-  const { signer, signature } = signStatement(key, ORDER_DOMAIN, { body: { type, body }, ...said });
+  const facts = { ledger: ledgerId, nonce, issuedAtMs: timeMs, expiresAtMs: timeMs + validMs };
   const before = 'signatures' in order ? order.signatures : [];
-  return { type, body, signatures: [...before, { ...said, signer, signature }] };
+  return { type, body, signatures: [...before, signatureUnder(key, { type, body }, facts)] };
 }

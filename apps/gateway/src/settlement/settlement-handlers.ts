@@ -13,6 +13,8 @@ import { MOLT_DECIMALS } from '@clawbernetes/kernel';
 import { apiError, type CommandOutput, type CommandRequest } from '@clawbernetes/protocol';
 import type { HandlerDeps, Handlers } from '../commands/handler-context.ts';
 import { earnings } from './earnings.ts';
+import { agreementView } from './agreement-view.ts';
+import { listAgreements, listEscrows } from './owned.ts';
 import { escrowView, stakeView, tierView, withdrawalView } from './settlement-views.ts';
 import type { Settlement } from './settlement.ts';
 import { statement } from './statement.ts';
@@ -30,6 +32,9 @@ type SettlementCommand =
   | 'molt.statement'
   | 'molt.earnings'
   | 'molt.escrow'
+  | 'molt.escrows'
+  | 'molt.agreement'
+  | 'molt.agreements'
   | 'molt.stake'
   | 'molt.tiers'
   | 'molt.withdrawal';
@@ -60,6 +65,19 @@ export function settlementHandlers({
         const escrow = ledger.orders.escrow(id) ?? notFound('escrow', id);
         return escrowView(escrow, ledger.orders.claims(id));
       }),
+    'molt.escrows': (request) =>
+      use((settlement) => listEscrows(settlement, { ...request, owner: checkedAddress(request.owner) })),
+    'molt.agreement': ({ agreement: id }) =>
+      use(async ({ ledger }) => {
+        await ledger.settled();
+        const agreement = ledger.orders.agreement(id) ?? notFound('agreement', id);
+        return agreementView(agreement, ledger.orders, clock.nowMs());
+      }),
+    'molt.agreements': (request) =>
+      use((settlement) => {
+        const owned = { ...request, owner: checkedAddress(request.owner) };
+        return listAgreements(settlement, owned, clock.nowMs());
+      }),
     'molt.stake': ({ owner }) =>
       use(async ({ ledger }) => {
         await ledger.settled();
@@ -88,6 +106,7 @@ function info({ ledger, settings, storage, lag }: Settlement, timeMs: number): C
     council: { ...council, keys: [...council.keys] },
     providerStake: String(settings.providerStake),
     faucetAmount: String(settings.faucetAmount),
+    minDisputeDeposit: String(settings.minDisputeDeposit ?? 0n),
     storage,
   };
 }
@@ -106,7 +125,6 @@ async function submit(
 }
 
 function outcome(result: OrderResultName): CommandOutput<'ledger.order'> {
-    minDisputeDeposit: String(settings.minDisputeDeposit ?? 0n),
   return { result, says: ORDER_RESULTS[result].says };
 }
 

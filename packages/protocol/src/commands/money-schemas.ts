@@ -35,9 +35,20 @@ export const claimSchema = z.object({
   contested: z.boolean(),
 });
 
+export const ESCROW_STATES = [
+  'created',
+  'funded',
+  'completed',
+  'disputed',
+  'released',
+  'refunded',
+  'resolved',
+  'expired',
+] as const;
+
 export const escrowSchema = z.object({
   escrow: z.string(),
-  state: z.string(),
+  state: z.enum(ESCROW_STATES),
   buyer: z.string(),
   provider: z.string(),
   amount: amountSchema,

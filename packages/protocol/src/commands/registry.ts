@@ -3,6 +3,7 @@ import { configCommands } from './config-commands.ts';
 import { fleetCommands } from './fleet-commands.ts';
 import { ledgerCommands } from './ledger-commands.ts';
 import { moltCommands } from './molt-commands.ts';
+import { ownedCommands } from './owned-commands.ts';
 import { systemCommands } from './system-commands.ts';
 import { workloadCommands } from './workload-commands.ts';
 
@@ -14,6 +15,7 @@ export const commands = {
   ...fleetCommands,
   ...ledgerCommands,
   ...moltCommands,
+  ...ownedCommands,
 } as const;
 
 export type CommandName = keyof typeof commands;
