@@ -66,6 +66,20 @@ describe('the amount', () => {
   });
 });
 
+describe('the fee', () => {
+  test('of leases paid together is the sum of theirs, by the tier of the provider', () => {
+    const at = world();
+    at.stake('buyer', 100_000);
+    at.stake('provider', 10_000 - 100);
+    const leases = [at.leased({ amount: molt(1) }), at.leased({ amount: molt(1) })];
+    at.wait(10_000);
+    expect(at.settle(...leases.map((lease, index) => at.receipt(lease, 1, 5000 + 99 * index)))).toBe('ok');
+    // 1 %: of 5000, and of 5099 rounded down.
+    expect(at.balance('fees')).toBe(50n + 50n);
+    expect(at.balance('held', 'provider')).toBe(10_099n - 100n);
+  });
+});
+
 describe('receipts', () => {
   test('pay what they add, once, and become available after 24 hours', () => {
     const at = world();
@@ -250,6 +264,19 @@ describe('funds', () => {
     at.wait(30 * HOUR_MS);
     expect(at.orders.escrow(escrowOf(at, agreement))?.funded).toBe(120n * MOLT);
     expect(at.orders.agreement(agreement)?.topUp?.used).toBe(20n * MOLT);
+  });
+
+  test('are topped up until the ms to which the buyer allowed it', () => {
+    const used = [0, 1].map((later) => {
+      const at = world();
+      const agreement = at.leased({ rate: PER_HOUR });
+      const lowMs = at.timeMs + 99 * HOUR_MS + 30 * MINUTE_MS;
+      const limit = { agreement, each: molt(10), total: molt(10), untilMs: lowMs + later };
+      expect(at.do('agreement-auto-top-up', limit, ['buyer'])).toBe('ok');
+      at.wait(lowMs - at.timeMs);
+      return at.orders.agreement(agreement)?.topUp?.used;
+    });
+    expect(used).toEqual([0n, 10n * MOLT]);
   });
 
   test('are topped up for a minute at least, so that many small ones do not keep the ledger busy', () => {

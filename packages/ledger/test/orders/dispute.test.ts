@@ -315,15 +315,18 @@ describe('stake', () => {
   test('answers with what unbonds too, the last first, but not with more than there is', () => {
     const at = world();
     const escrow = at.funded({ slashable: molt(500) });
-    for (const amount of [molt(30), molt(40)])
+    const untilMs = at.timeMs + 7 * DAY_MS;
+    for (const amount of [molt(30), molt(40)]) {
       expect(at.do('stake-withdraw', { amount }, ['provider'])).toBe('ok');
+      at.wait(1);
+    }
     expect(at.do('escrow-dispute', { escrow, reason }, ['buyer'])).toBe('ok');
     const split = { escrow, toBuyer: molt(100), toProvider: '0' };
     expect(at.do('escrow-resolve', { ...split, slash: molt(101) }, ARBITERS)).toBe('slash-exceeds-limit');
     expect(at.do('escrow-resolve', { ...split, slash: molt(80) }, ARBITERS)).toBe('ok');
     expect(at.orders.stake(at.orders.escrow(escrow)?.provider ?? '')).toMatchObject({
       staked: 0n,
-      unbonding: [{ amount: 20n * MOLT }],
+      unbonding: [{ amount: 20n * MOLT, untilMs }],
     });
     expect(at.balance('treasury')).toBe(80n * MOLT);
   });

@@ -42,6 +42,19 @@ test('what is withdrawn unbonds for 7 days to the ms and is then available', () 
   expect([...at.orders.stakes()]).toEqual([]);
 });
 
+test('each part is through at its own time, and those of one time together', () => {
+  const at = new OrderWorld();
+  at.stake('provider', 100);
+  const begin = (): string => at.do('stake-withdraw', { amount: molt(10) }, ['provider']);
+  expect([begin(), begin()]).toEqual(['ok', 'ok']);
+  at.wait(1);
+  expect(begin()).toBe('ok');
+  at.wait(7 * DAY_MS - 1);
+  expect(at.balance('available', 'provider')).toBe(20n * MOLT);
+  at.wait(1);
+  expect(at.balance('available', 'provider')).toBe(30n * MOLT);
+});
+
 test('nobody stakes what he has not, or for somebody else', () => {
   const at = new OrderWorld();
   at.give('provider', 1);
