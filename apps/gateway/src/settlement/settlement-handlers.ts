@@ -107,6 +107,7 @@ function info({ ledger, settings, storage, lag }: Settlement, timeMs: number): C
     providerStake: String(settings.providerStake),
     faucetAmount: String(settings.faucetAmount),
     minDisputeDeposit: String(settings.minDisputeDeposit ?? 0n),
+    minEscrow: String(settings.minEscrow ?? 0n),
     storage,
   };
 }

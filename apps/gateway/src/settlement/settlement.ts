@@ -29,6 +29,8 @@ const FAUCET_AMOUNT = 20_000n * MOLT;
 const MAX_OPEN = 1_000_000;
 /** What it costs, at least, to hold up a provider's stake with a dispute that one loses. */
 const MIN_DISPUTE_DEPOSIT = MOLT;
+/** Whoever keeps all others out with MAX_OPEN escrows locks up 10,000 MOLT. */
+const MIN_ESCROW = MOLT / 100n;
 /** The table of 16 million accounts lasts for years, whoever opens them for nothing. */
 const MAX_DAILY_OPENINGS = 10_000;
 /** What the gateway signs it carries out at once. */
@@ -203,6 +205,7 @@ function firstOrder({ key }: SettlementDeps, { ledgerId, network }: SettlementOp
     faucetAmount: String(network === 'development' ? FAUCET_AMOUNT : 0n),
     maxOpen: MAX_OPEN,
     minDisputeDeposit: String(MIN_DISPUTE_DEPOSIT),
+    minEscrow: String(MIN_ESCROW),
     maxDailyOpenings: MAX_DAILY_OPENINGS,
   };
   return encodeOrder({ type: 'ledger-open', body, signatures: [] });

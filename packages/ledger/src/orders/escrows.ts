@@ -27,10 +27,11 @@ export function createEscrow(context: OrderContext, body: OrderBody<'escrow-crea
     scope: scopeOf('escrow', id),
     quorums: [quorum],
     run: (signers) => {
-      const { state, timeMs } = context;
+      const { state, settings, timeMs } = context;
       check(!state.escrows.has(id), 'id-used');
       context.checkOwnNewId(id, signers);
       checkTerms(body, timeMs);
+      check(body.amount >= (settings.minEscrow ?? 0n), 'amount-too-small');
       context.checkRoom(state.escrows);
       check(state.unfunded(buyer) + expired(context, buyer) < MAX_UNFUNDED, 'ledger-full');
       const funds = context.books.balance({ kind: 'available', owner: buyer });

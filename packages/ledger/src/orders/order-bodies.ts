@@ -86,6 +86,8 @@ export const ORDER_BODIES = {
      * What a dispute deposits at least, however little it is about, as it holds up stake. Absent: nothing.
      */
     minDisputeDeposit: optional(readAmountOrZero, undefined),
+    /** Least amount of an escrow, as whoever fills the ledger with small ones keeps all others out. Absent: 1. */
+    minEscrow: optional(readAmountOrZero, undefined),
     /** Most accounts that `account-open` opens in 24 hours, as it costs nothing. Absent: any number. */
     maxDailyOpenings: optional(whole(0, MAX_OPEN), undefined),
   }),

@@ -173,6 +173,10 @@ export const ORDER_RESULTS = {
     code: 67,
     says: 'Too many withdrawals of yours are on their way. Wait until the first have arrived, and withdraw more at once.',
   },
+  'amount-too-small': {
+    code: 68,
+    says: 'An escrow of this ledger holds more than that: at least its minEscrow. Pay for more at once.',
+  },
 } as const satisfies Record<string, { code: number; says: string }>;
 
 export type OrderResultName = keyof typeof ORDER_RESULTS;

@@ -122,6 +122,8 @@ describe('receipts', () => {
     expect(at.settle(at.receipt(agreement, 1, MINUTE_MS + 1))).toBe('receipt-time-wrong');
     const early = at.receipt(agreement, 1, 1000, { timeMs: at.timeMs + MINUTE_MS + 1 });
     expect(at.settle(early)).toBe('receipt-time-wrong');
+    // The furthest that the clocks of the parties may be ahead.
+    expect(at.settle({ ...early, timeMs: at.timeMs + MINUTE_MS })).toBe('ok');
   });
 
   test('of another ledger, other parties or no agreement are refused', () => {
@@ -225,6 +227,7 @@ describe('funds', () => {
       expect(state()).toBe(after);
     }
     expect(at.orders.agreement(agreement)?.state).toBe('closing');
+    expect(found && fundsStateAt(found, 100n * MOLT, end + DAY_MS)).toBe('closed');
     expect(found && nextChangeMs(found, 100n * MOLT, at.timeMs)).toBe(Infinity);
   });
 

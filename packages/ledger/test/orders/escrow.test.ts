@@ -170,6 +170,8 @@ describe('an escrow is not made', () => {
     expect(at.do('escrow-create', at.terms({ escrow: old }), ['buyer'])).toBe('id-too-old');
     const early = at.id(at.timeMs + 60_001);
     expect(at.do('escrow-create', at.terms({ escrow: early }), ['buyer'])).toBe('id-in-future');
+    const furthest = at.id(at.timeMs + 60_000);
+    expect(at.do('escrow-create', at.terms({ escrow: furthest }), ['buyer'])).toBe('ok');
   });
 
   test('under an id that somebody else has shown', () => {
@@ -203,6 +205,13 @@ describe('an escrow is not made', () => {
     const escrow = small.created();
     expect(small.do('escrow-fund', { escrow }, ['buyer'])).toBe('provider-without-stake');
     expect(small.do('escrow-create', small.terms(), ['buyer'])).toBe('ledger-full');
+  });
+
+  test('for less than the ledger takes', () => {
+    const at = new OrderWorld({ settings: { minEscrow: molt(1) } });
+    at.fundParties();
+    const code = (amount: string): string => at.do('escrow-create', at.terms({ amount }), ['buyer']);
+    expect([String(MOLT - 1n), molt(1)].map(code)).toEqual(['amount-too-small', 'ok']);
   });
 
   test('for longer than 366 days', () => {

@@ -64,6 +64,7 @@ export const ledgerCommands = {
       providerStake: amountSchema.describe('What a provider has at stake, at least.'),
       faucetAmount: amountSchema.describe('Most that the faucet gives to an owner in 24 hours.'),
       minDisputeDeposit: amountSchema.describe('What a dispute deposits, at least.'),
+      minEscrow: amountSchema.describe('What an escrow holds, at least.'),
       storage: z.string(),
     }),
     errors,
