@@ -183,7 +183,11 @@ export class Ledger implements AsyncDisposable {
   }
 
   async #verify(operation: Operation): Promise<void> {
-    if (await this.#threads.verify(operation, this.#options.ledgerId)) return;
+    const isSigned = await this.#threads.verify(operation, this.#options.ledgerId).catch((error: unknown) => {
+      // The threads end with the ledger.
+      throw this.#failure ?? error;
+    });
+    if (isSigned) return;
     const message =
       `The request is not signed by the key that it names, or not for the ledger ${this.#options.ledgerId}. ` +
       'Sign exactly what is sent, with the key that owns the account.';
@@ -218,9 +222,9 @@ export class Ledger implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#ticking.cancel();
     await this.settled().catch(() => undefined);
+    this.#end(closed());
     await this.#checkpointer[Symbol.asyncDispose]();
     await this.#threads[Symbol.asyncDispose]();
-    this.#failure ??= closed();
   }
 
   /** Frame after frame while anything waits. */
@@ -351,7 +355,12 @@ export class Ledger implements AsyncDisposable {
 
   #fail(error: unknown): void {
     if (!this.#failure) this.#deps.logger.error('The ledger has stopped', { error: String(error) });
-    this.#failure ??= closed(error);
+    this.#end(closed(error));
+  }
+
+  /** Nothing more is taken, and nobody waits for his turn any more. */
+  #end(failure: Error): void {
+    this.#failure ??= failure;
     for (const { bytes, reject } of this.#queue.splice(0)) {
       this.#leave(bytes);
       reject(this.#failure);

@@ -1,6 +1,7 @@
 import { silentLogger, systemClock, systemRandom, type Clock } from '@clawbernetes/kernel';
 import { HISTORY_SCHEMA, Ledger, LEDGER_SCHEMA, Projection } from '@clawbernetes/ledger';
 import { joinSchemas, openPostgresStore, openSqliteStore, type Store } from '@clawbernetes/storage';
+import type { ProjectorLink } from '../../src/projection/projector-thread.ts';
 import { readFrames } from '../../src/journal/read-frames.ts';
 
 const SCHEMA = joinSchemas([LEDGER_SCHEMA, HISTORY_SCHEMA]);
@@ -16,6 +17,7 @@ export interface BookOptions {
   /** That of the store, which renews its lease by it. */
   readonly storeClock?: Clock;
   readonly leaseMs?: number;
+  readonly link?: ProjectorLink;
 }
 
 /** A ledger with its history, on one real engine. */
@@ -43,12 +45,12 @@ export async function openBook(place: string, options: BookOptions): Promise<Boo
 
 export async function openBookOn(
   store: Store,
-  { ledgerId, clock = systemClock }: BookOptions,
+  { ledgerId, clock = systemClock, link }: BookOptions,
 ): Promise<Book> {
   await using stack = new AsyncDisposableStack();
   stack.defer(() => Promise.resolve(store[Symbol.asyncDispose]()).catch(() => undefined));
   const deps = { store, clock, random: systemRandom, logger: silentLogger };
-  const projection = stack.use(await Projection.open(deps, SMALL));
+  const projection = stack.use(await Projection.open({ ...deps, ...(link && { link }) }, SMALL));
   const ledger = stack.use(await Ledger.open({ ...deps, projection }, { ledgerId, heldIds: SMALL.heldIds }));
   const owned = stack.move();
   return { store, projection, ledger, close: () => owned.disposeAsync() };

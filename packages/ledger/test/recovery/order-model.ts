@@ -6,6 +6,7 @@ import { OrderMachine } from '../../src/orders/order-machine.ts';
 import { orderResultName } from '../../src/orders/order-result.ts';
 import { readOrder } from '../../src/orders/order.ts';
 import type { TimedOrder } from '../orders/timed-orders.ts';
+import { journalOf, type Book } from './open-book.ts';
 
 /** What a process has said: the order from which it went on, and the code of each that was answered. */
 export interface Said {
@@ -17,7 +18,7 @@ export interface Said {
  * Does again what processes were asked for, in memory: each from its first order on, as far as the journal
  * says that it came, at the times that the orders have. Nothing else is believed of the journal.
  */
-export class OrderModel {
+class OrderModel {
   readonly machine = new LedgerMachine({ seed: 11 });
   readonly orders = new OrderMachine(this.machine);
   /** What each order was answered when it came first. */
@@ -69,4 +70,44 @@ export class OrderModel {
     if (before === 'ok' && readOrder(bytes).type !== 'agreement-settle') expect(code).not.toBe('ok');
     return code;
   }
+}
+
+/** What a process has printed that began with the order `first`. */
+export function saidBy(first: number, lines: readonly string[]): Said {
+  const answers = lines.filter((line) => /^\d+ \d+$/.test(line)).map((line) => line.split(' ').map(Number));
+  return { first, codes: new Map(answers.map(([index = -1, code = -1]) => [index, code])) };
+}
+
+/** Answers, orders and balances are those of the model, and whatever was done is not done again. */
+export async function expectModel(
+  book: Book,
+  orders: readonly TimedOrder[],
+  said: readonly Said[],
+): Promise<void> {
+  const model = new OrderModel(orders, await journalOf(book.store));
+  for (const [at, one] of said.entries()) model.follow(one, said[at + 1]?.first ?? orders.length);
+  model.expectAll();
+  expect(model.orders.deviations()).toEqual([]);
+  const [live, modelled] = [book.ledger.orders, model.orders].map((machine) =>
+    Buffer.from(machine.snapshot().bytes()).toString(),
+  );
+  expect(live).toBe(modelled);
+  for (const account of model.machine.accounts())
+    expect(await book.ledger.account(account.id)).toEqual(account);
+  await expectDoneOnce(book, orders, said);
+}
+
+async function expectDoneOnce(
+  { ledger }: Book,
+  orders: readonly TimedOrder[],
+  said: readonly Said[],
+): Promise<void> {
+  const before = ledger.orders.snapshot().bytes();
+  for (const [index, code] of said.flatMap(({ codes }) => [...codes])) {
+    const { bytes } = present(orders[index], 'an order');
+    if (code !== 0 || readOrder(bytes).type === 'agreement-settle') continue;
+    const [again] = await ledger.submit({ kind: 'orders', items: bytes });
+    expect(again).not.toBe(0);
+  }
+  expect(Buffer.compare(ledger.orders.snapshot().bytes(), before)).toBe(0);
 }
