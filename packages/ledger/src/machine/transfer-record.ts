@@ -6,7 +6,7 @@ import { assertFits } from './cells.ts';
  *
  * | bytes | field | |
  * |---|---|---|
- * | 0–15 | id | u128; its upper 48 bits are the ms since 1970 at which it was made; see isLedgerId |
+ * | 0–15 | id | u128; its upper 48 bits are the ms since 1970 at which it was made; see IdScope, isLedgerId |
  * | 16–31 | debit account | u128; of a post or void: the id of the pending transfer |
  * | 32–47 | credit account | u128; of a post or void: zero |
  * | 48–55 | amount | u64 base units, below 2^63; of a post: zero means all of it; of a void: zero |
