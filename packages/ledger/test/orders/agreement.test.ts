@@ -266,7 +266,21 @@ describe('funds', () => {
     expect(at.orders.escrow(escrowOf(at, agreement))?.funded).toBe(110n * MOLT);
     at.wait(30 * HOUR_MS);
     expect(at.orders.escrow(escrowOf(at, agreement))?.funded).toBe(120n * MOLT);
+    at.wait(10 * HOUR_MS);
+    expect(at.orders.escrow(escrowOf(at, agreement))?.funded).toBe(120n * MOLT);
     expect(at.orders.agreement(agreement)?.topUp?.used).toBe(20n * MOLT);
+  });
+
+  test('last longer by the time in which a receipt says that the lease was not active', () => {
+    const at = world();
+    const agreement = at.leased({ rate: PER_HOUR });
+    const lowMs = at.timeMs + 99 * HOUR_MS + 30 * MINUTE_MS;
+    at.wait(DAY_MS);
+    expect(at.orders.nextDueMs).toBe(lowMs);
+    expect(at.settle(at.receipt(agreement, 1, 7 * HOUR_MS))).toBe('ok');
+    // The claim matures in between.
+    at.wait(DAY_MS);
+    expect(at.orders.nextDueMs).toBe(lowMs + 17 * HOUR_MS);
   });
 
   test('are topped up until the ms to which the buyer allowed it', () => {

@@ -165,6 +165,16 @@ describe('a deposit', () => {
 });
 
 describe('the faucet', () => {
+  test('gives its limit in 24 hours from the first draw', () => {
+    const at = new OrderWorld({ settings: { faucetAmount: molt(5) } });
+    const draw = (amount: number): string => at.do('faucet', { amount: molt(amount) }, ['buyer']);
+    expect(draw(2)).toBe('ok');
+    at.wait(DAY_MS - 1);
+    expect([draw(3), draw(1)]).toEqual(['ok', 'faucet-exhausted']);
+    at.wait(1);
+    expect(draw(5)).toBe('ok');
+  });
+
   test('gives its limit in 24 hours, labelled as such', () => {
     const at = new OrderWorld({ settings: { faucetAmount: molt(5) } });
     const codes: number[] = [];
