@@ -17,6 +17,9 @@ const EXIT_CODES = {
   // The gateway keeps another ledger than the one that was named.
   'ledger-foreign': 1,
   'nothing-available': 1,
+  // Of an escrow or an agreement.
+  'not-a-party': 3,
+  'escrow-unfit': 1,
   'wallet-exists': 1,
   // Ctrl-C at a question, as for any program that it ends.
   cancelled: 130,

@@ -52,4 +52,6 @@ const GROUPS: ReadonlySet<string> = new Set([
   'molt wallet',
   'molt stake',
   'molt escrow',
+  'molt agreement',
+  'molt receipt',
 ]);

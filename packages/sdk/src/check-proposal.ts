@@ -101,14 +101,14 @@ function checkChain(receipt: Receipt, { agreement, before, timeMs }: ProposalFac
 /** No more may have been active than time has passed since the receipt before: what was paused stays so. */
 function checkMeters(receipt: Receipt, { before, maxActiveMs, maxAmount }: ProposalFacts): void {
   const { activeMs } = receipt.meters;
-  const grown = before && activeMs - before.meters.activeMs;
-  const passed = before && receipt.timeMs - before.timeMs;
-  if (grown !== undefined && passed !== undefined && grown > passed)
+  if (before && activeMs - before.meters.activeMs > receipt.timeMs - before.timeMs) {
+    const [grown, passed] = [activeMs - before.meters.activeMs, Math.max(0, receipt.timeMs - before.timeMs)];
     throw fault(
       'receipt-time-wrong',
-      `Receipt ${receipt.n} counts ${formatDuration(grown)} more than receipt ${before?.n}, made ${formatDuration(Math.max(0, passed))} before. ` +
-        'What was paused then was not active.',
+      `Receipt ${receipt.n} counts ${formatDuration(grown)} more than receipt ${before.n}, ` +
+        `made ${formatDuration(passed)} before. What was paused was not active.`,
     );
+  }
   if (maxActiveMs !== undefined && activeMs > maxActiveMs)
     throw fault(
       'receipt-time-wrong',
@@ -117,7 +117,8 @@ function checkMeters(receipt: Receipt, { before, maxActiveMs, maxAmount }: Propo
   if (maxAmount !== undefined && receipt.cumulativeAmount > maxAmount)
     throw fault(
       'receipt-amount-wrong',
-      `Receipt ${receipt.n} comes to ${formatMolt(receipt.cumulativeAmount)} MOLT in all; you allow ${formatMolt(maxAmount)}.`,
+      `Receipt ${receipt.n} comes to ${formatMolt(receipt.cumulativeAmount)} MOLT in all; ` +
+        `you allow ${formatMolt(maxAmount)}.`,
     );
 }
 
@@ -131,20 +132,17 @@ function sentence(code: OrderResultName, receipt: Receipt, { rate, last, was }: 
   const { n, cumulativeAmount, meters } = receipt;
   const before = last ? `receipt ${last.n}, ${was}` : 'nothing';
   const due = accrued(rate, meters.activeMs);
-  switch (code) {
-    case 'receipt-out-of-order':
-      return `Receipt ${n} is older than ${before}. Nothing is lost: each takes in all before it. Use the newest.`;
-    case 'receipt-conflict':
-      return `Another receipt ${n} is the one ${was}. Do not sign two of one number; keep both for a dispute.`;
-    case 'receipt-chain-broken':
-      return `Receipt ${n} does not follow ${before}: its prevHash differs. Have it proposed after that one (--after).`;
-    case 'receipt-amount-wrong':
-      return cumulativeAmount === due
-        ? `Receipt ${n} comes to ${formatMolt(cumulativeAmount)} MOLT in all, less than ${before}. Amounts only rise.`
-        : `Receipt ${n} asks for ${formatMolt(cumulativeAmount)} MOLT in all, where the rate and its active time make ${formatMolt(due)}.`;
-    default:
-      return `Receipt ${n}: ${ORDER_RESULTS[code].says}`;
-  }
+  if (code === 'receipt-out-of-order')
+    return `Receipt ${n} is older than ${before}. Nothing is lost: each takes in all before it. Use the newest.`;
+  if (code === 'receipt-conflict')
+    return `Another receipt ${n} is the one ${was}. Do not sign two of one number; keep both for a dispute.`;
+  if (code === 'receipt-chain-broken')
+    return `Receipt ${n} does not follow ${before}: its prevHash differs. Have it proposed after that one (--after).`;
+  if (code !== 'receipt-amount-wrong') return `Receipt ${n}: ${ORDER_RESULTS[code].says}`;
+  return cumulativeAmount === due
+    ? `Receipt ${n} comes to ${formatMolt(cumulativeAmount)} MOLT in all, less than ${before}. Amounts only rise.`
+    : `Receipt ${n} asks for ${formatMolt(cumulativeAmount)} MOLT in all, ` +
+        `where the rate and its active time make ${formatMolt(due)}.`;
 }
 
 function fault(code: OrderResultName, message: string): CodedError {

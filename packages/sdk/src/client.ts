@@ -39,6 +39,14 @@ export interface RunOptions extends CallOptions {
   readonly idempotencyKey?: string;
 }
 
+export interface AuditCallOptions extends CallOptions {
+  /** Called every two seconds while it runs. */
+  readonly onProgress?: (progress: AuditProgress) => void;
+}
+
+/** Frames that an audit has looked at, and how many there are to look at. */
+export type AuditProgress = CommandOutput<'ledger.audit'>['progress'];
+
 /** What an audit found, up to the frame `sequence`. */
 export type AuditReport = NonNullable<CommandOutput<'ledger.audit'>['report']> &
   Pick<CommandOutput<'ledger.audit'>, 'ledgerId' | 'sequence'>;
@@ -50,6 +58,7 @@ const DEFAULT_PATIENCE_MS = 60_000;
 const COMMAND_PATIENCE_MS = 250;
 /** One long poll; the gateway allows up to a minute. */
 const LONG_POLL_MS = 30_000;
+const PROGRESS_EVERY_MS = 2000;
 
 /**
  * A client of one gateway. It holds nothing open: connections are the platform's, kept alive between
@@ -126,10 +135,12 @@ export class Client {
   }
 
   /** Audits the ledger and answers when that has ended, however long it takes. */
-  async audit(options: CallOptions = {}): Promise<AuditReport> {
-    let answer = await this.#call('ledger.audit', { waitMs: LONG_POLL_MS }, options, this.#longPatience);
+  async audit({ onProgress, ...options }: AuditCallOptions = {}): Promise<AuditReport> {
+    const waitMs = onProgress ? PROGRESS_EVERY_MS : LONG_POLL_MS;
+    let answer = await this.#call('ledger.audit', { waitMs }, options, this.#longPatience);
     while (!answer.report) {
-      const input = { audit: answer.audit, waitMs: LONG_POLL_MS };
+      onProgress?.(answer.progress);
+      const input = { audit: answer.audit, waitMs };
       answer = await this.#call('ledger.audit', input, options, this.#longPatience);
     }
     const { ledgerId, sequence, report } = answer;

@@ -1,5 +1,7 @@
 export {
   openClient,
+  type AuditCallOptions,
+  type AuditProgress,
   type AuditReport,
   type CallOptions,
   type Client,

@@ -1,11 +1,25 @@
 import { Option, type Command } from 'commander';
 import { declare, type Runtime } from './declaration.ts';
+import { listOptions } from './list-options.ts';
 import { moltAmount, moltAmountOrZero, orderId, sha256 } from './molt-values.ts';
 import { duration, oneOf, repeated, wholeNumber } from './option-values.ts';
 import { saveOption, signingOptions } from './signing-options.ts';
 
+/** As the API names them; written out, since its schemas are loaded only when a command runs. */
+const ESCROW_STATES = [
+  'created',
+  'funded',
+  'completed',
+  'disputed',
+  'released',
+  'refunded',
+  'resolved',
+  'expired',
+] as const;
+
 export function declareEscrowCommands(escrow: Command, runtime: Runtime): void {
   declareNewEscrow(escrow, runtime);
+  declareEscrowList(escrow, runtime);
   declareSettlement(escrow, runtime);
   declareDisputes(escrow, runtime);
 }
@@ -52,6 +66,29 @@ function declareNewEscrow(escrow: Command, runtime: Runtime): void {
     summary: 'terms, state, and what of it is still held; needs no passphrase',
     examples: ['molt escrow show 019a8f… -f json'],
     load: async () => (await import('../commands/molt/escrow.ts')).showEscrow,
+  });
+}
+
+function declareEscrowList(escrow: Command, runtime: Runtime): void {
+  declare(escrow, runtime, {
+    usage: 'list [address]',
+    summary: 'escrows in which an owner has a part, the newest first; needs no passphrase',
+    options: [
+      new Option(
+        '--state <state>',
+        'only created, funded, completed, disputed, released, refunded, …',
+      ).argParser(oneOf(...ESCROW_STATES)),
+      new Option('--role <role>', 'only as buyer, provider, releaser or arbiter').argParser(
+        oneOf('buyer', 'provider', 'releaser', 'arbiter'),
+      ),
+      ...listOptions(),
+    ],
+    examples: [
+      'molt escrow list',
+      'molt escrow list --state funded --role provider',
+      'molt escrow list 9xQe… -f json',
+    ],
+    load: async () => (await import('../commands/molt/escrow-list.ts')).listEscrows,
   });
 }
 

@@ -1,6 +1,7 @@
 import { InvalidArgumentError } from 'commander';
 import { errorMessage } from '@clawbernetes/kernel';
 import { readMolt, readMoltOrZero } from '../commands/molt/molt-amount.ts';
+import { readRate } from '../commands/molt/rate.ts';
 
 /** Base units of `12.5`. */
 export function moltAmount(text: string): bigint {
@@ -10,6 +11,17 @@ export function moltAmount(text: string): bigint {
 /** Base units of `12.5`, or of `0`. */
 export function moltAmountOrZero(text: string): bigint {
   return parsed(readMoltOrZero, text);
+}
+
+/** Base units a second, times 10¹⁸, of `1.5/h`. */
+export function moltRate(text: string): bigint {
+  return parsed(readRate, text);
+}
+
+/** Of what was sent or received. */
+export function byteCount(text: string): bigint {
+  if (/^(0|[1-9][0-9]{0,17})$/.test(text)) return BigInt(text);
+  throw new InvalidArgumentError('Write a whole number of bytes.');
 }
 
 /** SHA-256 in hexadecimal. */

@@ -13,6 +13,7 @@ export async function printEscrow(context: Context, escrow: Escrow): Promise<voi
 function escrowText(escrow: Escrow): string {
   const { buyer, provider, amount, funded, paid, refunded, remaining, deadlineMs, onDeadline } = escrow;
   const some = (part: string): string | undefined => (part === '0' ? undefined : moltText(part));
+  const atEnd = escrow.agreement === undefined ? onDeadline : 'its agreement closes';
   const isOver = escrow.endedAtMs !== undefined;
   return renderFacts([
     ['Escrow', escrow.escrow],
@@ -26,7 +27,7 @@ function escrowText(escrow: Escrow): string {
     ['Locked', some(remaining)],
     ['Held', escrow.held.map(heldText).join('\n')],
     ['Release', releaseText(escrow)],
-    ['Deadline', isOver ? undefined : `${new Date(deadlineMs).toISOString()}, then ${onDeadline}`],
+    ['Deadline', isOver ? undefined : `${new Date(deadlineMs).toISOString()}, then ${atEnd}`],
     ['Dispute', disputeText(escrow.dispute)],
     ['Agreement', escrow.agreement],
   ]);
@@ -38,7 +39,8 @@ function heldText({ gross, fee, availableAtMs, contested }: Escrow['held'][numbe
   return `${net} for the provider (fee ${moltText(fee)}), ${when}`;
 }
 
-function releaseText({ release, releaser, arbiters }: Escrow): string {
+function releaseText({ release, releaser, arbiters, agreement }: Escrow): string {
+  if (agreement !== undefined) return 'by receipts of its agreement';
   if (release === 'single') return `by ${releaser ?? '?'}`;
   if (release === 'both') return 'by buyer and provider together';
   if (release === 'arbiters' && arbiters) return `by ${arbiters.threshold} of\n${arbiters.keys.join('\n')}`;

@@ -4,6 +4,7 @@ import type { Call } from '../../declare/declaration.ts';
 import { invalidArguments } from '../../errors.ts';
 import { printEscrow } from './escrow-view.ts';
 import { moltText } from './molt-amount.ts';
+import { remarkNext } from './next-steps.ts';
 import { Signer } from './signer.ts';
 import type { SigningOptions } from './signing-options.ts';
 import { readAddress } from './wallet-address.ts';
@@ -50,7 +51,25 @@ export async function createEscrow({ context, options }: Call): Promise<void> {
   if (given.save !== undefined && given.fund)
     throw invalidArguments('--save goes with --no-fund: an escrow is funded once it is there.');
   const question = `Lock ${moltText(amount)} of ${buyer} for ${provider}, in escrow ${escrow}?`;
-  if (await signer.carryOut(question, ...orders)) await printAfter(context, signer, escrow);
+  if (!(await signer.carryOut(question, ...orders))) return;
+  await printAfter(context, signer, escrow);
+  remarkNext(context, ...(given.fund ? whenFunded(escrow) : whenMade(escrow)));
+}
+
+type Steps = readonly (readonly [why: string, command: string])[];
+
+function whenMade(escrow: string): Steps {
+  return [['It expires unless it is funded within an hour:', `molt escrow fund ${escrow}`]];
+}
+
+function whenFunded(escrow: string): Steps {
+  return [
+    ['Pay it when the work is done:', `molt escrow release ${escrow}`],
+    [
+      'or by the time used, once the provider has signed as well:',
+      `molt agreement open ${escrow} --rate 1.5/h --save open.json`,
+    ],
+  ];
 }
 
 export async function showEscrow({ context, operands: [escrow = ''] }: Call): Promise<void> {

@@ -29,6 +29,15 @@ export function moltText(baseUnits: string | bigint): string {
   return `${formatMolt(BigInt(baseUnits))} MOLT`;
 }
 
+/** Amounts of one column, without their unit: decimal points below each other. */
+export function alignedMolt(baseUnits: readonly string[]): readonly string[] {
+  const parts = baseUnits.map((amount) => formatMolt(BigInt(amount)).split('.'));
+  const width = Math.max(0, ...parts.map(([whole = '']) => whole.length));
+  return parts.map(([whole = '', fraction]) =>
+    [whole.padStart(width), ...(fraction ? [fraction] : [])].join('.'),
+  );
+}
+
 /** A fee in basis points: `2.5 %`. */
 export function percentText(basisPoints: number): string {
   return `${basisPoints / 100} %`;

@@ -1,8 +1,5 @@
-import { writeFile } from 'node:fs/promises';
-import path from 'node:path';
-import { erase } from '@clawbernetes/identity';
-import { activeKey, eraseSecret, walletKeyPair } from '@clawbernetes/identity/wallet';
-import { CodedError, errorMessage } from '@clawbernetes/kernel';
+import type { KeyPair } from '@clawbernetes/identity';
+import { CodedError } from '@clawbernetes/kernel';
 import type { CommandOutput } from '@clawbernetes/protocol';
 import type { Client, OrderDraft, SignedOrder } from '@clawbernetes/sdk';
 import { newNonce, newOrderId, signOrder } from '@clawbernetes/sdk/signed-order';
@@ -10,8 +7,9 @@ import type { Context } from '../../context.ts';
 import { cliError } from '../../errors.ts';
 import { askYes } from './ask.ts';
 import type { SigningOptions } from './signing-options.ts';
-import { unlockWallet } from './unlock-wallet.ts';
 import { walletAddress } from './wallet-address.ts';
+import { withKey } from './with-key.ts';
+import { writeNewFile } from './write-new-file.ts';
 
 /** How long others have to sign what was saved for them. */
 const SAVED_VALID_MS = 24 * 3_600_000;
@@ -63,10 +61,9 @@ export class Signer {
    * a file instead. @returns whether they were carried out. @throws CodedError with the ledger's reason.
    */
   async carryOut(question: string, ...orders: readonly (OrderDraft | SignedOrder)[]): Promise<boolean> {
-    const { network, ledgerId } = this.info;
-    const where = `${network} network, ledger ${ledgerId}`;
-    if (this.#options.yes !== true) await askYes(this.#context, `${question}\n(${where})`);
-    const signed = await this.#sign(orders);
+    const signed = await this.sign(question, (key) =>
+      orders.map((order) => signOrder(key, order, this.#terms())),
+    );
     const { save } = this.#options;
     if (save !== undefined) {
       await this.#save(save, signed);
@@ -76,18 +73,12 @@ export class Signer {
     return true;
   }
 
-  async #sign(orders: readonly (OrderDraft | SignedOrder)[]): Promise<readonly SignedOrder[]> {
-    const { facts, secret } = await unlockWallet(this.#context, this.#options);
-    try {
-      const key = walletKeyPair(secret, activeKey(facts));
-      try {
-        return orders.map((order) => signOrder(key, order, this.#terms()));
-      } finally {
-        erase(key.privateKey);
-      }
-    } finally {
-      eraseSecret(secret);
-    }
+  /** Asks, and lets `use` sign. */
+  async sign<T>(question: string, use: (key: KeyPair) => T): Promise<T> {
+    const { network, ledgerId } = this.info;
+    const where = `${network} network, ledger ${ledgerId}`;
+    if (this.#options.yes !== true) await askYes(this.#context, `${question}\n(${where})`);
+    return withKey(this.#context, this.#options, use);
   }
 
   #terms() {
@@ -103,14 +94,7 @@ export class Signer {
   }
 
   async #save(file: string, signed: readonly SignedOrder[]): Promise<void> {
-    const target = path.resolve(this.#context.config.cwd, file);
-    const order = signed.at(-1);
-    try {
-      await writeFile(target, `${JSON.stringify(order, undefined, 2)}\n`, { flag: 'wx' });
-    } catch (cause) {
-      const message = `${target} could not be written (${errorMessage(cause)}). Name a new file with --save.`;
-      throw cliError('file-unwritable', message, { cause });
-    }
+    const target = await writeNewFile(this.#context, file, signed.at(-1));
     this.#context.remark(
       `Signed by ${this.address} and written to ${target}; nothing was moved. Others sign it within 24 hours with:\n` +
         `  clawbernetes molt sign ${file}`,

@@ -4,7 +4,7 @@ import type { Context } from '../../context.ts';
 import type { Call } from '../../declare/declaration.ts';
 import { invalidArguments } from '../../errors.ts';
 import { renderTable } from '../../output/table.ts';
-import { moltText } from './molt-amount.ts';
+import { alignedMolt, moltText } from './molt-amount.ts';
 import { readPeriod, type PeriodOptions } from './read-period.ts';
 import { ownerOf } from './wallet-address.ts';
 
@@ -60,13 +60,17 @@ async function pages(
 
 function statementText({ columns }: Context, statement: Omit<Statement, 'next'>): string {
   const { owner, account, opening, closing, movements } = statement;
+  const [amounts, balances] = [
+    alignedMolt(movements.map(({ amount }) => amount)),
+    alignedMolt(movements.map(({ balanceAfter }) => balanceAfter)),
+  ];
   const table = renderTable(
-    ['TIME', 'KIND', 'AMOUNT', 'BALANCE', 'JOB', 'COUNTERPARTY'],
-    movements.map(({ timeMs, kind, amount, balanceAfter, job, counterparty }) => [
+    ['TIME', 'KIND', 'AMOUNT (MOLT)', 'BALANCE', 'JOB', 'COUNTERPARTY'],
+    movements.map(({ timeMs, kind, job, counterparty }, index) => [
       new Date(timeMs).toISOString(),
       kind,
-      moltText(amount),
-      moltText(balanceAfter),
+      amounts[index] ?? '',
+      balances[index] ?? '',
       job || '–',
       counterparty,
     ]),

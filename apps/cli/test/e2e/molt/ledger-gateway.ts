@@ -32,10 +32,10 @@ export class LedgerGateway implements AsyncDisposable {
     await once(this.#child, 'close');
   }
 
-  /** Another process on the same home and port. */
-  async startAgain(): Promise<void> {
+  /** Another process on the same home and port; `laterMs`: on a machine whose clock is ahead by that. */
+  async startAgain({ laterMs = 0 } = {}): Promise<void> {
     const url = new URL((await this.#endpoint()).url);
-    this.#child = this.#spawn(url.port);
+    this.#child = this.#spawn(url.port, laterMs);
     await this.#ready();
   }
 
@@ -50,10 +50,12 @@ export class LedgerGateway implements AsyncDisposable {
     await removeHome(this.home);
   }
 
-  #spawn(port = '0'): ChildProcess {
+  #spawn(port = '0', laterMs = 0): ChildProcess {
     const args = ['--home', this.home, '--port', port, '--settlement', this.#network, '--log-level', 'error'];
     const env = { PATH: process.env['PATH'], HOME: this.home };
-    return spawn(process.execPath, [BIN, ...args], { env, stdio: ['ignore', 'ignore', 'inherit'] });
+    const clock = `const now = Date.now; Date.now = () => now() + ${laterMs};`;
+    const ahead = laterMs === 0 ? [] : ['--import', `data:text/javascript,${encodeURIComponent(clock)}`];
+    return spawn(process.execPath, [...ahead, BIN, ...args], { env, stdio: ['ignore', 'ignore', 'inherit'] });
   }
 
   async #ready(): Promise<void> {
@@ -106,6 +108,13 @@ export class Stranger implements AsyncDisposable {
   /** A command that signs. */
   async signs(...args: string[]): Promise<CliResult> {
     return this.run(...args, '--yes', '--passphrase-file', path.join(this.home, 'passphrase'));
+  }
+
+  /** One that reads what another has written. */
+  async pipes(input: string, ...args: string[]): Promise<CliResult> {
+    const file = path.join(this.home, 'passphrase');
+    const signing = args.includes('settle') ? [] : ['--yes', '--passphrase-file', file];
+    return runCli([...args, ...signing], { home: this.home, input, env: await this.#env() });
   }
 
   /** One that must succeed; answers its JSON. */
