@@ -4,7 +4,7 @@ import { ledgerError } from './errors.ts';
 import { ITEM_BYTES, applyFrame, itemCount } from './journal/apply-frame.ts';
 import { chainHash } from './journal/chain-hash.ts';
 import { Checkpointer } from './journal/checkpointer.ts';
-import { encodeFrame, frameBytes, operationBytes, type Operation } from './journal/frame.ts';
+import { encodeFrame, frameBytes, type Operation } from './journal/frame.ts';
 import { FrameBuffers } from './journal/frame-buffers.ts';
 import type { IdArchive } from './journal/id-archive.ts';
 import { recallOlder } from './journal/recall-older.ts';
@@ -14,23 +14,23 @@ import { NEWEST_RULES } from './machine/rules.ts';
 import { malformedCode, MAX_ORDER_BYTES } from './orders/order.ts';
 import type { OrderMachine } from './orders/order-machine.ts';
 import type { Projection } from './projection/projection.ts';
-import { MAX_BATCH_ITEMS } from './machine/transfer-record.ts';
+import { MAX_BATCH_ITEMS, TRANSFER_BYTES } from './machine/transfer-record.ts';
 import { WorkerThreads, type LedgerThreads } from './service/ledger-threads.ts';
+import { RequestQueue, type RequestQueueLimits, type Waiting } from './service/request-queue.ts';
 
-export interface LedgerOptions {
+export interface LedgerOptions extends RequestQueueLimits {
   /** Names this ledger in every signed request; requests for another are refused. */
   readonly ledgerId: string;
-  /** Most that waits for its turn. */
-  readonly maxQueuedBytes: number;
-  readonly maxQueuedRequests: number;
-  /** Most bytes of one frame; a single request may be longer. */
-  readonly frameBytes: number;
   /** Frames that are on their way to the disk at once; more requests then share the next. */
   readonly framesInFlight: number;
   /** Ids that are held in memory before they are set aside. */
   readonly heldIds: number;
-  /** Runs of ids that are remembered; with a further one, the oldest is forgotten. */
+  /** Runs of ids that are remembered; with a further one, the oldest is forgotten … */
   readonly maxIdRuns: number;
+  /** … but no time of the last so many ms, wherever the clocks are that ids were made by. */
+  readonly rememberedMs: number;
+  /** Journal after which a checkpoint is due even where few ids were used: it bounds the replay. */
+  readonly checkpointBytes: number;
 }
 
 export const DEFAULT_LEDGER_OPTIONS: Omit<LedgerOptions, 'ledgerId'> = {
@@ -40,6 +40,8 @@ export const DEFAULT_LEDGER_OPTIONS: Omit<LedgerOptions, 'ledgerId'> = {
   framesInFlight: 4,
   heldIds: 500_000,
   maxIdRuns: 64,
+  rememberedMs: 60_000,
+  checkpointBytes: 128 * 1024 * 1024,
 };
 
 /** How late what is pending may expire while nobody asks for anything. */
@@ -54,13 +56,6 @@ export interface LedgerDeps {
   readonly threads?: LedgerThreads;
   /** The history to keep, on the same store: opened before the ledger, and closed after it. */
   readonly projection?: Projection;
-}
-
-interface Waiting {
-  readonly operation: Operation;
-  readonly bytes: number;
-  readonly resolve: (results: Uint8Array) => void;
-  readonly reject: (error: Error) => void;
 }
 
 /**
@@ -78,14 +73,17 @@ export class Ledger implements AsyncDisposable {
   readonly #threads: LedgerThreads;
   #sequence: number;
   #hash: Uint8Array;
-  #queue: Waiting[] = [];
-  #queuedBytes = 0;
-  #queuedRequests = 0;
+  /** What a replay would have to read. */
+  #bytesToReplay: number;
+  readonly #queue: RequestQueue;
   #inFlight = 0;
   #running: Promise<void> | undefined;
+  /** The frame at hand, until it is on its way to the disk. */
+  #booking: Promise<void> = Promise.resolve();
   #stored: Promise<void> = Promise.resolve();
   #freed: PromiseWithResolvers<void> | undefined;
   #failure: Error | undefined;
+  #isClosing = false;
   readonly #buffers: FrameBuffers;
   readonly #ticking: Timer;
 
@@ -96,6 +94,8 @@ export class Ledger implements AsyncDisposable {
     this.#archive = state.archive;
     this.#sequence = state.sequence;
     this.#hash = state.hash;
+    this.#bytesToReplay = state.replayedBytes;
+    this.#queue = new RequestQueue(options);
     this.#buffers = new FrameBuffers(options.framesInFlight);
     this.#threads = deps.threads ?? new WorkerThreads();
     const { machine, orders, archive } = state;
@@ -146,40 +146,27 @@ export class Ledger implements AsyncDisposable {
     const malformed = operation.kind === 'orders' ? malformedCode(operation.items) : undefined;
     // It would come out the same at any time, and needs no place in the journal.
     if (malformed !== undefined) return Uint8Array.of(malformed);
-    const bytes = operationBytes(operation);
-    this.#admit(bytes);
+    this.#requireOpen();
+    this.#queue.admit(operation);
     try {
       if (operation.authority || operation.kind === 'orders') await this.#verify(operation);
-      if (this.#failure) throw this.#failure;
+      this.#requireOpen();
     } catch (error) {
-      this.#leave(bytes);
+      this.#queue.leave(operation);
       throw error;
     }
-    return this.#enqueue(operation, bytes);
+    return this.#booked(this.#queue.add(operation));
   }
 
-  /** What was admitted gets its turn. */
-  #enqueue(operation: Operation, bytes: number): Promise<Uint8Array> {
-    const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
-    this.#queue.push({ operation, bytes, resolve, reject });
+  /** What was added gets its turn. */
+  #booked(answer: Promise<Uint8Array>): Promise<Uint8Array> {
     this.#running ??= this.#run();
-    return promise;
+    return answer;
   }
 
-  #admit(bytes: number): void {
+  #requireOpen(): void {
     if (this.#failure) throw this.#failure;
-    const { maxQueuedBytes, maxQueuedRequests } = this.#options;
-    if (this.#queuedBytes + bytes > maxQueuedBytes || this.#queuedRequests >= maxQueuedRequests) {
-      const message = 'Too much waits to be booked. Try again in a moment, under the same ids.';
-      throw ledgerError(message, { code: 'ledger-overloaded' });
-    }
-    this.#queuedBytes += bytes;
-    this.#queuedRequests += 1;
-  }
-
-  #leave(bytes: number, requests = 1): void {
-    this.#queuedBytes -= bytes;
-    this.#queuedRequests -= requests;
+    if (this.#isClosing) throw closed();
   }
 
   async #verify(operation: Operation): Promise<void> {
@@ -195,9 +182,21 @@ export class Ledger implements AsyncDisposable {
   }
 
   /** An account as of all that was submitted before, once that is durable; undefined if there is none. */
-  async account(id: bigint): Promise<AccountView | undefined> {
+  account(id: bigint): Promise<AccountView | undefined> {
+    return this.read(() => this.#machine.account(id));
+  }
+
+  /**
+   * What `look` sees, all of it at one time and after all that was submitted before. It is answered once
+   * that is durable: nobody acts on what a crash takes back. @throws CodedError `ledger-closed`.
+   */
+  async read<Seen>(look: (orders: Ledger['orders']) => Seen): Promise<Seen> {
     await this.settled();
-    return this.#machine.account(id);
+    const seen = look(this.#orders);
+    // Meanwhile more may have been booked, and was seen.
+    await this.#stored;
+    if (this.#failure) throw this.#failure;
+    return seen;
   }
 
   /** Escrows, stakes and all else of the orders; as of the newest frame, durable or about to be. */
@@ -205,23 +204,32 @@ export class Ledger implements AsyncDisposable {
     return this.#orders;
   }
 
-  /** Resolves once everything that was submitted so far is durable. @throws CodedError `ledger-closed`. */
+  /**
+   * Resolves once everything that was submitted so far is durable, however much follows.
+   * @throws CodedError `ledger-closed`.
+   */
   async settled(): Promise<void> {
-    await this.#running;
+    await this.#queue.newest;
+    // What came due may have a frame of its own.
+    await this.#booking.catch(() => undefined);
     await this.#stored;
     if (this.#failure) throw this.#failure;
   }
 
   /** The state for an auditor: after all that was submitted. */
-  async audit(): Promise<{ readonly sequence: number; readonly chainHash: string }> {
-    await this.settled();
-    this.#machine.assertConservation();
-    return { sequence: this.#sequence, chainHash: Buffer.from(this.#hash).toString('hex') };
+  audit(): Promise<{ readonly sequence: number; readonly chainHash: string }> {
+    return this.read(() => {
+      this.#machine.assertConservation();
+      return { sequence: this.#sequence, chainHash: Buffer.from(this.#hash).toString('hex') };
+    });
   }
 
+  /** Books what was submitted, and takes nothing more. */
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosing = true;
     this.#ticking.cancel();
-    await this.settled().catch(() => undefined);
+    await this.#running;
+    await this.#stored;
     this.#end(closed());
     await this.#checkpointer[Symbol.asyncDispose]();
     await this.#threads[Symbol.asyncDispose]();
@@ -232,12 +240,9 @@ export class Ledger implements AsyncDisposable {
     // All that is submitted in the same turn of the event loop shares a frame.
     await Promise.resolve();
     try {
-      while ((this.#queue.length > 0 || this.#expiryIsDue) && !this.#failure) {
-        if (this.#inFlight >= this.#options.framesInFlight) await this.#room();
-        else {
-          await this.#deps.projection?.ready();
-          await this.#bookAll(this.#take());
-        }
+      while ((!this.#queue.isEmpty || this.#expiryIsDue) && !this.#failure) {
+        this.#booking = this.#bookNext();
+        await this.#booking;
       }
     } catch (error) {
       this.#fail(error);
@@ -246,24 +251,15 @@ export class Ledger implements AsyncDisposable {
     }
   }
 
+  async #bookNext(): Promise<void> {
+    while (this.#inFlight >= this.#options.framesInFlight && !this.#failure) await this.#room();
+    await this.#deps.projection?.ready();
+    await this.#bookAll(this.#queue.take());
+  }
+
   get #expiryIsDue(): boolean {
     const nextMs = Math.min(this.#machine.nextExpiryMs, this.#orders.nextDueMs);
     return nextMs <= Math.max(this.#machine.timeMs, this.#deps.clock.nowMs());
-  }
-
-  /** As many of those that wait as fit into a frame, but at least one. */
-  #take(): readonly Waiting[] {
-    let [count, bytes, items] = [0, 0, 0];
-    for (const { operation, bytes: length } of this.#queue) {
-      const more = itemCount(operation);
-      const isFull = bytes + length > this.#options.frameBytes || items + more > MAX_BATCH_ITEMS;
-      if (count > 0 && isFull) break;
-      count += 1;
-      bytes += length;
-      items += more;
-    }
-    this.#leave(bytes, count);
-    return this.#queue.splice(0, count);
   }
 
   /** Nobody waits for ever for what could not be booked. */
@@ -279,6 +275,8 @@ export class Ledger implements AsyncDisposable {
   async #book(taken: readonly Waiting[]): Promise<void> {
     const operations = taken.map(({ operation }) => operation);
     await recallOlder(this.#machine.ids, this.#archive, operations);
+    // A frame before this one may have been lost meanwhile: a journal has no gap.
+    if (this.#failure) throw this.#failure;
     const timeMs = Math.max(this.#machine.timeMs, Math.floor(this.#deps.clock.nowMs()));
     const frame = { timeMs, rules: NEWEST_RULES, operations };
     const { results } = applyFrame(this.#machine, frame, this.#orders);
@@ -298,14 +296,17 @@ export class Ledger implements AsyncDisposable {
       },
       (error: unknown) => this.#lost(taken, error),
     );
-    if (this.#checkpointIsDue) this.#checkpoint();
+    this.#bytesToReplay += body.length;
+    if (this.#checkpointIsDue) this.#checkpoint(durable);
   }
 
   /** Balances are copied with each checkpoint: the more there are, the rarer it is. */
   get #checkpointIsDue(): boolean {
     const done = this.#machine.ids.size - this.#machine.pendingCount;
-    const wanted = Math.max(this.#options.heldIds, 2 * this.#machine.accountCount);
-    return done >= wanted && !this.#checkpointer.isBusy;
+    const { accountCount } = this.#machine;
+    const { heldIds, checkpointBytes } = this.#options;
+    const isLong = this.#bytesToReplay >= Math.max(checkpointBytes, 2 * accountCount * TRANSFER_BYTES);
+    return (isLong || done >= Math.max(heldIds, 2 * accountCount)) && !this.#checkpointer.isBusy;
   }
 
   #durable(taken: readonly Waiting[], results: readonly Uint8Array[]): void {
@@ -319,10 +320,12 @@ export class Ledger implements AsyncDisposable {
     this.#release();
   }
 
-  #checkpoint(): void {
+  /** @param durable rejects if the frame that was just booked is lost. */
+  #checkpoint(durable: Promise<void>): void {
     const { sequence } = this;
+    this.#bytesToReplay = 0;
     // A replay goes on where the history ends, or before.
-    const stored = this.#stored.then(() => this.#deps.projection?.stored(sequence));
+    const stored = durable.then(() => this.#deps.projection?.stored(sequence));
     stored.catch(() => undefined); // awaited with the checkpoint
     this.#checkpointer.take({ sequence, hash: this.#hash }, stored).then(
       () => this.#forgetOldest(),
@@ -332,14 +335,13 @@ export class Ledger implements AsyncDisposable {
 
   /** Refuses ids of a time of which too much would have to be remembered. */
   #forgetOldest(): void {
-    const sinceMs = this.#archive.sinceMs(this.#options.maxIdRuns);
-    if (sinceMs <= this.#machine.ids.sinceMs || this.#failure) return;
+    const { maxIdRuns, rememberedMs } = this.#options;
+    const sinceMs = Math.min(this.#archive.sinceMs(maxIdRuns), this.#machine.timeMs - rememberedMs);
+    if (sinceMs <= this.#machine.ids.sinceMs || this.#failure || this.#isClosing) return;
     const items = new Uint8Array(Float64Array.of(sinceMs).buffer);
-    const operation = { kind: 'forget', items } as const;
-    const bytes = operationBytes(operation);
-    // However much waits: this makes room. The runs go with the checkpoint after this.
-    this.#leave(-bytes, -1);
-    this.#enqueue(operation, bytes).catch((error: unknown) => this.#fail(error));
+    // The runs go with the checkpoint after this.
+    const forgotten = this.#queue.addBeyond({ kind: 'forget', items });
+    this.#booked(forgotten).catch((error: unknown) => this.#fail(error));
   }
 
   #room(): Promise<void> {
@@ -361,10 +363,7 @@ export class Ledger implements AsyncDisposable {
   /** Nothing more is taken, and nobody waits for his turn any more. */
   #end(failure: Error): void {
     this.#failure ??= failure;
-    for (const { bytes, reject } of this.#queue.splice(0)) {
-      this.#leave(bytes);
-      reject(this.#failure);
-    }
+    this.#queue.refuse(this.#failure);
     this.#freed?.resolve();
     this.#freed = undefined;
   }

@@ -20,8 +20,9 @@ export interface Replayed {
   /** Of the newest frame, and the chain hash after it. */
   readonly sequence: number;
   readonly hash: Uint8Array;
-  /** Frames since the checkpoint. */
+  /** Frames since the checkpoint, and how long they are. */
   readonly replayed: number;
+  readonly replayedBytes: number;
 }
 
 export interface ReplayDeps {
@@ -51,17 +52,19 @@ export async function replay(
   let sequence = checkpoint?.sequence ?? 0;
   let hash: Uint8Array = checkpoint?.hash ?? GENESIS;
   const first = sequence;
+  let replayedBytes = 0;
   for await (const stored of readFrames(store, first + 1)) {
     sequence += 1;
     const frame = decodeFrame(stored.body, sequence);
     await recallOlder(machine.ids, archive, frame.operations);
     hash = chainHash(hash, stored.body, applyFrame(machine, frame, orders).results);
     if (Buffer.compare(hash, stored.hash) !== 0) throw diverged(sequence);
+    replayedBytes += stored.body.length;
     projection?.take(sequence, frame.timeMs);
     projection?.durable(sequence);
     await projection?.ready();
   }
-  return { machine, orders, archive, sequence, hash, replayed: sequence - first };
+  return { machine, orders, archive, sequence, hash, replayed: sequence - first, replayedBytes };
 }
 
 function* entriesOf(ids: Uint32Array): Generator<Uint32Array, void, undefined> {

@@ -18,7 +18,15 @@ import { JournalFollower, keyOfOperation } from './journal-follower.ts';
 
 const START_MS = Date.UTC(2026, 0, 1);
 /** Small, so that checkpoints are frequent and old ids are forgotten. */
-const OPTIONS = { ledgerId: 'test', heldIds: 30, maxIdRuns: 4, framesInFlight: 3, frameBytes: 2000 };
+const OPTIONS = {
+  ledgerId: 'test',
+  heldIds: 30,
+  maxIdRuns: 4,
+  rememberedMs: 0,
+  checkpointBytes: 20_000,
+  framesInFlight: 3,
+  frameBytes: 2000,
+};
 
 interface Answered {
   readonly operation: Operation;

@@ -1,6 +1,8 @@
 // Shows on a simulated disk that the history of a ledger which crashes at any moment is the plainest list
 // that can be made from its journal: nothing missing, nothing twice, whether in memory or in segments.
 import { present, seededRandom } from '@clawbernetes/kernel';
+import { POSSIBLE_ACCOUNTS } from '@clawbernetes/ledger/testing';
+import type { Row } from '@clawbernetes/storage';
 import { describe, expect, it } from 'vitest';
 import type { AccountMovement } from '../../src/projection/movement.ts';
 import { compareHistory } from './compare-history.ts';
@@ -20,6 +22,8 @@ describe('the history of a ledger that crashes', () => {
       await run.work(1 + Math.floor(random.fraction() * 60));
       if (random.fraction() < 0.3) await compareHistory(run, naive, seed);
       await run.crash();
+      // From a checkpoint that the history has not reached no replay could begin.
+      expect(newest(await run.checkpoints())).toBeLessThanOrEqual(newest(await run.segments()));
       if (random.fraction() < 0.3) await compareHistory(run, naive, seed);
     }
     await compareHistory(run, naive, seed);
@@ -55,6 +59,32 @@ describe('a history that comes later than its ledger', () => {
     await run.work(50);
     await run.crash();
     await compareHistory(run, new NaiveHistory(), 12);
+    await run.close();
+  });
+});
+
+/** The last frame of any of them. */
+function newest(rows: readonly Row[]): number {
+  return Math.max(0, ...rows.map((row) => Number(row['sequence'])));
+}
+
+describe('a history', () => {
+  it('tells nothing that a crash could take back', async () => {
+    const run = new ProjectedLedger(3, 40);
+    await run.open();
+    let [told, waited] = [0, 0];
+    for (let step = 0; step < 300; step += 1) {
+      await run.work(1);
+      for (const { id } of POSSIBLE_ACCOUNTS) {
+        const [movement] = (await run.projection.history.account(id, { limit: 1 })).movements;
+        told = Math.max(told, movement?.sequence ?? 0);
+      }
+      const durable = (await run.frames()).length;
+      expect(told).toBeLessThanOrEqual(durable);
+      if (durable < run.ledger.sequence) waited += 1;
+    }
+    expect(told).toBeGreaterThan(20);
+    expect(waited).toBeGreaterThan(20);
     await run.close();
   });
 });

@@ -10,7 +10,14 @@ import type { ProjectorLink } from '../../src/projection/projector-thread.ts';
 import { simulated } from './projected-disks.ts';
 
 export const START_MS = Date.UTC(2026, 0, 1);
-const LEDGER = { ledgerId: 'test', heldIds: 60, maxIdRuns: 4, framesInFlight: 3, frameBytes: 2000 };
+const LEDGER = {
+  ledgerId: 'test',
+  heldIds: 60,
+  maxIdRuns: 4,
+  rememberedMs: 0,
+  framesInFlight: 3,
+  frameBytes: 2000,
+};
 const HISTORY = { maxLagMovements: 10_000, maxLagFrames: 50, cacheBytes: 20_000 };
 
 /** What keeps the ledger and outlives its crashes. */

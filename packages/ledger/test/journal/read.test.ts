@@ -1,0 +1,66 @@
+// Shows that a reader is answered however much is booked meanwhile, sees all that was submitted before, and
+// never what a crash could take back.
+import { seededRandom } from '@clawbernetes/kernel';
+import { expect, it } from 'vitest';
+import { MemoryLedger } from './memory-ledger.ts';
+
+it('a reader is answered while the queue is never empty', async () => {
+  const run = new MemoryLedger({ framesInFlight: 2, frameBytes: 100 });
+  const ledger = await run.open(await run.openStore());
+  let [isDone, acknowledged] = [false, 0];
+  const clients = Array.from({ length: 12 }, async () => {
+    while (!isDone) {
+      expect(await run.submit(ledger, run.transfers(1))).toBe('ok');
+      acknowledged += 1;
+    }
+  });
+  let most = 0;
+  for (let read = 0; read < 5; read += 1) {
+    const before = acknowledged;
+    const view = await run.through(ledger.account(2n));
+    expect(Number(view?.creditsPosted)).toBeGreaterThanOrEqual(before);
+    // It waits for those before it, which are 12 at most, and for what it has seen.
+    most = Math.max(most, acknowledged - before);
+  }
+  expect(most).toBeGreaterThan(0);
+  expect(most).toBeLessThan(50);
+  isDone = true;
+  await run.through(Promise.all(clients));
+});
+
+it.each(Array.from({ length: 20 }, (_, seed) => seed))(
+  'what was seen survives a crash: seed %i',
+  async (seed) => {
+    const run = new MemoryLedger({ framesInFlight: 4, frameBytes: 200 });
+    const random = seededRandom(seed);
+    const ledger = await run.open(await run.openStore());
+    let [seen, answered] = [0n, 0n];
+    for (let step = 0; step < 40; step += 1) {
+      const units = 1 + Math.floor(random.fraction() * 3);
+      run.submit(ledger, run.transfers(units)).then(
+        (outcome) => {
+          if (outcome === 'ok') answered += BigInt(units);
+        },
+        () => undefined,
+      );
+      const look = (): void => {
+        ledger.account(2n).then(
+          (view) => {
+            seen = view?.creditsPosted ?? 0n;
+          },
+          () => undefined,
+        );
+      };
+      if (random.fraction() < 0.7) look();
+      await run.turns(1);
+      expect(answered).toBeGreaterThanOrEqual(seen);
+      if (random.fraction() < 0.5) await run.clock.advance(random.fraction() * 6);
+    }
+    run.disk.crash();
+    await run.clock.advance(50);
+    const again = await run.open(await run.openStore());
+    expect(seen).toBeGreaterThan(0n);
+    const kept = (await run.through(again.account(2n)))?.creditsPosted ?? 0n;
+    expect(kept).toBeGreaterThanOrEqual(seen);
+  },
+);
