@@ -301,7 +301,7 @@ describe('funds', () => {
     const agreement = at.leased({ amount: '1' });
     const limit = { agreement, total: molt(1), untilMs: at.timeMs + 20 * DAY_MS };
     const code = (each: string): string => at.do('agreement-auto-top-up', { ...limit, each }, ['buyer']);
-    expect(code(String(MINUTE_MS - 2))).toBe('top-up-limit-invalid');
+    expect(code(String(MINUTE_MS - 1))).toBe('top-up-limit-invalid');
     expect(code(String(MINUTE_MS))).toBe('ok');
     at.wait(HOUR_MS);
     expect(at.orders.agreement(agreement)?.topUp?.used).toBe(2n * BigInt(MINUTE_MS));
