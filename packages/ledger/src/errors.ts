@@ -14,6 +14,10 @@ export type LedgerError =
   | { readonly code: 'ledger-closed' }
   /** The history cannot be kept; open the ledger anew. */
   | { readonly code: 'history-failed' }
+  /** An audit came to no end; nothing is known to be wrong with the ledger. */
+  | { readonly code: 'audit-failed' }
+  /** There is no room for the ids that an audit has to remember. */
+  | { readonly code: 'audit-too-large' }
   /** It was not signed by whom it names, or not for this ledger. Nothing of it was done. */
   | { readonly code: 'signature-invalid' }
   /** A request that is no request: empty, too long, torn records. */

@@ -1,11 +1,16 @@
 import { newId, sleep, type Clock, type Random } from '@clawbernetes/kernel';
-import type { AuditReport } from '@clawbernetes/ledger';
+import type { AuditProgress, AuditReport } from '@clawbernetes/ledger';
 
 export interface AuditsDeps {
   readonly clock: Clock;
   readonly random: Random;
   /** Recomputes the ledger up to a frame. */
-  readonly audit: (through: number, options: { readonly signal: AbortSignal }) => Promise<AuditReport>;
+  readonly audit: (through: number, options: AuditCalls) => Promise<AuditReport>;
+}
+
+interface AuditCalls {
+  readonly signal: AbortSignal;
+  readonly onProgress: (progress: AuditProgress) => void;
 }
 
 export interface AuditRun {
@@ -13,6 +18,8 @@ export interface AuditRun {
   /** The last frame that is looked at. */
   readonly through: number;
   readonly startedAtMs: number;
+  /** How far it is, or was when it ended. */
+  readonly progress: AuditProgress;
   readonly report: AuditReport | undefined;
 }
 
@@ -40,10 +47,14 @@ export class Audits implements AsyncDisposable {
       id: newId('au', clock, random),
       through,
       startedAtMs: clock.nowMs(),
+      progress: { frames: 0, of: through },
       report: undefined,
       ended: Promise.resolve(),
     };
-    run.ended = audit(through, { signal: this.#stop.signal })
+    const onProgress = (progress: AuditProgress): void => {
+      run.progress = progress;
+    };
+    run.ended = audit(through, { signal: this.#stop.signal, onProgress })
       .then((report) => {
         run.report = report;
       })

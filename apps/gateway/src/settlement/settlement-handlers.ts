@@ -137,12 +137,13 @@ async function audit(
   await ledger.settled();
   const run = id === undefined ? audits.start(ledger.sequence) : (audits.find(id) ?? notFound('audit', id));
   await audits.wait(run, waitMs, { signal });
-  const { report, through, startedAtMs } = run;
+  const { report, through, startedAtMs, progress } = run;
   return {
     audit: run.id,
     ledgerId: settings.ledger,
     sequence: through,
     startedAtMs,
+    progress,
     ...(report && { report: reportView(report) }),
   };
 }

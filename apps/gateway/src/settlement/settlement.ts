@@ -1,7 +1,7 @@
 import { assert, MOLT, type Json, type Clock, type Logger, type Random } from '@clawbernetes/kernel';
 import { addressOf, type KeyPair } from '@clawbernetes/identity';
 import {
-  auditLedger,
+  auditInThread,
   encodeOrder,
   HISTORY_SCHEMA,
   Ledger,
@@ -87,7 +87,7 @@ export class Settlement implements AsyncDisposable {
     this.audits = owned.use(
       new Audits({
         ...deps,
-        audit: (through, options) => auditLedger(store, { ledgerId: ledgerId(), through, ...options }),
+        audit: (through, options) => auditInThread(store, { ledgerId: ledgerId(), through, ...options }),
       }),
     );
   }

@@ -38,6 +38,10 @@ function translated(error: unknown): unknown {
       return apiError('storage-unavailable', message, { retryAfterMs: RETRY_AFTER_MS }, options);
     case 'ledger-overloaded':
       return apiError('overloaded', message, { retryAfterMs: RETRY_AFTER_MS }, options);
+    case 'audit-failed':
+      return apiError('internal', message, {}, options);
+    case 'audit-too-large':
+      return apiError('storage-full', message, {}, options);
     case 'request-invalid':
       return apiError('invalid-input', message, {}, options);
     case 'signature-invalid':

@@ -1,120 +1,136 @@
-import { createHash } from 'node:crypto';
-import { errorMessage } from '@clawbernetes/kernel';
-import type { Store } from '@clawbernetes/storage';
-import { applyFrame } from '../journal/apply-frame.ts';
+import { errorCode, errorMessage } from '@clawbernetes/kernel';
+import type { RowReader } from '@clawbernetes/storage';
+import { applyFrame, itemCount } from '../journal/apply-frame.ts';
 import { chainHash, GENESIS } from '../journal/chain-hash.ts';
-import { readCheckpoint, type Checkpoint } from '../journal/checkpoint.ts';
 import { decodeFrame, type Frame } from '../journal/frame.ts';
 import { readFrames, type StoredFrame } from '../journal/read-frames.ts';
 import { LedgerMachine } from '../machine/ledger-machine.ts';
-import type { Snapshot } from '../machine/snapshot.ts';
 import { OrderMachine } from '../orders/order-machine.ts';
 import type { AccountName } from '../orders/standard-accounts.ts';
 import { isSigned } from '../service/request-signature.ts';
+import { AuditIds, type AuditScratch } from './audit-ids.ts';
+import { assetTotals, type AuditReport, type Discrepancy } from './audit-report.ts';
+import { newestFrame, readStoredState, stateHash, type StoredState } from './stored-state.ts';
 
-/** Something that is not as it should be; `sequence` is the frame at which it was found. */
-export interface Discrepancy {
-  readonly kind:
-    | 'frame-missing'
-    | 'frame-damaged'
-    | 'answers-differ'
-    | 'signature-invalid'
-    | 'checkpoint-differs'
-    | 'money-made-or-lost'
-    | 'promise-uncovered';
-  readonly sequence: number;
-  readonly message: string;
-}
-
-/** Of one asset, base units as decimal strings. */
-export interface AssetTotals {
-  readonly asset: number;
-  readonly accounts: number;
-  /** Below zero: what the accounts that issue it have given out. */
-  readonly issued: string;
-  /** What all others hold; equal to what is issued. */
-  readonly held: string;
-  /** Reserved by transfers that are still pending. */
-  readonly pending: string;
-}
-
-export interface AuditReport {
-  /** SHA-256 over the chain hash and the whole state: equal for equal histories, on any engine. */
-  readonly stateHash: string;
-  readonly totals: {
-    readonly frames: number;
-    readonly operations: number;
-    readonly signatures: number;
-    readonly accounts: number;
-    readonly pendingTransfers: number;
-    readonly assets: readonly AssetTotals[];
-  };
-  /** Empty for a ledger that is right. */
-  readonly discrepancies: readonly Discrepancy[];
+/** Frames that were looked at, and how many there are to look at. */
+export interface AuditProgress {
+  readonly frames: number;
+  readonly of: number;
 }
 
 export interface AuditOptions {
   readonly ledgerId: string;
-  /** The last frame to look at; default: all that there are. */
+  /**
+   * The last frame to look at, unless the newest checkpoint is of a later one; default: all that there are.
+   */
   readonly through?: number;
   readonly signal?: AbortSignal;
+  /** Called a thousand times or so. */
+  readonly onProgress?: (progress: AuditProgress) => void;
+  /** Without it all ids are held in memory, 64 bytes each. */
+  readonly scratch?: AuditScratch;
+  /**
+   * Of hash tables and fingerprints, as of `LedgerMachine`: a secret where those who wrote the journal must
+   * not foresee it.
+   */
+  readonly seed?: number;
 }
 
 /** What an audit holds against a ledger; it looks on as far as it can. */
 const MAX_DISCREPANCIES = 100;
+const PROGRESS_STEPS = 1000;
+/** Room for so many ids more that are pending. */
+const PENDING_SHARE = 1.25;
 
 /**
  * Recomputes the whole ledger from its first frame, believing nothing but the frames: every answer, every
  * signature, every balance, and the checkpoint from which it would start. Reads only; the ledger may be in
- * use.
+ * use. @throws CodedError as stores do, `audit-too-large`; the signal's reason.
  */
-export async function auditLedger(store: Store, options: AuditOptions): Promise<AuditReport> {
-  const audit = new Audit(options, await readCheckpoint(store));
+export async function auditLedger(rows: RowReader, options: AuditOptions): Promise<AuditReport> {
+  const state = await readStoredState(rows);
+  const audit = await Audit.open(options, state);
+  const of = Math.max(options.through ?? (await newestFrame(rows)), state?.sequence ?? 0);
+  const step = Math.max(1, Math.floor(of / PROGRESS_STEPS));
+  options.onProgress?.({ frames: 0, of });
   try {
-    for await (const stored of readFrames(store, 1, options)) if (!audit.follow(stored)) break;
+    for await (const stored of readFrames(rows, 1, { ...options, through: of })) {
+      if (!(await audit.follow(stored))) return await audit.report();
+      if (stored.sequence % step === 0) options.onProgress?.({ frames: stored.sequence, of });
+    }
   } catch (error) {
-    options.signal?.throwIfAborted();
+    // What else goes wrong says nothing about the ledger.
+    if (errorCode(error) !== 'journal-damaged') throw error;
     audit.note('frame-missing', errorMessage(error));
+    return await audit.report();
   }
-  return audit.report();
+  audit.end();
+  return await audit.report();
 }
 
 class Audit {
-  // What a seed changes cannot be seen, and nobody chooses ids against an audit.
-  readonly #machine = new LedgerMachine({ seed: 1 });
-  readonly #orders = new OrderMachine(this.#machine);
-  readonly #options: AuditOptions;
-  readonly #checkpoint: Checkpoint | undefined;
+  readonly #machine: LedgerMachine;
+  readonly #orders: OrderMachine;
+  readonly #ids: AuditIds | undefined;
+  readonly #ledgerId: string;
+  readonly #stored: StoredState | undefined;
   readonly #discrepancies: Discrepancy[] = [];
   #hash: Uint8Array = GENESIS;
   #sequence = 0;
   #operations = 0;
   #signatures = 0;
 
-  constructor(options: AuditOptions, checkpoint: Checkpoint | undefined) {
-    this.#options = options;
-    this.#checkpoint = checkpoint;
+  private constructor(
+    machine: LedgerMachine,
+    {
+      ids,
+      stored,
+      ledgerId,
+    }: { ids: AuditIds | undefined; stored: StoredState | undefined; ledgerId: string },
+  ) {
+    this.#machine = machine;
+    this.#orders = new OrderMachine(machine);
+    this.#ids = ids;
+    this.#stored = stored;
+    this.#ledgerId = ledgerId;
+  }
+
+  static async open(
+    { ledgerId, scratch, seed = 1 }: AuditOptions,
+    stored: StoredState | undefined,
+  ): Promise<Audit> {
+    const machine = new LedgerMachine(
+      { seed },
+      scratch ? { expectedIds: Math.ceil(PENDING_SHARE * scratch.heldIds) } : {},
+    );
+    const ids = scratch && (await AuditIds.open(machine, scratch));
+    return new Audit(machine, { ids, stored, ledgerId });
   }
 
   /** Whether it makes sense to look at the next frame. */
-  follow({ sequence, body, hash }: StoredFrame): boolean {
+  async follow({ sequence, body, hash }: StoredFrame): Promise<boolean> {
     this.#sequence = sequence;
-    let frame: Frame;
-    try {
-      frame = decodeFrame(body, sequence);
-    } catch (error) {
-      return this.note('frame-damaged', errorMessage(error));
-    }
+    const frame = this.#read(body);
+    if (!frame) return false;
     this.#checkSignatures(frame);
-    this.#hash = chainHash(this.#hash, body, applyFrame(this.#machine, frame, this.#orders).results);
+    await this.#ids?.recall(frame.operations);
+    if (!this.#apply(frame, body)) return false;
     if (Buffer.compare(this.#hash, hash) !== 0) {
       return this.note(
         'answers-differ',
         'The frame, or an answer to it, is not what it was when it was written.',
       );
     }
-    if (sequence === this.#checkpoint?.sequence) this.#compare(this.#checkpoint);
+    if (sequence === this.#stored?.sequence) this.#compare(this.#stored);
+    await this.#ids?.keep(sequence);
     return true;
+  }
+
+  /** The journal ended where it should. */
+  end(): void {
+    const { sequence = 0 } = this.#stored ?? {};
+    if (sequence <= this.#sequence) return;
+    this.note('checkpoint-differs', `The newest checkpoint is of frame ${sequence}, which is not there.`);
   }
 
   note(kind: Discrepancy['kind'], message: string): false {
@@ -123,7 +139,8 @@ class Audit {
     return false;
   }
 
-  report(): AuditReport {
+  async report(): Promise<AuditReport> {
+    await this.#ids?.settled();
     try {
       this.#machine.assertConservation();
     } catch (error) {
@@ -151,18 +168,41 @@ class Audit {
     };
   }
 
+  #read(body: Uint8Array): Frame | undefined {
+    try {
+      const frame = decodeFrame(body, this.#sequence);
+      if (frame.operations.every((operation) => Number.isInteger(itemCount(operation)))) return frame;
+      this.note('frame-damaged', `Frame ${this.#sequence} of the journal holds half an item.`);
+    } catch (error) {
+      this.note('frame-damaged', errorMessage(error));
+    }
+    return undefined;
+  }
+
+  #apply(frame: Frame, body: Uint8Array): boolean {
+    try {
+      const { results } = applyFrame(this.#machine, frame, this.#orders);
+      this.#hash = chainHash(this.#hash, body, results);
+      return true;
+    } catch (error) {
+      const message = `Frame ${this.#sequence} of the journal cannot be booked: ${errorMessage(error)}`;
+      return this.note('frame-damaged', message);
+    }
+  }
+
   #checkSignatures({ operations }: Frame): void {
     for (const [index, operation] of operations.entries()) {
       this.#operations += 1;
       if (operation.authority === undefined && operation.kind !== 'orders') continue;
       this.#signatures += 1;
-      if (!isSigned(operation, this.#options.ledgerId))
+      if (!isSigned(operation, this.#ledgerId))
         this.note('signature-invalid', `Operation ${index} is not signed by whom it names.`);
     }
   }
 
-  #compare({ hash, snapshot, orders }: Checkpoint): void {
-    if (stateHash(hash, snapshot, orders) !== this.#stateHash())
+  #compare({ fault, hash }: StoredState): void {
+    if (fault !== undefined) this.note('checkpoint-differs', fault);
+    else if (hash !== this.#stateHash())
       this.note('checkpoint-differs', 'The checkpoint is not the state that its frames lead to.');
   }
 
@@ -173,31 +213,4 @@ class Audit {
 
 function accountText({ kind, owner }: AccountName): string {
   return owner === undefined ? kind : `${kind} of ${owner}`;
-}
-
-/** The sections of a snapshot have one order, so equal states have equal hashes. */
-function stateHash(chain: Uint8Array, snapshot: Snapshot, orders: Uint8Array): string {
-  const { timeMs, sinceMs, accounts, pending, requests } = snapshot;
-  const hash = createHash('sha256').update(chain).update(`${timeMs} ${sinceMs} `);
-  for (const section of [accounts, pending, requests, orders])
-    hash.update(`${section.length} `).update(section);
-  return hash.digest('hex');
-}
-
-function assetTotals(machine: LedgerMachine): readonly AssetTotals[] {
-  const totals = new Map<number, { accounts: number; issued: bigint; held: bigint; pending: bigint }>();
-  for (const { asset, creditsPosted, debitsPosted, debitsPending } of machine.accounts()) {
-    const sums = totals.get(asset) ?? { accounts: 0, issued: 0n, held: 0n, pending: 0n };
-    const balance = creditsPosted - debitsPosted;
-    sums.accounts += 1;
-    sums.pending += debitsPending;
-    if (balance < 0n) sums.issued += balance;
-    else sums.held += balance;
-    totals.set(asset, sums);
-  }
-  return [...totals]
-    .toSorted(([left], [right]) => left - right)
-    .map(([asset, { accounts, issued, held, pending }]) => {
-      return { asset, accounts, issued: String(issued), held: String(held), pending: String(pending) };
-    });
 }

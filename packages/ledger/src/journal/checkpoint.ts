@@ -1,5 +1,5 @@
 import { assert } from '@clawbernetes/kernel';
-import type { Row, RowChange, Store } from '@clawbernetes/storage';
+import type { Row, RowChange, RowReader, Store } from '@clawbernetes/storage';
 import { ledgerError } from '../errors.ts';
 import type { Snapshot } from '../machine/snapshot.ts';
 
@@ -46,7 +46,7 @@ export async function writeParts(store: Store, checkpoint: Checkpoint): Promise<
 }
 
 /** The newest that is whole; undefined if there is none. @throws CodedError `journal-damaged`. */
-export async function readCheckpoint(store: Store): Promise<Checkpoint | undefined> {
+export async function readCheckpoint(store: RowReader): Promise<Checkpoint | undefined> {
   const row: Row | undefined = await store.rows
     .selectFrom('ledger_checkpoint')
     .selectAll()
@@ -94,7 +94,7 @@ export async function dropOldCheckpoints(store: Store, sequence: number): Promis
 }
 
 async function readPart(
-  store: Store,
+  store: RowReader,
   sequence: number,
   part: number,
 ): Promise<{ readonly section: Section; readonly body: Uint8Array }> {

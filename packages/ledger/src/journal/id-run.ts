@@ -31,12 +31,13 @@ export interface IdRun {
 /**
  * Of the entries that are done; undefined if none is.
  * @param entries in any order, ENTRY_WORDS each; none is there twice.
+ * @param memory for the entries of the run: of so many words.
  */
-export function sortedRun(entries: Uint32Array): IdRun | undefined {
+export function sortedRun(entries: Uint32Array, memory = sharedWords): IdRun | undefined {
   const order = sortedOrder(entries, doneEntries(entries));
   const count = order.length;
   if (count === 0) return undefined;
-  const sorted = sharedWords(count * ENTRY_WORDS);
+  const sorted = memory(count * ENTRY_WORDS);
   for (let rank = 0; rank < count; rank += 1) {
     const from = u32(order, rank) * ENTRY_WORDS;
     for (let word = 0; word < ENTRY_WORDS; word += 1)

@@ -1,5 +1,5 @@
 import { assert } from '@clawbernetes/kernel';
-import type { Store } from '@clawbernetes/storage';
+import type { RowReader } from '@clawbernetes/storage';
 import { ledgerError } from '../errors.ts';
 
 /** A frame as it lies in the journal. */
@@ -18,7 +18,7 @@ export interface ReadFramesOptions {
 
 /** The journal from `first` on, in order. @throws CodedError `journal-damaged` where a frame is missing. */
 export async function* readFrames(
-  store: Store,
+  store: RowReader,
   first: number,
   { through, signal }: ReadFramesOptions = {},
 ): AsyncGenerator<StoredFrame, void, undefined> {

@@ -28,7 +28,9 @@ function collect(ids: IdMemory, archive: IdArchive, items: Uint8Array, places: P
   const halves = new Uint32Array(aligned.buffer, aligned.byteOffset, aligned.byteLength / 4);
   const count = items.length / TRANSFER_BYTES;
   const look = (at: number): void => {
-    if (idTimeMs(halves, at) > ids.asideUntilMs || ids.find(halves, at) >= 0) return;
+    const timeMs = idTimeMs(halves, at);
+    // What is forgotten is refused unseen, and its pages may be going away.
+    if (timeMs < ids.sinceMs || timeMs > ids.asideUntilMs || ids.find(halves, at) >= 0) return;
     places.push(...archive.whereabouts(halves, at));
   };
   for (let item = 0; item < count; item += 1) {

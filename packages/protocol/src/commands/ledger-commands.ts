@@ -144,6 +144,9 @@ export const ledgerCommands = {
       ledgerId: z.string(),
       sequence: z.int().describe('The last frame that is looked at.'),
       startedAtMs: z.number(),
+      progress: z
+        .object({ frames: z.int(), of: z.int() })
+        .describe('Frames that were looked at, and how many there are to look at.'),
       report: auditReportSchema.optional().describe('Absent while it runs.'),
     }),
     errors: [...errors, 'not-found'],

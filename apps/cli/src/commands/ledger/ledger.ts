@@ -1,5 +1,5 @@
 import type { CommandOutput } from '@clawbernetes/protocol';
-import type { AuditReport } from '@clawbernetes/sdk';
+import type { AuditProgress, AuditReport } from '@clawbernetes/sdk';
 import type { Call } from '../../declare/declaration.ts';
 import { count } from '../../output/phrases.ts';
 import { renderFacts } from '../../output/table.ts';
@@ -33,10 +33,17 @@ function historyText({ lagFrames, lagMovements }: CommandOutput<'ledger.info'>['
 export async function auditLedger({ context }: Call): Promise<number> {
   const client = await context.client();
   if (context.format === 'table') context.remark('Recomputing the ledger from its first frame…');
-  const report = await client.audit();
+  const onProgress = ({ frames, of }: AuditProgress): void =>
+    context.remark(context.terminal.errorColours.dim(`… ${progressText(frames, of)}`));
+  const report = await client.audit(context.format === 'table' ? { onProgress } : {});
   const { stateHash, totals, discrepancies, ...facts } = report;
   await context.print({ stateHash, totals, discrepancies, ...facts }, () => reportText(report));
   return discrepancies.length === 0 ? 0 : 1;
+}
+
+function progressText(frames: number, of: number): string {
+  const percent = of === 0 ? 0 : Math.floor((100 * frames) / of);
+  return `${frames} of ${count(of, 'frame')} (${percent} %)`;
 }
 
 function reportText({ ledgerId, stateHash, totals, discrepancies }: AuditReport): string {
