@@ -33,7 +33,7 @@ export function createEscrow(context: OrderContext, body: OrderBody<'escrow-crea
       checkTerms(body, timeMs);
       check(body.amount >= (settings.minEscrow ?? 0n), 'amount-too-small');
       context.checkRoom(state.escrows);
-      check(state.unfunded(buyer) + expired(context, buyer) < MAX_UNFUNDED, 'ledger-full');
+      check(state.unfunded(buyer) + inVain(context, buyer) < MAX_UNFUNDED, 'ledger-full');
       const funds = context.books.balance({ kind: 'available', owner: buyer });
       check(funds >= body.amount, 'insufficient-funds');
       const escrow = newEscrow(body, timeMs, signers.has(provider));
@@ -204,7 +204,7 @@ function checkSettleable({ state, agreement }: Escrow): void {
   check(state === 'funded' || state === 'completed', 'escrow-wrong-state');
 }
 
-function expired(context: OrderContext, buyer: string): number {
+function inVain(context: OrderContext, buyer: string): number {
   return context.isUnder(BOUNDED_RULES) ? context.state.expired(buyer) : 0;
 }
 
