@@ -96,7 +96,8 @@ test('a step of nothing is left out, and a chain of nothing is nothing', () => {
   expect(at.books.book(booking, [give(0n)])).toBe(0n);
   expect(at.ids).toEqual([]);
   at.books.book(booking, [give(10n)]);
-  const pendingId = at.books.book(booking, [{ ...lock(10n), do: 'reserve' }]);
+  const between = { from: available, to: locked, kind: 'escrow-fund' } as const;
+  const pendingId = at.books.book(booking, [{ ...between, do: 'reserve', amount: 10n }]);
   // To the machine, a post of nothing is a post of all.
   at.books.book(booking, [{ do: 'post', pendingId, amount: 0n, kind: 'escrow-release' }]);
   expect(at.books.balance(locked)).toBe(0n);
