@@ -7,6 +7,8 @@ import { readFrames } from '../../src/journal/read-frames.ts';
 const SCHEMA = joinSchemas([LEDGER_SCHEMA, HISTORY_SCHEMA]);
 /** Small, so that checkpoints and segments are frequent. */
 export const SMALL = { heldIds: 500, segmentMovements: 300, maxLagMovements: 20_000, maxLagFrames: 200 };
+/** Smaller still, for orders, which move little. */
+export const TINY = { heldIds: 20, segmentMovements: 30 };
 /** Long: no test waits until it has run out, and a busy machine does not lose it. */
 const LEASE_MS = 10_000;
 
@@ -18,6 +20,8 @@ export interface BookOptions {
   readonly storeClock?: Clock;
   readonly leaseMs?: number;
   readonly link?: ProjectorLink;
+  readonly heldIds?: number;
+  readonly segmentMovements?: number;
 }
 
 /** A ledger with its history, on one real engine. */
@@ -45,13 +49,14 @@ export async function openBook(place: string, options: BookOptions): Promise<Boo
 
 export async function openBookOn(
   store: Store,
-  { ledgerId, clock = systemClock, link }: BookOptions,
+  { ledgerId, clock = systemClock, link, ...sizes }: BookOptions,
 ): Promise<Book> {
+  const { heldIds, ...options } = { ...SMALL, ...sizes };
   await using stack = new AsyncDisposableStack();
   stack.defer(() => Promise.resolve(store[Symbol.asyncDispose]()).catch(() => undefined));
   const deps = { store, clock, random: systemRandom, logger: silentLogger };
-  const projection = stack.use(await Projection.open({ ...deps, ...(link && { link }) }, SMALL));
-  const ledger = stack.use(await Ledger.open({ ...deps, projection }, { ledgerId, heldIds: SMALL.heldIds }));
+  const projection = stack.use(await Projection.open({ ...deps, ...(link && { link }) }, options));
+  const ledger = stack.use(await Ledger.open({ ...deps, projection }, { ledgerId, heldIds }));
   const owned = stack.move();
   return { store, projection, ledger, close: () => owned.disposeAsync() };
 }

@@ -7,7 +7,7 @@
 import { readFileSync, writeSync } from 'node:fs';
 import { errorCode, present, systemClock, type Clock } from '@clawbernetes/kernel';
 import { LEDGER } from '../orders/order-world.ts';
-import { openBook } from './open-book.ts';
+import { openBook, TINY } from './open-book.ts';
 import { readOrders } from './order-file.ts';
 
 const [place = '', file = '', first = '0', leaseMs = '0', stop] = process.argv.slice(2);
@@ -16,7 +16,13 @@ let nowMs = present(orders[Number(first)], 'a first order').timeMs;
 const clock: Clock = { ...systemClock, nowMs: () => nowMs };
 const storeClock: Clock = stop ? { ...systemClock, after: () => ({ cancel: () => undefined }) } : systemClock;
 
-const book = await openBook(place, { ledgerId: LEDGER, clock, storeClock, leaseMs: Number(leaseMs) });
+const book = await openBook(place, {
+  ledgerId: LEDGER,
+  clock,
+  storeClock,
+  leaseMs: Number(leaseMs),
+  ...TINY,
+});
 process.stdout.write('open\n');
 try {
   let together: Promise<void>[] = [];

@@ -11,12 +11,12 @@ import { LEDGER } from '../orders/order-world.ts';
 import { distinctOrders } from '../orders/timed-orders.ts';
 import { expectHistory } from './expect-history.ts';
 import { LineProcess } from './line-process.ts';
-import { openBook } from './open-book.ts';
+import { openBook, TINY, type Book } from './open-book.ts';
 import { writeOrders } from './order-file.ts';
 import { expectModel, saidBy, type Said } from './order-model.ts';
 
 const STEPS = 300;
-const KILLS = 4;
+const KILLS = 3;
 const LEASE_MS = 10_000;
 const server = await startTestPostgres();
 const orders = distinctOrders(1, STEPS);
@@ -48,14 +48,28 @@ async function bookAndKill(place: string, free: () => Promise<unknown>): Promise
   return said;
 }
 
+const clock = { ...systemClock, nowMs: () => present(orders.at(-1), 'an order').timeMs };
+
+/** With one more order a checkpoint is due, and made before the ledger is closed: it is opened from that. */
+async function openFromCheckpoint(place: string): Promise<{ readonly book: Book; readonly last: Said }> {
+  const options = { ledgerId: LEDGER, clock, ...TINY };
+  const before = await openBook(place, options);
+  const { bytes } = present(orders[0], 'a first order');
+  const [code = -1] = await before.ledger.submit({ kind: 'orders', items: bytes });
+  await before.close();
+  const book = await openBook(place, options);
+  for (const table of ['ledger_checkpoint', 'ledger_segment'])
+    expect(await book.store.rows.selectFrom(table).select('sequence').execute()).not.toEqual([]);
+  return { book, last: { first: 0, codes: new Map([[0, code]]) } };
+}
+
 function testKills(place: () => Promise<string>, free: (place: string) => Promise<unknown>): void {
   it('orders that processes book until they are killed', async () => {
     const where = await place();
     const said = await bookAndKill(where, () => free(where));
     expect(said.length).toBeGreaterThan(KILLS / 2);
-    const clock = { ...systemClock, nowMs: () => present(orders.at(-1), 'an order').timeMs };
-    const book = await openBook(where, { ledgerId: LEDGER, clock });
-    await expectModel(book, orders, said);
+    const { book, last } = await openFromCheckpoint(where);
+    await expectModel(book, orders, [...said, last]);
     const naive = await expectHistory(book);
     expect(naive.count).toBeGreaterThan(orders.length / 4);
     expect(naive.orders.deviations()).toEqual([]);
