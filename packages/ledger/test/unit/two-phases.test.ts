@@ -281,3 +281,10 @@ test('a quarter of what can be pending is for the ledger itself, whatever others
   expect(transfer(machine, own, ALICE)).toEqual([...Array<string>(6).fill('ok'), 'too-many-pending']);
   expect(transfer(machine, [reserve(1), reserve(2)])).toEqual(['ok', 'too-many-pending']);
 });
+
+test('under the first rules nothing of it was', () => {
+  const machine = fundedMachine({ maxPending: 4 });
+  machine.advance(START_MS, 1);
+  const own = [1, 2, 3, 4, 5].map((number) => reserve(number, { amount: 1n }));
+  expect(transfer(machine, own, ALICE)).toEqual(['ok', 'ok', 'ok', 'ok', 'too-many-pending']);
+});

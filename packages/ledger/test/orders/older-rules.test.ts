@@ -1,0 +1,92 @@
+// Shows that frames of before a limit are booked without it, as they were answered then.
+import { expect, test } from 'vitest';
+import type { Json } from '@clawbernetes/kernel';
+import { MOLT } from '../../src/orders/amount.ts';
+import type { OrderType } from '../../src/orders/order-bodies.ts';
+import { orderResultName } from '../../src/orders/order-result.ts';
+import { encodeOrder } from '../../src/orders/order.ts';
+import { address, molt, OrderWorld, type Name } from './order-world.ts';
+
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+const FIRST_RULES = 1;
+const reason = 'x';
+
+class OldWorld {
+  readonly at = new OrderWorld();
+
+  constructor() {
+    this.at.fundParties();
+  }
+
+  wait(ms: number): void {
+    this.at.timeMs += ms;
+    this.at.machine.advance(this.at.timeMs, FIRST_RULES);
+    this.at.orders.advance(this.at.timeMs, FIRST_RULES);
+  }
+
+  does(type: OrderType, body: Json, ...signers: readonly Name[]): string | undefined {
+    this.wait(0);
+    const signatures = signers.map((name) => this.at.sign(name, type, body));
+    return orderResultName(
+      this.at.orders.applyBytes(encodeOrder({ type, body, signatures }), this.at.timeMs),
+    );
+  }
+}
+
+test('stake that a buyer gets is his at once', () => {
+  const old = new OldWorld();
+  const { at } = old;
+  const escrow = at.funded({ slashable: molt(50) });
+  expect(old.does('escrow-dispute', { escrow, reason }, 'buyer')).toBe('ok');
+  const split = { escrow, toBuyer: molt(100), toProvider: '0', slash: molt(50), slashTo: 'buyer' };
+  expect(old.does('escrow-resolve', split, 'one', 'two')).toBe('ok');
+  expect(at.balance('available', 'buyer')).toBe(1050n * MOLT);
+});
+
+test('each dispute of a lease slashes up to the limit', () => {
+  const old = new OldWorld();
+  const { at } = old;
+  const agreement = at.leased({ slashable: molt(20) });
+  const escrow = at.orders.agreement(agreement)?.escrow ?? '';
+  for (const n of [1, 2]) {
+    old.wait(60_000);
+    expect(at.settle(at.receipt(agreement, n, n * 60_000))).toBe('ok');
+    expect(old.does('escrow-dispute', { escrow, reason }, 'buyer')).toBe('ok');
+    const toBuyer = String(at.orders.escrow(escrow)?.dispute?.amount);
+    const split = { escrow, toBuyer, toProvider: '0', slash: molt(20) };
+    expect(old.does('escrow-resolve', split, 'one', 'two')).toBe('ok');
+  }
+  expect(at.balance('treasury')).toBe(40n * MOLT);
+});
+
+test('leases are topped up by as little as the buyer says', () => {
+  const old = new OldWorld();
+  const { at } = old;
+  const agreement = at.leased({ amount: '1' });
+  const limit = { agreement, each: '1', total: '100', untilMs: at.timeMs + DAY_MS };
+  expect(old.does('agreement-auto-top-up', limit, 'buyer')).toBe('ok');
+  old.wait(10);
+  expect(at.orders.agreement(agreement)?.topUp?.used).toBe(2n);
+  // Under the newer rules it is no more.
+  at.wait(10);
+  expect(at.orders.agreement(agreement)?.topUp?.used).toBe(2n);
+});
+
+test('withdrawals on their way, and escrows that waited in vain, are any number', () => {
+  const old = new OldWorld();
+  const { at } = old;
+  for (let count = 0; count <= 100; count += 1) {
+    const body = { withdrawal: at.id(), amount: '1', to: address('other'), speed: 'normal' };
+    expect(old.does('withdraw', body, 'buyer')).toBe('ok');
+  }
+  for (let count = 0; count < 100; count += 1)
+    expect(old.does('escrow-create', at.terms({ amount: '1' }), 'buyer')).toBe('ok');
+  const [first] = [...at.orders.escrows()];
+  old.wait(HOUR_MS);
+  expect(old.does('escrow-create', at.terms(), 'buyer')).toBe('ok');
+  old.wait(7 * DAY_MS - 1);
+  expect(at.orders.escrow(first?.id ?? '')?.state).toBe('expired');
+  old.wait(1);
+  expect(at.orders.escrow(first?.id ?? '')).toBeUndefined();
+});
