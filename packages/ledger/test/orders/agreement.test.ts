@@ -4,7 +4,10 @@ import { describe, expect, test } from 'vitest';
 import { MOLT, RATE_SCALE } from '../../src/orders/amount.ts';
 import { accrued, affordableMs, receiptHash } from '../../src/orders/receipt.ts';
 import { TRANSFER_BYTES } from '../../src/index.ts';
-import { address, molt, OrderWorld } from './order-world.ts';
+import { orderFault } from '../../src/orders/order-signature.ts';
+import { encodeOrder } from '../../src/orders/order.ts';
+import { signReceipt } from '../../src/orders/sign-receipt.ts';
+import { address, cosigned, keyOf, molt, OrderWorld } from './order-world.ts';
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
@@ -123,6 +126,22 @@ describe('receipts', () => {
     expect(at.settle(early)).toBe('receipt-time-wrong');
     // The furthest that the clocks of the parties may be ahead.
     expect(at.settle({ ...early, timeMs: at.timeMs + MINUTE_MS })).toBe('ok');
+  });
+
+  test('are signed by both, and each signature is verified', () => {
+    const at = world();
+    at.wait(MINUTE_MS);
+    const receipt = at.receipt(at.leased(), 1, 0);
+    const body = { receipts: [cosigned(receipt)] };
+    const written = encodeOrder({ type: 'agreement-settle', body, signatures: [] });
+    expect(orderFault(written)).toBeUndefined();
+    const [buyers, providers] = [keyOf('buyer'), keyOf('provider')].map((key) => signReceipt(key, receipt));
+    const text = new TextDecoder().decode(written);
+    for (const [theirs = '', others = ''] of [
+      [buyers, providers],
+      [providers, buyers],
+    ])
+      expect(orderFault(new TextEncoder().encode(text.replace(theirs, others)))).toBe('signature-forged');
   });
 
   test('of another ledger, other parties or no agreement are refused', () => {

@@ -293,6 +293,16 @@ describe('a signature', () => {
       { signature: '!' },
     ])
       expect(hasValidSignatures(order(change))).toBe(false);
+    // The same 64 bytes, with other bits after their last.
+    const { signature } = at.sign('buyer', 'stake-deposit', body);
+    const last = signature.codePointAt(-1 + signature.length) ?? 0;
+    const respelled = signature.slice(0, -1) + String.fromCodePoint(last + 1);
+    expect(Buffer.from(respelled, 'base64url')).toEqual(Buffer.from(signature, 'base64url'));
+    const signed = { ...at.sign('buyer', 'stake-deposit', body), signature: respelled };
+    const [required] = requiredSignatures(
+      readOrder(encodeOrder({ type: 'stake-deposit', body, signatures: [signed] })),
+    );
+    expect(required?.signature).toEqual(new Uint8Array());
     const other = encodeOrder({
       type: 'stake-deposit',
       body: { amount: molt(2) },
