@@ -1,7 +1,7 @@
 import type { IdRun } from '../journal/id-run.ts';
 import { IdSorter } from '../journal/id-sorter.ts';
 import type { Operation } from '../journal/frame.ts';
-import { SignatureVerifier } from './signature-verifier.ts';
+import { SignatureVerifier, type SignatureVerifierOptions } from './signature-verifier.ts';
 
 /** Work that takes longer than the thread that books may be kept. */
 export interface LedgerThreads extends AsyncDisposable {
@@ -15,8 +15,12 @@ export interface LedgerThreads extends AsyncDisposable {
 
 /** Real threads, which start when they are first needed. */
 export class WorkerThreads implements LedgerThreads {
-  readonly #verifier = new SignatureVerifier();
+  readonly #verifier: SignatureVerifier;
   #sorter: IdSorter | undefined;
+
+  constructor(options: SignatureVerifierOptions = {}) {
+    this.#verifier = new SignatureVerifier(options);
+  }
 
   sortIds(entries: Uint32Array<SharedArrayBuffer>): Promise<IdRun | undefined> {
     this.#sorter ??= new IdSorter();

@@ -39,7 +39,9 @@ export class RequestQueue {
     return this.#newest;
   }
 
-  /** Takes room, until `leave` or until it is taken from the queue. @throws CodedError `ledger-overloaded`. */
+  /**
+   * Takes room, until `leave` or until it is taken from the queue. @throws CodedError `ledger-overloaded`.
+   */
   admit(operation: Operation): void {
     const bytes = operationBytes(operation);
     const { maxQueuedBytes, maxQueuedRequests } = this.#limits;
