@@ -115,7 +115,7 @@ describe('a history in its own thread', () => {
 
   it.skipIf(missing)(`follows a ledger on PostgreSQL${missing}`, async () => {
     if ('skipped' in server) throw new Error(server.skipped);
-    await expectToFollow(await server.createDatabase(), 2);
+    await expectToFollow(await server.createDatabase(), 1);
   });
 });
 
