@@ -1,6 +1,6 @@
 // Audits a ledger away from the thread that books, with access of its own to the store.
 import { parentPort, workerData } from 'node:worker_threads';
-import { CodedError, errorMessage, systemClock, systemRandom } from '@clawbernetes/kernel';
+import { CodedError, errorMessage, systemClock, systemRandom, type ErrorFacts } from '@clawbernetes/kernel';
 import { openRowSource } from '@clawbernetes/storage';
 import { auditLedger } from './audit-ledger.ts';
 import type { AuditReport } from './audit-report.ts';
@@ -22,6 +22,6 @@ try {
   // The task is what `auditInThread` has put there.
   say({ report: await audit(workerData as AuditTask) });
 } catch (error) {
-  const facts = error instanceof CodedError ? error.facts : undefined;
+  const facts: ErrorFacts | undefined = error instanceof CodedError ? (error as CodedError).facts : undefined;
   say({ failed: { message: errorMessage(error), ...(facts && { facts }) } });
 }

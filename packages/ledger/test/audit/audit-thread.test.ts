@@ -40,7 +40,15 @@ async function scratchFolder(): Promise<string> {
   return mkdtemp(path.join(folder, 'scratch-'));
 }
 
-function testAudits(place: () => Promise<string>): void {
+type Place = () => Promise<string>;
+
+function testAudits(place: Place): void {
+  testReports(place);
+  testFindings(place);
+  testEnds(place);
+}
+
+function testReports(place: Place): void {
   it('comes to the same report, with few ids in memory, and leaves nothing behind', async () => {
     await using store = await openLedgerStore(await place());
     const answers = await fill(store);
@@ -77,9 +85,9 @@ function testAudits(place: () => Promise<string>): void {
     await using store = await openLedgerStore(await place());
     await using ledger = await openLedger(store);
     await bookAging(ledger, 30);
-    let isAuditing = true;
+    const enough = new AbortController();
     const booking = (async () => {
-      while (isAuditing) await bookAging(ledger, 20);
+      while (!enough.signal.aborted) await bookAging(ledger, 20);
     })();
     try {
       for (let round = 0; round < 3; round += 1) {
@@ -90,11 +98,13 @@ function testAudits(place: () => Promise<string>): void {
         expect(totals.frames).toBeGreaterThanOrEqual(through);
       }
     } finally {
-      isAuditing = false;
+      enough.abort();
       await booking;
     }
   });
+}
 
+function testFindings(place: Place): void {
   it('finds what was changed behind the ledger’s back', async () => {
     await using store = await openLedgerStore(await place());
     await fill(store);
@@ -113,7 +123,9 @@ function testAudits(place: () => Promise<string>): void {
     const { discrepancies } = await auditInThread(store, { ...FEW, folder, through: newest });
     expect(discrepancies).toMatchObject([{ kind: 'checkpoint-differs', sequence: newest }]);
   });
+}
 
+function testEnds(place: Place): void {
   it('ends at once when it is cancelled, and leaves nothing behind', async () => {
     await using store = await openLedgerStore(await place());
     await fill(store);

@@ -97,7 +97,9 @@ for (const { name, open, without } of ENGINES) {
       const store = stack.use(await open(stack));
       await write(store, 1, 1);
       const rows = stack.use(await openRows(store));
-      await expect(rows.rows.deleteFrom('record').execute()).rejects.toThrow();
+      await expect(rows.rows.deleteFrom('record').execute()).rejects.toMatchObject({
+        code: expect.stringMatching(/^storage-re/),
+      });
       expect((await scanned(rows)).found).toHaveLength(1);
       const refused = scanned(rows, 'none');
       await expect(refused).rejects.toMatchObject({ code: 'storage-rejected' });
