@@ -1,4 +1,5 @@
 import { Option, type Command } from 'commander';
+import { AGREEMENT_ROLES, FUNDS_STATES } from '@clawbernetes/protocol/money-states';
 import { declare, type Runtime } from './declaration.ts';
 import { listOptions } from './list-options.ts';
 import { moltAmount, moltRate, orderId } from './molt-values.ts';
@@ -55,9 +56,9 @@ function declareViews(agreement: Command, runtime: Runtime): void {
     summary: 'agreements of an owner, the newest first; needs no passphrase',
     options: [
       new Option('--funds <state>', 'only active, low, grace, frozen or closed').argParser(
-        oneOf('active', 'low', 'grace', 'frozen', 'closed'),
+        oneOf(...FUNDS_STATES),
       ),
-      new Option('--role <role>', 'only as buyer or provider').argParser(oneOf('buyer', 'provider')),
+      new Option('--role <role>', 'only as buyer or provider').argParser(oneOf(...AGREEMENT_ROLES)),
       ...listOptions(),
     ],
     examples: ['molt agreement list', 'molt agreement list --funds low --role buyer'],

@@ -1,21 +1,10 @@
 import { Option, type Command } from 'commander';
+import { ESCROW_ROLES, ESCROW_STATES } from '@clawbernetes/protocol/money-states';
 import { declare, type Runtime } from './declaration.ts';
 import { listOptions } from './list-options.ts';
 import { moltAmount, moltAmountOrZero, orderId, sha256 } from './molt-values.ts';
 import { duration, oneOf, repeated, wholeNumber } from './option-values.ts';
 import { saveOption, signingOptions } from './signing-options.ts';
-
-/** As the API names them; written out, since its schemas are loaded only when a command runs. */
-const ESCROW_STATES = [
-  'created',
-  'funded',
-  'completed',
-  'disputed',
-  'released',
-  'refunded',
-  'resolved',
-  'expired',
-] as const;
 
 export function declareEscrowCommands(escrow: Command, runtime: Runtime): void {
   declareNewEscrow(escrow, runtime);
@@ -79,7 +68,7 @@ function declareEscrowList(escrow: Command, runtime: Runtime): void {
         'only created, funded, completed, disputed, released, refunded, …',
       ).argParser(oneOf(...ESCROW_STATES)),
       new Option('--role <role>', 'only as buyer, provider, releaser or arbiter').argParser(
-        oneOf('buyer', 'provider', 'releaser', 'arbiter'),
+        oneOf(...ESCROW_ROLES),
       ),
       ...listOptions(),
     ],

@@ -20,7 +20,7 @@ export class SortedIds {
       this.#blocks.push([id]);
       return;
     }
-    const place = lowerBound(block, (other) => other < id);
+    const place = placeIn(block, id);
     if (block[place] === id) return;
     block.splice(place, 0, id);
     if (block.length <= MOST) return;
@@ -32,7 +32,7 @@ export class SortedIds {
   delete(id: string): void {
     const at = this.#blockOf(id);
     const block = this.#blocks[at] ?? [];
-    const place = lowerBound(block, (other) => other < id);
+    const place = placeIn(block, id);
     if (block[place] !== id) return;
     block.splice(place, 1);
     if (block.length === 0) this.#blocks.splice(at, 1);
@@ -42,7 +42,7 @@ export class SortedIds {
   *newest(before?: string): Generator<string, void, undefined> {
     let at = before === undefined ? this.#blocks.length - 1 : this.#blockOf(before);
     let block = this.#blocks[at];
-    let place = block && before !== undefined ? lowerBound(block, (other) => other < before) : block?.length;
+    let place = block && before !== undefined ? placeIn(block, before) : block?.length;
     while (block && place !== undefined) {
       for (const id of block.slice(0, place).reverse()) yield id;
       at -= 1;
@@ -53,18 +53,26 @@ export class SortedIds {
 
   /** The block that has the id, or would. */
   #blockOf(id: string): number {
-    const found = lowerBound(this.#blocks, (block) => (block.at(-1) ?? '') < id);
-    return Math.max(0, Math.min(found, this.#blocks.length - 1));
+    const last = this.#blocks.length - 1;
+    // Mostly what is new comes last.
+    if (last <= 0 || (this.#blocks[last]?.[0] ?? '') <= id) return Math.max(0, last);
+    let [low, high] = [0, last];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.#blocks[middle]?.at(-1) ?? '') < id) low = middle + 1;
+      else high = middle;
+    }
+    return low;
   }
 }
 
-/** How many come before, of what is ordered by that. */
-function lowerBound<Item>(items: readonly Item[], isBefore: (item: Item) => boolean): number {
-  let [low, high] = [0, items.length];
+/** How many of a block come before an id. */
+function placeIn(block: readonly string[], id: string): number {
+  let [low, high] = [0, block.length];
+  if ((block[high - 1] ?? '') < id) return high;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    const item = items[middle];
-    if (item !== undefined && isBefore(item)) low = middle + 1;
+    if ((block[middle] ?? '') < id) low = middle + 1;
     else high = middle;
   }
   return low;

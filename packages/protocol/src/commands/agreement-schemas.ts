@@ -1,10 +1,6 @@
 import { z } from 'zod';
+import { AGREEMENT_STATES, FUNDS_STATES } from '../money-states.ts';
 import { amountSchema } from './money-schemas.ts';
-
-/** Of an agreement; `closing`: one party has closed it, and the last receipt is still taken. */
-export const AGREEMENT_STATES = ['open', 'closing', 'closed'] as const;
-/** How far its funds reach: for more than 30 minutes, at most 30, at most 10, not at all, or it is over. */
-export const FUNDS_STATES = ['active', 'low', 'grace', 'frozen', 'closed'] as const;
 
 export const agreementSchema = z.object({
   agreement: z.string(),

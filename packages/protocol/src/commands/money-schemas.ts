@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ESCROW_STATES } from '../money-states.ts';
 
 /** Longest signed operation: a batch of 8,190 transfers of 80 bytes, in base64url. */
 export const MAX_OPERATION_CHARACTERS = 873_600;
@@ -34,17 +35,6 @@ export const claimSchema = z.object({
   availableAtMs: z.number(),
   contested: z.boolean(),
 });
-
-export const ESCROW_STATES = [
-  'created',
-  'funded',
-  'completed',
-  'disputed',
-  'released',
-  'refunded',
-  'resolved',
-  'expired',
-] as const;
 
 export const escrowSchema = z.object({
   escrow: z.string(),

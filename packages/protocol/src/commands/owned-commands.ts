@@ -1,11 +1,11 @@
 import { z } from 'zod';
-import { agreementSchema, FUNDS_STATES } from './agreement-schemas.ts';
+import { AGREEMENT_ROLES, ESCROW_ROLES, ESCROW_STATES, FUNDS_STATES } from '../money-states.ts';
+import { agreementSchema } from './agreement-schemas.ts';
 import { command } from './command.ts';
-import { ESCROW_STATES, escrowSchema, ownerInput, thingId } from './money-schemas.ts';
+import { escrowSchema, ownerInput, thingId } from './money-schemas.ts';
 import { nextSchema } from './references.ts';
 
 const errors = ['command-disabled'] as const;
-const ESCROW_ROLES = ['buyer', 'provider', 'releaser', 'arbiter'] as const;
 
 const page = {
   limit: z.int().min(1).max(200).default(50).describe('Most of one page, which may have fewer.'),
@@ -52,7 +52,7 @@ export const ownedCommands = {
     input: z.strictObject({
       owner: ownerInput,
       funds: z.enum(FUNDS_STATES).optional().describe('Only those whose funds are so.'),
-      role: z.enum(['buyer', 'provider']).optional().describe('Only those in which the owner is that.'),
+      role: z.enum(AGREEMENT_ROLES).optional().describe('Only those in which the owner is that.'),
       ...page,
     }),
     output: z.object({ owner: z.string(), agreements: z.array(agreementSchema), next }),
