@@ -58,6 +58,13 @@ export interface LedgerDeps {
   readonly projection?: Projection;
 }
 
+/** All of one time, right after the frame `sequence`; only while it is looked at. */
+interface LedgerState {
+  readonly sequence: number;
+  readonly orders: Ledger['orders'];
+  readonly account: (id: bigint) => AccountView | undefined;
+}
+
 /**
  * The ledger: one writer that applies requests to the machine in memory, frame by frame, and answers each
  * once its frame is durable. Whatever was answered survives; whatever was not may have happened or not, and
@@ -183,16 +190,17 @@ export class Ledger implements AsyncDisposable {
 
   /** An account as of all that was submitted before, once that is durable; undefined if there is none. */
   account(id: bigint): Promise<AccountView | undefined> {
-    return this.read(() => this.#machine.account(id));
+    return this.read((state) => state.account(id));
   }
 
   /**
    * What `look` sees, all of it at one time and after all that was submitted before. It is answered once
    * that is durable: nobody acts on what a crash takes back. @throws CodedError `ledger-closed`.
    */
-  async read<Seen>(look: (orders: Ledger['orders']) => Seen): Promise<Seen> {
+  async read<Seen>(look: (state: LedgerState) => Seen): Promise<Seen> {
     await this.settled();
-    const seen = look(this.#orders);
+    const account = (id: bigint): AccountView | undefined => this.#machine.account(id);
+    const seen = look({ sequence: this.#sequence, orders: this.#orders, account });
     // Meanwhile more may have been booked, and was seen.
     await this.#stored;
     if (this.#failure) throw this.#failure;

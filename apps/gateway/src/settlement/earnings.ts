@@ -40,6 +40,10 @@ export async function earnings(
     all.reduce((total, job) => total + job[part], 0n);
   const [gross, fees, returned] = [sum('gross'), sum('fees'), sum('returned')];
   const net = gross - fees - returned;
+  const { held, available } = await ledger.read(({ orders }) => ({
+    held: orders.balance({ kind: 'held', owner }),
+    available: orders.balance({ kind: 'available', owner }),
+  }));
   return {
     owner,
     gross: String(gross),
@@ -48,8 +52,8 @@ export async function earnings(
     net: String(net),
     jobs: all.length,
     average: String(all.length === 0 ? 0n : net / BigInt(all.length)),
-    held: String(ledger.orders.balance({ kind: 'held', owner })),
-    available: String(ledger.orders.balance({ kind: 'available', owner })),
+    held: String(held),
+    available: String(available),
     isComplete,
     byJob: all.slice(0, MAX_JOBS).map((job) => jobView(settlement, job)),
   };

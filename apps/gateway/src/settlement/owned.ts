@@ -5,7 +5,7 @@ import { escrowView } from './settlement-views.ts';
 import type { Settlement } from './settlement.ts';
 
 /** What one page looks at, at most, where most is filtered out: a few ms. */
-const MAX_LOOKED_AT = 10_000;
+const MAX_LOOKED_AT = 5000;
 
 type EscrowItem = CommandOutput<'molt.escrows'>['escrows'][number];
 
@@ -13,12 +13,13 @@ export async function listEscrows(
   { ledger }: Settlement,
   { owner, state, role, limit, cursor }: CommandRequest<'molt.escrows'>,
 ): Promise<CommandOutput<'molt.escrows'>> {
-  await ledger.settled();
-  const { items, next } = pageOf(ledger.orders.escrowsOf(owner, cursor), limit, (escrow) => {
-    const isWanted = state === undefined || escrow.state === state;
-    const roles = rolesOf(escrow, owner);
-    return isWanted && (role === undefined || roles.includes(role)) ? itemOf(escrow, roles) : undefined;
-  });
+  const { items, next } = await ledger.read(({ orders }) =>
+    pageOf(orders.escrowsOf(owner, cursor), limit, (escrow) => {
+      const isWanted = state === undefined || escrow.state === state;
+      const roles = rolesOf(escrow, owner);
+      return isWanted && (role === undefined || roles.includes(role)) ? itemOf(escrow, roles) : undefined;
+    }),
+  );
   return { owner, escrows: items, ...next };
 }
 
@@ -27,12 +28,13 @@ export async function listAgreements(
   { owner, funds, role, limit, cursor }: CommandRequest<'molt.agreements'>,
   timeMs: number,
 ): Promise<CommandOutput<'molt.agreements'>> {
-  await ledger.settled();
-  const { items, next } = pageOf(ledger.orders.agreementsOf(owner, cursor), limit, (agreement) => {
-    if (role !== undefined && agreement[role] !== owner) return undefined;
-    const view = agreementView(agreement, ledger.orders, timeMs);
-    return funds === undefined || view.funds === funds ? view : undefined;
-  });
+  const { items, next } = await ledger.read(({ orders }) =>
+    pageOf(orders.agreementsOf(owner, cursor), limit, (agreement) => {
+      if (role !== undefined && agreement[role] !== owner) return undefined;
+      const view = agreementView(agreement, orders, timeMs);
+      return funds === undefined || view.funds === funds ? view : undefined;
+    }),
+  );
   return { owner, agreements: items, ...next };
 }
 

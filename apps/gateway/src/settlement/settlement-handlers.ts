@@ -61,17 +61,21 @@ export function settlementHandlers({
       use((settlement) => earnings(settlement, { ...request, owner: checkedAddress(request.owner) })),
     'molt.escrow': ({ escrow: id }) =>
       use(async ({ ledger }) => {
-        await ledger.settled();
-        const escrow = ledger.orders.escrow(id) ?? notFound('escrow', id);
-        return escrowView(escrow, ledger.orders.claims(id));
+        const view = await ledger.read(({ orders }) => {
+          const escrow = orders.escrow(id);
+          return escrow && escrowView(escrow, orders.claims(id));
+        });
+        return view ?? notFound('escrow', id);
       }),
     'molt.escrows': (request) =>
       use((settlement) => listEscrows(settlement, { ...request, owner: checkedAddress(request.owner) })),
     'molt.agreement': ({ agreement: id }) =>
       use(async ({ ledger }) => {
-        await ledger.settled();
-        const agreement = ledger.orders.agreement(id) ?? notFound('agreement', id);
-        return agreementView(agreement, ledger.orders, clock.nowMs());
+        const view = await ledger.read(({ orders }) => {
+          const agreement = orders.agreement(id);
+          return agreement && agreementView(agreement, orders, clock.nowMs());
+        });
+        return view ?? notFound('agreement', id);
       }),
     'molt.agreements': (request) =>
       use((settlement) => {
@@ -79,15 +83,15 @@ export function settlementHandlers({
         return listAgreements(settlement, owned, clock.nowMs());
       }),
     'molt.stake': ({ owner }) =>
-      use(async ({ ledger }) => {
-        await ledger.settled();
-        return stakeView(ledger.orders.stake(checkedAddress(owner)));
+      use(({ ledger }) => {
+        const address = checkedAddress(owner);
+        return ledger.read(({ orders }) => stakeView(orders.stake(address)));
       }),
     'molt.tiers': () => use(() => ({ tiers: TIERS.map(tierView) })),
     'molt.withdrawal': ({ withdrawal: id }) =>
       use(async ({ ledger }) => {
-        await ledger.settled();
-        return withdrawalView(ledger.orders.withdrawal(id) ?? notFound('withdrawal', id));
+        const withdrawal = await ledger.read(({ orders }) => orders.withdrawal(id));
+        return withdrawalView(withdrawal ?? notFound('withdrawal', id));
       }),
   };
 }
@@ -134,8 +138,8 @@ async function audit(
   { audit: id, waitMs }: CommandRequest<'ledger.audit'>,
   signal: AbortSignal,
 ): Promise<CommandOutput<'ledger.audit'>> {
-  await ledger.settled();
-  const run = id === undefined ? audits.start(ledger.sequence) : (audits.find(id) ?? notFound('audit', id));
+  const newest = await ledger.read(({ sequence }) => sequence);
+  const run = id === undefined ? audits.start(newest) : (audits.find(id) ?? notFound('audit', id));
   await audits.wait(run, waitMs, { signal });
   const { report, through, startedAtMs, progress } = run;
   return {
@@ -157,8 +161,8 @@ async function openWithdrawals(
   { ledger }: Settlement,
   { limit, cursor = '' }: CommandRequest<'ledger.withdrawals'>,
 ): Promise<CommandOutput<'ledger.withdrawals'>> {
-  await ledger.settled();
-  const open = [...ledger.orders.withdrawals()]
+  const all = await ledger.read(({ orders }) => [...orders.withdrawals()]);
+  const open = all
     .filter(({ id, endedAtMs }) => endedAtMs === undefined && id > cursor)
     .toSorted((left, right) => (left.id < right.id ? -1 : 1));
   const page = open.slice(0, limit);
@@ -186,13 +190,15 @@ async function balance(
   { ledger, settings }: Settlement,
   owner: string,
 ): Promise<CommandOutput<'molt.balance'>> {
-  await ledger.settled();
-  const { orders } = ledger;
-  const available = orders.balance({ kind: 'available', owner });
-  const held = orders.balance({ kind: 'held', owner });
-  const locked = await ledger.account(accountId({ kind: 'locked', owner }, settings.asset));
+  // At one time, or what is on its way from one to another is counted twice.
+  const { available, held, locked, stake } = await ledger.read(({ orders, account }) => ({
+    available: orders.balance({ kind: 'available', owner }),
+    held: orders.balance({ kind: 'held', owner }),
+    locked: account(accountId({ kind: 'locked', owner }, settings.asset)),
+    stake: orders.stake(owner),
+  }));
   const escrowed = locked ? locked.creditsPosted - locked.debitsPosted : 0n;
-  const { staked, unbonding: parts } = orders.stake(owner);
+  const { staked, unbonding: parts } = stake;
   const unbonding = parts.reduce((sum, { amount }) => sum + amount, 0n);
   const total = available + held + escrowed + staked + unbonding;
   return {

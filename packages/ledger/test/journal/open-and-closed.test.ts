@@ -1,5 +1,5 @@
-// Shows that whoever asks a ledger that closes or has failed hears of it, that what was taken before is booked,
-// and that two ledgers on one store cannot both go on.
+// Shows that whoever asks a ledger that closes or has failed hears of it, that what was taken before is
+// booked, and that two ledgers on one store cannot both go on.
 import { expect, it } from 'vitest';
 import { MemoryLedger, sequences } from './memory-ledger.ts';
 

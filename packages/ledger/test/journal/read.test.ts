@@ -7,9 +7,10 @@ import { MemoryLedger } from './memory-ledger.ts';
 it('a reader is answered while the queue is never empty', async () => {
   const run = new MemoryLedger({ framesInFlight: 2, frameBytes: 100 });
   const ledger = await run.open(await run.openStore());
-  let [isDone, acknowledged] = [false, 0];
+  const stop = new AbortController();
+  let acknowledged = 0;
   const clients = Array.from({ length: 12 }, async () => {
-    while (!isDone) {
+    while (!stop.signal.aborted) {
       expect(await run.submit(ledger, run.transfers(1))).toBe('ok');
       acknowledged += 1;
     }
@@ -24,7 +25,7 @@ it('a reader is answered while the queue is never empty', async () => {
   }
   expect(most).toBeGreaterThan(0);
   expect(most).toBeLessThan(50);
-  isDone = true;
+  stop.abort();
   await run.through(Promise.all(clients));
 });
 
