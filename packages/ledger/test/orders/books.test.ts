@@ -128,3 +128,15 @@ test('the very same chain under the very same ids is another chain, and moves mo
   at.books.book(booking, [give(10n), lock(3n)]);
   expect(at.books.balance(locked)).toBe(9n);
 });
+
+test('what failed fails again within its ms, as it did in journals that are replayed', () => {
+  const at = books();
+  at.books.book({ ...booking, cause: 'before' }, [give(10n)]);
+  const account = accountId(available, ASSET);
+  at.machine.setFrozen(account, true);
+  expect(refusal(() => at.books.book(booking, [lock(1n)]))).toBe('account-frozen');
+  at.machine.setFrozen(account, false);
+  expect(refusal(() => at.books.book(booking, [lock(1n)]))).toBe('account-frozen');
+  at.machine.advance(START_MS + 1);
+  expect(refusal(() => at.books.book({ ...booking, timeMs: START_MS + 1 }, [lock(1n)]))).toBeUndefined();
+});
