@@ -11,6 +11,9 @@ describe('a frame that the store does not take', () => {
     const outcomes = await run.through(
       Promise.all(Array.from({ length: 30 }, () => run.submit(ledger, run.transfers(1)))),
     );
+    // Also when the store takes more again.
+    await run.clock.advance(100);
+    expect(await run.submit(ledger, run.transfers(1))).toBe('ledger-closed');
     await run.through(ledger[Symbol.asyncDispose]());
     const frames = await sequences(store, 'ledger_frame');
     expect(frames).toEqual(frames.map((_, index) => index + 1));
