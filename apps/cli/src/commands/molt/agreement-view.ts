@@ -15,6 +15,11 @@ export async function printAgreement(context: Context, agreement: AgreementView)
   if (steps.length > 0) remarkNext(context, ...steps);
 }
 
+/** Several, as one document. */
+export async function printAgreements(context: Context, agreements: readonly AgreementView[]): Promise<void> {
+  await context.print({ agreements }, () => agreements.map(agreementText).join('\n\n'));
+}
+
 function agreementText(view: AgreementView): string {
   const { last, windowMs, timeMs, originMs, pausedMs, activeMs, state } = view;
   const [isOpen, isOver] = [state === 'open', state === 'closed'];

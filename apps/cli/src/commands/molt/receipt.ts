@@ -17,7 +17,7 @@ import {
 import type { Context } from '../../context.ts';
 import type { Call } from '../../declare/declaration.ts';
 import { cliError } from '../../errors.ts';
-import { printAgreement } from './agreement-view.ts';
+import { printAgreement, printAgreements } from './agreement-view.ts';
 import { readReceiptFile } from './receipt-file.ts';
 import { ReceiptMemory } from './receipt-memory.ts';
 import { receiptSentence, receiptText } from './receipt-view.ts';
@@ -47,6 +47,10 @@ export async function propose({ context, operands: [id = ''], options }: Call): 
       'not-a-party',
       `Only its provider ${agreement.provider} proposes receipts of agreement ${id}; you are ${signer.address}.`,
     );
+  if (agreement.state === 'closed')
+    throw new CodedError(`Agreement ${id} is closed; nothing is paid by it any more.`, {
+      code: 'agreement-closed',
+    });
   const memory = new ReceiptMemory(context);
   const known = after ?? (await memory.newest(id, 'provider'));
   const before = newerOf(known?.receipt, agreement);
@@ -120,8 +124,12 @@ export async function settle({ context, operands: files }: Call): Promise<void> 
   for (const { receipt } of receipts) checkLedger(receipt, ledgerId);
   const { result, says } = await client.order(settlementOf(receipts));
   if (result !== 'ok') throw new CodedError(says, { code: result });
-  for (const { receipt } of receipts)
-    await printAgreement(context, await client.command('molt.agreement', { agreement: receipt.agreement }));
+  const agreements = await eachInTurn(receipts, ({ receipt: { agreement } }) =>
+    client.command('molt.agreement', { agreement }),
+  );
+  const [only] = agreements;
+  if (only && agreements.length === 1) await printAgreement(context, only);
+  else await printAgreements(context, agreements);
 }
 
 /** What a file says and whose signatures hold; asks nobody. */
