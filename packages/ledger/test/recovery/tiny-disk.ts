@@ -25,7 +25,8 @@ export async function mountTinyDisk(kib: number): Promise<TinyDisk | undefined> 
     folder,
     grow: () => mount('remount,size=64m'),
     async [Symbol.asyncDispose]() {
-      execFileSync('umount', [folder]);
+      // Also where a test has failed and left a file open.
+      execFileSync('umount', ['-l', folder]);
       await rm(folder, { recursive: true });
     },
   };
