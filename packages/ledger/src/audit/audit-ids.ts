@@ -4,6 +4,8 @@ import { IdArchive } from '../journal/id-archive.ts';
 import { ENTRY_WORDS, sortedRun, type IdRun } from '../journal/id-run.ts';
 import { recallOlder } from '../journal/recall-older.ts';
 import { sharedWords } from '../machine/cells.ts';
+import type { SortedPages } from './merged-ids.ts';
+import { storedRuns } from './stored-runs.ts';
 import type { LedgerMachine } from '../machine/ledger-machine.ts';
 
 const ENTRY_BYTES = ENTRY_WORDS * 4;
@@ -58,6 +60,12 @@ export class AuditIds {
     this.#writing = this.#write(run, sequence);
     // Awaited with the next, or at the end.
     this.#writing.catch(() => undefined);
+  }
+
+  /** All that were set aside, run by run. */
+  async runs(): Promise<readonly SortedPages[]> {
+    await this.#writing;
+    return storedRuns(this.#scratch.store, Number.MAX_SAFE_INTEGER);
   }
 
   /** Resolves when nothing is being written. @throws what that failed with. */

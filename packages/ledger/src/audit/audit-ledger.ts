@@ -8,6 +8,7 @@ import { LedgerMachine } from '../machine/ledger-machine.ts';
 import { OrderMachine } from '../orders/order-machine.ts';
 import type { AccountName } from '../orders/standard-accounts.ts';
 import { isSigned } from '../service/request-signature.ts';
+import { differentStoredId } from './compare-ids.ts';
 import { AuditIds, type AuditScratch } from './audit-ids.ts';
 import { assetTotals, type AuditReport, type Discrepancy } from './audit-report.ts';
 import { newestFrame, readStoredState, stateHash, type StoredState } from './stored-state.ts';
@@ -49,7 +50,7 @@ const PENDING_SHARE = 1.25;
  */
 export async function auditLedger(rows: RowReader, options: AuditOptions): Promise<AuditReport> {
   const state = await readStoredState(rows);
-  const audit = await Audit.open(options, state);
+  const audit = await Audit.open(rows, options, state);
   const of = Math.max(options.through ?? (await newestFrame(rows)), state?.sequence ?? 0);
   const step = Math.max(1, Math.floor(of / PROGRESS_STEPS));
   options.onProgress?.({ frames: 0, of });
@@ -69,6 +70,7 @@ export async function auditLedger(rows: RowReader, options: AuditOptions): Promi
 }
 
 class Audit {
+  readonly #rows: RowReader;
   readonly #machine: LedgerMachine;
   readonly #orders: OrderMachine;
   readonly #ids: AuditIds | undefined;
@@ -81,6 +83,7 @@ class Audit {
   #signatures = 0;
 
   private constructor(
+    rows: RowReader,
     machine: LedgerMachine,
     {
       ids,
@@ -88,6 +91,7 @@ class Audit {
       ledgerId,
     }: { ids: AuditIds | undefined; stored: StoredState | undefined; ledgerId: string },
   ) {
+    this.#rows = rows;
     this.#machine = machine;
     this.#orders = new OrderMachine(machine);
     this.#ids = ids;
@@ -96,6 +100,7 @@ class Audit {
   }
 
   static async open(
+    rows: RowReader,
     { ledgerId, scratch, seed = 1 }: AuditOptions,
     stored: StoredState | undefined,
   ): Promise<Audit> {
@@ -104,7 +109,7 @@ class Audit {
       scratch ? { expectedIds: Math.ceil(PENDING_SHARE * scratch.heldIds) } : {},
     );
     const ids = scratch && (await AuditIds.open(machine, scratch));
-    return new Audit(machine, { ids, stored, ledgerId });
+    return new Audit(rows, machine, { ids, stored, ledgerId });
   }
 
   /** Whether it makes sense to look at the next frame. */
@@ -121,7 +126,7 @@ class Audit {
         'The frame, or an answer to it, is not what it was when it was written.',
       );
     }
-    if (sequence === this.#stored?.sequence) this.#compare(this.#stored);
+    if (sequence === this.#stored?.sequence) await this.#compare(this.#stored);
     await this.#ids?.keep(sequence);
     return true;
   }
@@ -200,10 +205,17 @@ class Audit {
     }
   }
 
-  #compare({ fault, hash }: StoredState): void {
+  async #compare({ fault, hash, sequence }: StoredState): Promise<void> {
     if (fault !== undefined) this.note('checkpoint-differs', fault);
     else if (hash !== this.#stateHash())
       this.note('checkpoint-differs', 'The checkpoint is not the state that its frames lead to.');
+    const different = await differentStoredId(this.#rows, sequence, {
+      held: this.#machine.ids,
+      aside: this.#ids,
+    });
+    if (different === undefined) return;
+    const message = `The id ${different} is not remembered as its frame says. Restore the ids from a backup.`;
+    this.note('ids-differ', message);
   }
 
   #stateHash(): string {

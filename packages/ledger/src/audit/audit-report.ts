@@ -8,6 +8,7 @@ export interface Discrepancy {
     | 'answers-differ'
     | 'signature-invalid'
     | 'checkpoint-differs'
+    | 'ids-differ'
     | 'money-made-or-lost'
     | 'promise-uncovered';
   readonly sequence: number;

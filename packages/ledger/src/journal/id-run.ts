@@ -108,7 +108,8 @@ export function pageOf(firsts: Uint32Array, words: Uint32Array, at: number): num
   return high;
 }
 
-function compareIds(left: Uint32Array, leftAt: number, right: Uint32Array, rightAt: number): number {
+/** Below, equal to or above zero as the ids at these words are in their order. */
+export function compareIds(left: Uint32Array, leftAt: number, right: Uint32Array, rightAt: number): number {
   for (let word = 3; word >= 0; word -= 1) {
     const difference = u32(left, leftAt + word) - u32(right, rightAt + word);
     if (difference !== 0) return difference;

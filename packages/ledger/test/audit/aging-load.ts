@@ -10,6 +10,8 @@ import {
 
 type Draft = Parameters<TransferBatch['add']>[0];
 
+/** Between the ids of two rounds: a ledger forgets none that is young. */
+const ROUND_MS = 10_000;
 const NEW_PER_ROUND = 12;
 const PENDING_PER_ROUND = 4;
 /** Rounds after which something is asked for again; the ids of most of them are set aside by then. */
@@ -24,7 +26,7 @@ const ACCOUNTS = [1n, 2n].map((id) => {
  * and as the post of what was posted. @returns the names of all answers, each once.
  */
 export async function bookAging(ledger: Ledger, rounds: number): Promise<ReadonlySet<string>> {
-  const startMs = Date.now() - rounds;
+  const startMs = Date.now() - rounds * ROUND_MS;
   const answers = new Set<string>();
   await ledger.submit({ kind: 'accounts', items: encodeAccounts(ACCOUNTS) });
   for (let round = 0; round < rounds; round += 1) {
@@ -64,5 +66,5 @@ function moved(startMs: number, round: number, item: number, amount: bigint): Dr
 }
 
 function idOf(startMs: number, round: number, item: number): bigint {
-  return (BigInt(startMs + round) << 80n) | BigInt(item + 1);
+  return (BigInt(startMs + round * ROUND_MS) << 80n) | BigInt(item + 1);
 }

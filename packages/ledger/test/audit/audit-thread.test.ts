@@ -6,7 +6,7 @@ import path from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { silentLogger, systemClock, systemRandom } from '@clawbernetes/kernel';
 import { auditInThread, auditLedger, Ledger, type AuditProgress } from '@clawbernetes/ledger';
-import type { Store } from '@clawbernetes/storage';
+import type { Row, RowChange, Store } from '@clawbernetes/storage';
 import { startTestPostgres } from '@clawbernetes/storage/testing';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { reportOf } from '../../src/audit/audit-thread.ts';
@@ -45,6 +45,7 @@ type Place = () => Promise<string>;
 function testAudits(place: Place): void {
   testReports(place);
   testFindings(place);
+  testIds(place);
   testEnds(place);
 }
 
@@ -151,6 +152,54 @@ function testEnds(place: Place): void {
     const small = auditInThread(store, { ...FEW, folder, maxBytes: 10_000 });
     await expect(small).rejects.toMatchObject({ code: 'audit-too-large' });
   });
+}
+
+/** One run of the ledger, the first of those that are there. */
+async function firstRun(store: Store): Promise<Row> {
+  const query = store.rows.selectFrom('ledger_id_run').selectAll().orderBy('sequence').limit(1);
+  return query.executeTakeFirstOrThrow();
+}
+
+function testIds(place: Place): void {
+  it('finds ids that the ledger has forgotten or invented behind its own back', async () => {
+    await using store = await openLedgerStore(await place());
+    await fill(store);
+    expect((await auditInThread(store, { ...FEW, folder })).discrepancies).toEqual([]);
+    const { sequence, filter, ...facts } = await firstRun(store);
+    const row = { sequence: Number(sequence), filter: filter as Uint8Array };
+    const page = await store.rows
+      .selectFrom('ledger_id_page')
+      .select('body')
+      .where('sequence', '=', row.sequence)
+      .executeTakeFirstOrThrow();
+    const body = page['body'] as Uint8Array;
+    const changes: readonly RowChange[] = [
+      {
+        table: 'ledger_id_run',
+        upsert: { sequence: row.sequence, filter: new Uint8Array(row.filter.length) },
+      },
+      { table: 'ledger_id_run', delete: { sequence: row.sequence } },
+      { table: 'ledger_id_page', delete: { sequence: row.sequence, page: 0 } },
+      { table: 'ledger_id_page', upsert: { sequence: row.sequence, page: 0, body: withOutcome(body) } },
+    ];
+    for (const change of changes) {
+      await store.submit([change]);
+      const { discrepancies } = await auditInThread(store, { ...FEW, folder });
+      expect(discrepancies.map(({ kind }) => kind)).toEqual(['ids-differ']);
+      await store.submit([
+        { table: 'ledger_id_run', upsert: { ...facts, ...row } },
+        { table: 'ledger_id_page', upsert: { sequence: row.sequence, page: 0, body } },
+      ]);
+    }
+    expect((await auditInThread(store, { ...FEW, folder })).discrepancies).toEqual([]);
+  });
+}
+
+/** The last of its ids with another outcome. */
+function withOutcome(body: Uint8Array): Uint8Array {
+  const changed = Uint8Array.from(body);
+  changed[changed.length - 4] = (changed[changed.length - 4] ?? 0) ^ 1;
+  return changed;
 }
 
 describe('an audit in a thread, on SQLite', () => {
