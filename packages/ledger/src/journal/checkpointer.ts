@@ -6,6 +6,7 @@ import type { OrderSnapshot } from '../orders/order-snapshot.ts';
 import type { WideTable } from '../machine/wide-table.ts';
 import type { LedgerThreads } from '../service/ledger-threads.ts';
 import { dropOldCheckpoints, writeParts } from './checkpoint.ts';
+import { dropLeftovers } from './drop-leftovers.ts';
 import type { IdArchive } from './id-archive.ts';
 import { ENTRY_WORDS } from './id-run.ts';
 
@@ -26,6 +27,7 @@ export class Checkpointer implements AsyncDisposable {
   readonly #orders: OrderMachine;
   readonly #archive: IdArchive;
   #busy: Promise<void> | undefined;
+  #isSwept = false;
 
   constructor(
     deps: CheckpointerDeps,
@@ -85,6 +87,9 @@ export class Checkpointer implements AsyncDisposable {
     this.#machine.ids.archived();
     await dropOldCheckpoints(store, sequence);
     await this.#archive.dropBefore(checkpoint.snapshot.sinceMs);
+    // Only a crash leaves some, so once is enough.
+    if (!this.#isSwept) await dropLeftovers(store, sequence);
+    this.#isSwept = true;
     logger.debug('The ledger has a new checkpoint', { sequence, ids: run?.count ?? 0 });
   }
 
