@@ -93,7 +93,8 @@ test.each([
 test('an audit recomputes it and finds nothing', async () => {
   const { api } = await startLedger();
   await new Owner(api).funded(7n);
-  const { audit, sequence, report } = await api.call('ledger.audit', {});
+  const { audit, sequence, report, progress } = await api.call('ledger.audit', {});
+  expect(progress).toEqual({ frames: sequence, of: sequence });
   expect(report?.discrepancies).toEqual([]);
   expect(report?.stateHash).toMatch(/^[0-9a-f]{64}$/);
   expect(report?.totals.assets).toMatchObject([{ held: '7000000000', issued: '-7000000000' }]);
