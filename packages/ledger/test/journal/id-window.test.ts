@@ -35,6 +35,26 @@ describe('ids', () => {
     expect([...pages]).toEqual(runs);
   });
 
+  it('fill so many runs and no more, those that are dropped next included', async () => {
+    const run = new MemoryLedger({ heldIds: 10, maxIdRuns: 2, rememberedMs: 0 });
+    const store = await run.openStore();
+    const ledger = await run.open(store);
+    const batches: Uint8Array[] = [];
+    for (let round = 0; round < 20; round += 1) {
+      // So old that the next runs are of later times, and just not refused.
+      for (const ageMs of [2500, 0]) batches.push(run.transfers(5, run.clock.nowMs() - ageMs));
+      for (const batch of batches.slice(-2)) expect(await run.through(run.submit(ledger, batch))).toBe('ok');
+      await run.clock.advance(1000);
+    }
+    expect(await sequences(store, 'ledger_id_run')).toHaveLength(3);
+    const again: string[] = [];
+    for (const batch of batches) again.push(await run.through(run.submit(ledger, batch)));
+    // What is not too old of the last two rounds is remembered, and so not done again.
+    const tooOld = `code ${RESULTS['id-too-old'].code}`;
+    expect(again).toEqual([...Array.from({ length: 37 }, () => tooOld), 'ok', tooOld, 'ok']);
+    expect((await run.through(ledger.account(2n)))?.creditsPosted).toBe(200n);
+  });
+
   it('that are too old need no page, which may be dropped while it is read', async () => {
     const run = new MemoryLedger({ heldIds: 10, maxIdRuns: 2, rememberedMs: 0 });
     const ledger = await run.open(await run.openStore());
