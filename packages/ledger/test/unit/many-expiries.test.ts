@@ -7,10 +7,14 @@ const { pending, post } = TRANSFER_FLAGS;
 const AT_ONCE = 10_000;
 const MOST = 5000;
 
-test('what is left over is free the next time, and cannot be posted before', () => {
+test.each([
+  { second: [2, 2], what: 'one more, which is of the same moment' },
+  { second: [2], what: 'none of a later moment' },
+])('what is left over is free the next time, and cannot be posted before: $what', ({ second }) => {
   const machine = fundedMachine();
   transfer(machine, [{ id: id(99), debitAccount: ISSUER, creditAccount: ALICES, amount: 50_000n }]);
-  const times = [...Array<number>(AT_ONCE - 1).fill(1), 2, 2, 3, 4];
+  const times = [...Array<number>(AT_ONCE - 1).fill(1), ...second, 3, 4];
+  const left = AT_ONCE - 1 + second.length;
   for (let from = 0; from < times.length; from += MOST) {
     const items = times.slice(from, from + MOST).map((timeoutSeconds, index) => ({
       id: id(1000 + from + index),
@@ -22,8 +26,8 @@ test('what is left over is free the next time, and cannot be posted before', () 
     }));
     expect(new Set(transfer(machine, items))).toEqual(new Set(['ok']));
   }
-  const [third, fourth] = [id(1000 + AT_ONCE + 1), id(1000 + AT_ONCE + 2)];
-  expect(machine.advance(START_MS + 3000)).toHaveLength(AT_ONCE + 1);
+  const [third, fourth] = [id(1000 + left), id(1001 + left)];
+  expect(machine.advance(START_MS + 3000)).toHaveLength(left);
   expect(machine.pendingCount).toBe(2);
   // Its time has come to the ms, though its turn has not.
   expect(machine.nextExpiryMs).toBe(START_MS + 3000);
