@@ -26,6 +26,8 @@ test('those left over are done with the next frame, before its orders', () => {
   at.machine.advance(dueMs);
   at.orders.advance(dueMs);
   expect(at.orders.nextDueMs).toBe(dueMs);
+  const records = Buffer.from(at.orders.snapshot().bytes()).toString().split('\n');
+  expect(records.filter((record) => record.startsWith('["faucet"'))).toHaveLength(1);
   at.orders.advance(dueMs);
   expect(at.orders.nextDueMs).toBe(Infinity);
 });
