@@ -30,6 +30,12 @@ function withBody(change: (body: Buffer) => Buffer, at = frames.length - 1): Fra
 describe('a journal', () => {
   it.each<[string, Frames, string, RegExp]>([
     ['with a torn tail', withBody((body) => body.subarray(0, -5)), 'journal-damaged', /damaged.*backup/],
+    [
+      'with more after its tail',
+      withBody((body) => Buffer.concat([body, Buffer.alloc(8)])),
+      'journal-damaged',
+      /damaged.*backup/,
+    ],
     ['with an empty tail', withBody(() => Buffer.alloc(0)), 'journal-damaged', /damaged.*backup/],
     ['whose tail is there twice', [...frames, last], 'journal-diverged', /other answers.*backup/],
     ['with a changed amount', withBody(flip, 3), 'journal-diverged', /other answers.*backup/],

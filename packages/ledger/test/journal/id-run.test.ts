@@ -44,6 +44,17 @@ describe('a run', () => {
     expect(found).toEqual([...ids].toSorted((left, right) => (left < right ? -1 : 1)));
   });
 
+  it('has what is done, and neither what waits nor what is free again', () => {
+    const states = [ID_STATE.done, ID_STATE.live, ID_STATE.none, ID_STATE.posted, ID_STATE.failed];
+    const entries = new Uint32Array(states.length * ENTRY_WORDS);
+    for (const [index, state] of states.entries())
+      entries.set([index + 1, 0, 0, 7, 0, 0, 0, state], index * ENTRY_WORDS);
+    const run = sortedRun(entries);
+    expect(run?.count).toBe(3);
+    expect([0, 1, 2].map((entry) => run?.entries[entry * ENTRY_WORDS])).toEqual([1, 4, 5]);
+    expect(sortedRun(entries.slice(ENTRY_WORDS, 3 * ENTRY_WORDS))).toBeUndefined();
+  });
+
   it('has a filter that the store takes, of however many ids', () => {
     const most = 200_000_000;
     const firsts = 16 * Math.ceil(most / PAGE_ENTRIES);

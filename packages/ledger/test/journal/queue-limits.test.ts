@@ -1,5 +1,5 @@
-// Shows what bounds the requests that wait, the frames that they make and the frames on their way to the disk;
-// that whoever is refused takes no room; and that a clock that is set back stops nothing.
+// Shows what bounds the requests that wait, the frames that they make and the frames on their way to the
+// disk; that whoever is refused takes no room; and that a clock that is set back stops nothing.
 import { generateKeyPair } from '@clawbernetes/identity';
 import { systemRandom } from '@clawbernetes/kernel';
 import { MAX_BATCH_ITEMS, signRequest } from '@clawbernetes/ledger';
