@@ -3,9 +3,9 @@
  * for ever, so a change of meaning holds from a number on, and frames of before keep theirs.
  *
  * - 1: whoever signs chooses any id, and opens accounts for himself.
- * - 2: ids are their signer's (see id-scope.ts); accounts are opened by orders and by the ledger itself; stake
- *   is slashed within its limit in all, and leaves no sooner by that; what one party has open is bounded, and
- *   a quarter of what can be pending is the ledger's own.
+ * - 2: ids are their signer's (see id-scope.ts); accounts are opened by orders and by the ledger itself;
+ *   stake is slashed within its limit in all, and leaves no sooner by that; what one party has open is
+ *   bounded, and a quarter of what can be pending is the ledger's own.
  */
 export const OWN_IDS_RULES = 2;
 export const BOUNDED_RULES = 2;
