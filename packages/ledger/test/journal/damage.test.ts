@@ -36,6 +36,12 @@ describe('a journal', () => {
       'journal-damaged',
       /damaged.*backup/,
     ],
+    [
+      'that begins otherwise',
+      withBody((body) => Buffer.concat([Buffer.alloc(1), body.subarray(1)])),
+      'journal-damaged',
+      /damaged.*backup/,
+    ],
     ['with an empty tail', withBody(() => Buffer.alloc(0)), 'journal-damaged', /damaged.*backup/],
     ['whose tail is there twice', [...frames, last], 'journal-diverged', /other answers.*backup/],
     ['with a changed amount', withBody(flip, 3), 'journal-diverged', /other answers.*backup/],

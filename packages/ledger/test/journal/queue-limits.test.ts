@@ -2,7 +2,7 @@
 // disk; that whoever is refused takes no room; and that a clock that is set back stops nothing.
 import { generateKeyPair } from '@clawbernetes/identity';
 import { systemRandom } from '@clawbernetes/kernel';
-import { MAX_BATCH_ITEMS, signRequest } from '@clawbernetes/ledger';
+import { encodeAccounts, encodeFreezes, MAX_BATCH_ITEMS, RESULTS, signRequest } from '@clawbernetes/ledger';
 import type { Store } from '@clawbernetes/storage';
 import { expect, it } from 'vitest';
 import { itemCount } from '../../src/journal/apply-frame.ts';
@@ -43,6 +43,25 @@ it('what is not signed by whom it names takes no room', async () => {
     const forged = signRequest(key, { kind: 'transfers', items: run.transfers(1), ...facts });
     await expect(ledger.submit(forged)).rejects.toMatchObject({ code: 'signature-invalid' });
   }
+  expect(await run.through(run.submit(ledger, run.transfers(1)))).toBe('ok');
+});
+
+it('only the ledger itself freezes and forgets', async () => {
+  const run = new MemoryLedger();
+  const ledger = await run.open(await run.openStore());
+  const key = generateKeyPair(systemRandom);
+  const mine = { id: 3n, owner: key.publicKey, floor: 0n, asset: 1, code: 1, flags: 0 };
+  await run.through(ledger.submit({ kind: 'accounts', items: encodeAccounts([mine]) }));
+  const facts = { expiresAtMs: run.clock.nowMs() + 60_000, ledgerId: 'test' };
+  const asked = [
+    { kind: 'freezes', items: encodeFreezes([{ account: 2n, frozen: true }]), nonce: 1 },
+    { kind: 'forget', items: new Uint8Array(Float64Array.of(Date.now() * 2).buffer), nonce: 2 },
+  ] as const;
+  for (const request of asked) {
+    const codes = await run.through(ledger.submit(signRequest(key, { ...request, ...facts })));
+    expect([...codes]).toEqual([RESULTS['not-authorized'].code]);
+  }
+  expect((await run.through(ledger.account(2n)))?.frozen).toBe(false);
   expect(await run.through(run.submit(ledger, run.transfers(1)))).toBe('ok');
 });
 

@@ -29,6 +29,16 @@ it('a reader is answered while the queue is never empty', async () => {
   await run.through(Promise.all(clients));
 });
 
+it('a reader sees all that was submitted before him', async () => {
+  const run = new MemoryLedger({ framesInFlight: 1, frameBytes: 100 });
+  const ledger = await run.open(await run.openStore());
+  for (let round = 1; round <= 3; round += 1) {
+    const outcomes = Array.from({ length: 5 }, () => run.submit(ledger, run.transfers(1)));
+    expect((await run.through(ledger.account(2n)))?.creditsPosted).toBe(BigInt(5 * round));
+    expect(new Set(await Promise.all(outcomes))).toEqual(new Set(['ok']));
+  }
+});
+
 it.each(Array.from({ length: 20 }, (_, seed) => seed))(
   'what was seen survives a crash: seed %i',
   async (seed) => {
