@@ -2,8 +2,8 @@ import type { Store } from '@clawbernetes/storage';
 import type { Operation } from '../journal/frame.ts';
 import { IdArchive } from '../journal/id-archive.ts';
 import { ENTRY_WORDS, sortedRun, type IdRun } from '../journal/id-run.ts';
+import { RunMemory } from '../journal/run-memory.ts';
 import { recallOlder } from '../journal/recall-older.ts';
-import { sharedWords } from '../machine/cells.ts';
 import type { SortedPages } from './merged-ids.ts';
 import { storedRuns } from './stored-runs.ts';
 import type { LedgerMachine } from '../machine/ledger-machine.ts';
@@ -29,10 +29,7 @@ export class AuditIds {
   readonly #scratch: AuditScratch;
   readonly #archive: IdArchive;
   #writing: Promise<void> = Promise.resolve();
-  /**
-   * Of the run that is written: used again, since the collector hardly ever looks for memory that is shared.
-   */
-  #memory = sharedWords(0);
+  readonly #memory = new RunMemory();
 
   private constructor(machine: LedgerMachine, scratch: AuditScratch, archive: IdArchive) {
     this.#machine = machine;
@@ -55,7 +52,7 @@ export class AuditIds {
     // What is pending stays and is copied each time: the more there is, the rarer that may be.
     if (ids.size - pendingCount < Math.max(this.#scratch.heldIds, pendingCount)) return;
     await this.#writing;
-    const run = sortedRun(ids.setAside().entries, (words) => this.#words(words));
+    const run = sortedRun(ids.setAside().entries, this.#memory);
     if (!run) return ids.archived();
     this.#writing = this.#write(run, sequence);
     // Awaited with the next, or at the end.
@@ -71,11 +68,6 @@ export class AuditIds {
   /** Resolves when nothing is being written. @throws what that failed with. */
   settled(): Promise<void> {
     return this.#writing;
-  }
-
-  #words(count: number): Uint32Array<SharedArrayBuffer> {
-    if (this.#memory.length < count) this.#memory = sharedWords(count);
-    return this.#memory.subarray(0, count);
   }
 
   async #write(run: IdRun, sequence: number): Promise<void> {

@@ -82,7 +82,14 @@ export class IdArchive {
   added(run: IdRun, sequence: number): void {
     const { count, firstMs, lastMs, filter } = run;
     this.#version += 1;
-    this.#runs.push({ sequence, count, firstMs, lastMs, firsts: firstsOf(run), filter });
+    this.#runs.push({
+      sequence,
+      count,
+      firstMs,
+      lastMs,
+      firsts: firstsOf(run),
+      filter: new Uint32Array(filter),
+    });
   }
 
   /**

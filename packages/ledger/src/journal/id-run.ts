@@ -1,7 +1,8 @@
 // Relative imports only: this also runs in a worker thread, which package conditions do not reach.
-import { sharedWords, u16, u32 } from '../machine/cells.ts';
+import { u16, u32 } from '../machine/cells.ts';
 import { ID_STATE } from '../machine/id-state.ts';
 import { idTimeMs } from '../machine/id-time.ts';
+import { RunMemory } from './run-memory.ts';
 
 /** Words of an entry: the id (four), fingerprint (two), value, state. */
 export const ENTRY_WORDS = 8;
@@ -31,13 +32,13 @@ export interface IdRun {
 /**
  * Of the entries that are done; undefined if none is.
  * @param entries in any order, ENTRY_WORDS each; none is there twice.
- * @param memory for the entries of the run: of so many words.
+ * @param memory that of the run before, if that is done with.
  */
-export function sortedRun(entries: Uint32Array, memory = sharedWords): IdRun | undefined {
+export function sortedRun(entries: Uint32Array, memory = new RunMemory()): IdRun | undefined {
   const order = sortedOrder(entries, doneEntries(entries));
   const count = order.length;
   if (count === 0) return undefined;
-  const sorted = memory(count * ENTRY_WORDS);
+  const sorted = memory.entries(count * ENTRY_WORDS);
   for (let rank = 0; rank < count; rank += 1) {
     const from = u32(order, rank) * ENTRY_WORDS;
     for (let word = 0; word < ENTRY_WORDS; word += 1)
@@ -48,7 +49,7 @@ export function sortedRun(entries: Uint32Array, memory = sharedWords): IdRun | u
     firstMs: idTimeMs(sorted, 0),
     lastMs: idTimeMs(sorted, (count - 1) * ENTRY_WORDS),
     entries: sorted,
-    filter: filterOf(sorted, count),
+    filter: filterOf(sorted, memory.filter(filterWords(count))),
   };
 }
 
@@ -181,11 +182,13 @@ function scatter(quarters: Uint16Array, digit: number, from: Uint32Array, to: Ui
   }
 }
 
-function filterOf(entries: Uint32Array, count: number): Uint32Array<SharedArrayBuffer> {
-  const filter = sharedWords(filterWords(count));
+function filterOf(
+  entries: Uint32Array,
+  filter: Uint32Array<SharedArrayBuffer>,
+): Uint32Array<SharedArrayBuffer> {
   const bits = filter.length * 32;
-  for (let entry = 0; entry < count; entry += 1) {
-    let hash = mixed(entries, entry * ENTRY_WORDS);
+  for (let at = 0; at < entries.length; at += ENTRY_WORDS) {
+    let hash = mixed(entries, at);
     const step = (Math.imul(hash, 0x9e3779b1) >>> 0) | 1;
     for (let probe = 0; probe < FILTER_PROBES; probe += 1) {
       const bit = hash % bits;

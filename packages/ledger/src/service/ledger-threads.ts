@@ -5,7 +5,10 @@ import { SignatureVerifier, type SignatureVerifierOptions } from './signature-ve
 
 /** Work that takes longer than the thread that books may be kept. */
 export interface LedgerThreads extends AsyncDisposable {
-  /** Sorts the ids of a table that are done, if any are; nobody changes it before the answer. */
+  /**
+   * Sorts the ids of a table that are done, if any are; nobody changes it before the answer. The run holds
+   * until the next call.
+   */
   sortIds(entries: Uint32Array<SharedArrayBuffer>): Promise<IdRun | undefined>;
   /**
    * Whether the operation carries a valid signature for this ledger; answers come in the order of requests.
