@@ -82,7 +82,7 @@ describe('a replay', () => {
     }
     const [earlier = 0, newest = 0] = (await sequences(store, 'ledger_checkpoint')).slice(-2);
     // And no oftener than it has to be.
-    expect(newest - earlier).toBeGreaterThan(4);
+    expect(newest - earlier).toBeGreaterThan(7);
     expect(ledger.sequence - newest).toBeLessThan(20);
     await run.through(ledger[Symbol.asyncDispose]());
     // Also by somebody who is killed again and again before he has written as much.

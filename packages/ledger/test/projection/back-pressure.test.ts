@@ -11,12 +11,24 @@ import { ProjectorInline } from '../../src/projection/projector-thread.ts';
 
 const START_MS = Date.UTC(2026, 0, 1);
 
+/** Knows the last frame that the projector has taken. */
+class WatchedLink extends ProjectorInline {
+  taken = 0;
+
+  override listen(...[onReply, onFailed]: Parameters<ProjectorInline['listen']>): void {
+    super.listen((reply) => {
+      if ('taken' in reply) this.taken = reply.taken;
+      onReply(reply);
+    }, onFailed);
+  }
+}
+
 /** A machine whose frames go to a history alone, with no journal. */
 async function open(options: Partial<ProjectionOptions>, latencyMs: number) {
   const clock = new VirtualClock({ startMs: START_MS });
   const disk = new MemoryDisk({ clock, random: seededRandom(1) }, { minMs: latencyMs, maxMs: latencyMs });
   const store = await openMemoryStore({ clock }, disk, { schema: HISTORY_SCHEMA });
-  const link = new ProjectorInline();
+  const link = new WatchedLink();
   const projection = await Projection.open({ store, logger: silentLogger, link }, options);
   const machine = new LedgerMachine({ seed: 1 });
   projection.follow(machine);
@@ -35,7 +47,7 @@ async function open(options: Partial<ProjectionOptions>, latencyMs: number) {
     projection.take(sequence, START_MS);
     projection.durable(sequence);
   };
-  return { clock, disk, store, projection, frame, machine };
+  return { link, clock, disk, store, projection, frame, machine };
 }
 
 /** Lets time pass until the promise is settled, in small steps. */
@@ -56,7 +68,7 @@ describe('a history on a slow disk', () => {
   it('makes whoever books wait, within its bound, and has everything in the end', async () => {
     const bound = 20_000;
     const options = { maxLagMovements: bound, segmentMovements: 10_000 };
-    const { clock, store, projection, frame } = await open(options, 500);
+    const { link, clock, store, projection, frame } = await open(options, 500);
     let [most, waited] = [0, 0];
     for (let count = 0; count < 60; count += 1) {
       let isReady = false;
@@ -67,7 +79,9 @@ describe('a history on a slow disk', () => {
       if (!isReady) waited += 1;
       await pass(clock, ready);
       frame(5000);
-      most = Math.max(most, projection.lag().movements);
+      const behind = 5000 * (count + 1 - link.taken);
+      expect(projection.lag().movements).toBe(behind);
+      most = Math.max(most, behind);
     }
     expect(waited).toBeGreaterThan(5);
     expect(most).toBeLessThanOrEqual(bound);
