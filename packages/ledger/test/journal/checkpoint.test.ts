@@ -1,5 +1,5 @@
-// Shows that a ledger comes back from a checkpoint of many parts as it was, that two checkpoints are kept, and
-// that what was pending is known to be over long after it was set aside.
+// Shows that a ledger comes back from a checkpoint of many parts as it was, that two checkpoints are kept,
+// and that what was pending is known to be over long after it was set aside.
 import { encodeAccounts, NO_FLOOR, RESULTS, TRANSFER_FLAGS, TransferBatch } from '@clawbernetes/ledger';
 import { expect, it } from 'vitest';
 import { MemoryLedger, sequences } from './memory-ledger.ts';
