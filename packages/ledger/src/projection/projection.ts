@@ -96,8 +96,9 @@ export class Projection implements AsyncDisposable {
     assert(all.maxLagMovements >= MAX_BATCH_ITEMS, 'the lag of a history may be a frame at least');
     const archive = await SegmentArchive.open(deps.store, all.cacheBytes);
     await dropUnfinished(deps.store, archive.last);
-    const projection = new Projection(deps, all, archive);
     const state = await readState(archive);
+    // Last: nothing that can fail follows, so nobody is left with its thread.
+    const projection = new Projection(deps, all, archive);
     projection.#link.send({ open: state, options: { segmentRows: all.segmentMovements } });
     return projection;
   }
