@@ -39,6 +39,31 @@ it('a reader sees all that was submitted before him', async () => {
   }
 });
 
+it('what a reader saw is kept from him while the disk holds it back', async () => {
+  const run = new MemoryLedger();
+  const ledger = await run.open(await run.openStore());
+  const outcomes = [run.submit(ledger, run.transfers(1))];
+  await run.turns();
+  const answers: unknown[] = [];
+  const note = (answer: unknown): number => answers.push(answer);
+  const looks = [
+    ledger.account(2n).then((view) => note(view?.creditsPosted)),
+    ledger.read(({ sequence, account }) => [sequence, account(2n)?.creditsPosted]).then(note),
+    ledger.audit().then(({ sequence }) => note(sequence)),
+  ];
+  // Both are booked; the first commit is under way and ends soon, the second takes a minute.
+  run.disk.setLatency({ minMs: 60_000, maxMs: 60_000 });
+  outcomes.push(run.submit(ledger, run.transfers(1)));
+  const { sequence } = ledger;
+  await run.clock.advance(59_000);
+  await expect(outcomes[0]).resolves.toBe('ok');
+  expect({ answers, sequence: ledger.sequence }).toEqual({ answers: [], sequence: sequence + 1 });
+  await run.clock.advance(2000);
+  await Promise.all(looks);
+  expect(answers).toEqual([2n, [sequence + 1, 2n], sequence + 1]);
+  expect(await Promise.all(outcomes)).toEqual(['ok', 'ok']);
+});
+
 it.each(Array.from({ length: 20 }, (_, seed) => seed))(
   'what was seen survives a crash: seed %i',
   async (seed) => {
