@@ -8,23 +8,32 @@ const LAYERS: readonly (readonly string[])[] = [
   ['security', 'telemetry', 'mesh', 'ledger', 'trust', 'p2p', 'fleet', 'relay'],
 ];
 
-/** The top layer names what it may import of the third; the first two are open to it. */
-const TOP: Readonly<Record<string, readonly string[]>> = {
-  // Of both only what runs in browsers: telemetry's record codec, the ledger's forms of orders and receipts.
-  sdk: ['telemetry', 'ledger'],
-  market: ['ledger', 'trust'],
-  solana: ['ledger'],
-  governance: ['ledger', 'trust'],
+/** What some may import besides: packages of the top layer, which is not listed above, and the ledger. */
+const BESIDES: Readonly<Record<string, readonly string[]>> = {
+  ledger: ['orders'],
+  market: ['ledger', 'orders', 'trust'],
+  solana: ['ledger', 'orders'],
+  governance: ['ledger', 'orders', 'trust'],
   agents: ['market', 'sdk'],
 };
 
+/** What is installed for browsers brings no storage with it: all that these may import. */
+const NARROW: Readonly<Record<string, readonly string[]>> = {
+  orders: ['kernel', 'identity'],
+  // Of telemetry only the codec of log records, which runs in browsers.
+  sdk: ['kernel', 'identity', 'protocol', 'telemetry', 'orders'],
+};
+
 /** These run in browsers too, so nothing of Node may be imported in their sources but below `src/node/`. */
-export const BROWSER_SAFE: readonly string[] = ['kernel', 'protocol', 'identity', 'sdk'];
+export const BROWSER_SAFE: readonly string[] = ['kernel', 'protocol', 'identity', 'orders', 'sdk'];
 
 /** Packages that the package `noun` may import; undefined if the table does not know it. */
 export function allowedImports(noun: string): readonly string[] | undefined {
-  const named = TOP[noun];
-  if (named) return [...LAYERS.slice(0, 2).flat(), ...named];
+  const named = NARROW[noun];
+  if (named) return named;
   const layer = LAYERS.findIndex((nouns) => nouns.includes(noun));
-  return layer < 0 ? undefined : LAYERS.slice(0, layer).flat();
+  const besides = BESIDES[noun];
+  if (layer < 0 && !besides) return undefined;
+  const above = layer < 0 ? LAYERS.slice(0, 2) : LAYERS.slice(0, layer);
+  return [...above.flat(), ...(besides ?? [])];
 }

@@ -40,24 +40,15 @@ export {
   type AccountKind,
   type AccountName,
 } from './orders/standard-accounts.ts';
-export { encodeOrder, readOrder, type Order, type OrderDraft, type OrderSignature } from './orders/order.ts';
+export { encodeOrder, readOrder, type Order, type OrderDraft } from './orders/order.ts';
 export {
   hasValidSignatures,
-  ORDER_DOMAIN,
   orderFault,
-  RECEIPT_DOMAIN,
   requiredSignatures,
-  signOrder,
-  signReceipt,
   type RequiredSignature,
-  type SigningFacts,
 } from './orders/order-signature.ts';
-export type { CosignedReceipt, OrderType, Panel, Receipt } from './orders/order-bodies.ts';
-export { accrued, FIRST_PREV_HASH, receiptHash } from './orders/receipt.ts';
-export { fundsStateAt, nextChangeMs, owedAt, type FundsState } from './orders/low-funds.ts';
 export { MOVEMENT_KINDS, type MovementKind } from './orders/movement-kinds.ts';
 export type { Deviation } from './orders/order-totals.ts';
-export { ORDER_RESULTS, orderResultName, type OrderResultName } from './orders/order-result.ts';
 export { tierOf, TIERS, type Tier } from './orders/fees.ts';
 export type {
   Agreement,

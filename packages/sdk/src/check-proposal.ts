@@ -8,7 +8,7 @@ import {
   refusalOf,
   type OrderResultName,
   type Receipt,
-} from '@clawbernetes/ledger/forms';
+} from '@clawbernetes/orders';
 import type { AgreementView, SignedReceipt } from './receipts.ts';
 
 /** What a buyer knows when a receipt comes. */

@@ -1,7 +1,7 @@
 import type { Json } from '@clawbernetes/kernel';
-import type { OrderSignature } from '@clawbernetes/ledger/order-text';
+import type { OrderSignature } from '@clawbernetes/orders/order-text';
 
-export { orderText } from '@clawbernetes/ledger/order-text';
+export { orderText } from '@clawbernetes/orders/order-text';
 export type { OrderSignature };
 
 /** What an order does, such as `escrow-fund`, and its fields; amounts are decimal strings of base units. */

@@ -10,11 +10,11 @@ import {
   refusalOf,
   signReceipt,
   type Receipt,
-} from '@clawbernetes/ledger/forms';
+} from '@clawbernetes/orders';
 import type { CommandOutput } from '@clawbernetes/protocol';
 import type { SignedOrder } from './order-text.ts';
 
-export { affordableMs, receiptHash, type Receipt } from '@clawbernetes/ledger/forms';
+export { affordableMs, receiptHash, type Receipt } from '@clawbernetes/orders';
 export { checkLedger, checkProposal, type ProposalFacts } from './check-proposal.ts';
 
 export type AgreementView = CommandOutput<'molt.agreement'>;

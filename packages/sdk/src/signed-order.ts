@@ -1,5 +1,5 @@
 import type { KeyPair } from '@clawbernetes/identity';
-import { signOrder as signatureUnder } from '@clawbernetes/ledger/forms';
+import { signOrder as signatureUnder } from '@clawbernetes/orders';
 import type { OrderDraft, SignedOrder } from './order-text.ts';
 
 export { newNonce, newOrderId } from './new-order-id.ts';

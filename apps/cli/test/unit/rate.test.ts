@@ -1,6 +1,6 @@
 // Shows that a price per time is read and shown exactly, so that whole hours cost what was written; and that
 // amounts of a column stand with their points below each other.
-import { accrued } from '@clawbernetes/ledger';
+import { accrued } from '@clawbernetes/orders';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { alignedMolt } from '../../src/commands/molt/molt-amount.ts';

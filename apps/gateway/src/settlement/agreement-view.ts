@@ -1,6 +1,6 @@
 import { present } from '@clawbernetes/kernel';
 import type { Agreement, Ledger } from '@clawbernetes/ledger';
-import { accrued, exhaustedAtMs, fundsStateAt, supposedActiveMs } from '@clawbernetes/ledger/forms';
+import { accrued, exhaustedAtMs, fundsStateAt, supposedActiveMs } from '@clawbernetes/orders';
 import type { CommandOutput } from '@clawbernetes/protocol';
 
 /** As it is at a time. */

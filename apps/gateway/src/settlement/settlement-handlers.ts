@@ -1,14 +1,13 @@
 import { addressOf, parseKeyName, readKeyName } from '@clawbernetes/identity';
 import {
   accountId,
-  ORDER_RESULTS,
   resultName,
   RESULTS,
   TIERS,
   type AuditReport,
   type Operation,
-  type OrderResultName,
 } from '@clawbernetes/ledger';
+import { ORDER_RESULTS, type OrderResultName } from '@clawbernetes/orders';
 import { MOLT_DECIMALS } from '@clawbernetes/kernel';
 import { apiError, type CommandOutput, type CommandRequest } from '@clawbernetes/protocol';
 import type { HandlerDeps, Handlers } from '../commands/handler-context.ts';

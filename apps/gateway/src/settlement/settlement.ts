@@ -6,15 +6,13 @@ import {
   HISTORY_SCHEMA,
   Ledger,
   LEDGER_SCHEMA,
-  orderResultName,
   Projection,
-  signOrder,
   type History,
   type LedgerSettings,
   type OrderDraft,
-  type OrderResultName,
   type ProjectionLag,
 } from '@clawbernetes/ledger';
+import { orderResultName, signOrder, type OrderResultName } from '@clawbernetes/orders';
 import { joinSchemas, type Schema, type Store } from '@clawbernetes/storage';
 import { gatewayError } from '../errors.ts';
 import { Audits } from './audits.ts';

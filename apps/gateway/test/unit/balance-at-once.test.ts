@@ -3,8 +3,9 @@
 import { addressOf, generateKeyPair } from '@clawbernetes/identity';
 import { MOLT, present, seededRandom, silentLogger, systemRandom } from '@clawbernetes/kernel';
 import { VirtualClock } from '@clawbernetes/kernel/testing';
-import { encodeOrder, HISTORY_SCHEMA, LEDGER_SCHEMA, signOrder, type OrderDraft } from '@clawbernetes/ledger';
+import { encodeOrder, HISTORY_SCHEMA, LEDGER_SCHEMA, type OrderDraft } from '@clawbernetes/ledger';
 import { SameThread } from '@clawbernetes/ledger/testing';
+import { signOrder } from '@clawbernetes/orders';
 import { joinSchemas, MemoryDisk, openMemoryStore } from '@clawbernetes/storage';
 import { expect, test } from 'vitest';
 import { settlementHandlers } from '../../src/settlement/settlement-handlers.ts';

@@ -1,15 +1,22 @@
 import { present } from '@clawbernetes/kernel';
+import {
+  affordableMs,
+  check,
+  exhaustedAtMs,
+  FROZEN_KEPT_MS,
+  LOW_MS,
+  nextChangeMs,
+  refusalOf,
+  refuse,
+  type OrderBody,
+} from '@clawbernetes/orders';
 import { BOUNDED_RULES } from '../machine/rules.ts';
 import { allOf, anyOf } from './authorization.ts';
 import { scheduleForgetting } from './earnings.ts';
 import { findEscrow, returnStep } from './escrows.ts';
-import { exhaustedAtMs, FROZEN_KEPT_MS, LOW_MS, nextChangeMs } from './low-funds.ts';
-import type { OrderBody } from './order-bodies.ts';
 import { scopeOf } from './nonce-memory.ts';
 import type { OrderContext, OrderPlan } from './order-context.ts';
-import { check, refusalOf, refuse } from './order-result.ts';
 import type { OrderState } from './order-state.ts';
-import { affordableMs } from './receipt.ts';
 import type { Agreement, Escrow, TopUpLimit } from './records.ts';
 
 const MIN_WINDOW_MS = 1000;

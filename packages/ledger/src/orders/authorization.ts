@@ -1,6 +1,6 @@
+import { check, refuse, type OrderSignature } from '@clawbernetes/orders';
 import { readNonce, type NonceMemory } from './nonce-memory.ts';
-import type { Order, OrderSignature } from './order.ts';
-import { check, refuse } from './order-result.ts';
+import type { Order } from './order.ts';
 
 /** The clocks of signers may be ahead of the ledger's by this. */
 const AHEAD_MS = 60_000;

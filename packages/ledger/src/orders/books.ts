@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { assert, CodedError } from '@clawbernetes/kernel';
+import { check, refuse, type OrderResultName } from '@clawbernetes/orders';
 import { encodeAccounts, type Account } from '../machine/account-record.ts';
 import { entryState, type IdMemory } from '../machine/id-memory.ts';
 import { ID_STATE } from '../machine/id-state.ts';
@@ -13,7 +14,6 @@ import {
   type Transfer,
 } from '../machine/transfer-record.ts';
 import { MOVEMENT_KINDS, type MovementKind } from './movement-kinds.ts';
-import { check, refuse, type OrderResultName } from './order-result.ts';
 import { accountId, standardAccount, type AccountName } from './standard-accounts.ts';
 
 /** One step of a chain. Steps that move nothing are left out. */

@@ -1,4 +1,5 @@
 import { assert, present } from '@clawbernetes/kernel';
+import { check, refuse, type OrderBody } from '@clawbernetes/orders';
 import { BOUNDED_RULES } from '../machine/rules.ts';
 import { anyOf } from './authorization.ts';
 import type { Step } from './books.ts';
@@ -6,10 +7,8 @@ import { claimsOf, dropClaim, jobFee, keepClaim, scheduleForgetting } from './ea
 import { disputePanel } from './escrow-terms.ts';
 import { findEscrow, pay, returnStep } from './escrows.ts';
 import { feeOf, tierOf } from './fees.ts';
-import type { OrderBody } from './order-bodies.ts';
 import { scopeOf } from './nonce-memory.ts';
 import type { OrderContext, OrderPlan } from './order-context.ts';
-import { check, refuse } from './order-result.ts';
 import type { Claim, Dispute, Escrow } from './records.ts';
 import { countDispute, slash, slashSteps, unbond } from './stakes.ts';
 import type { AccountName } from './standard-accounts.ts';

@@ -1,9 +1,9 @@
 import { present } from '@clawbernetes/kernel';
+import { check } from '@clawbernetes/orders';
 import { BOUNDED_RULES } from '../machine/rules.ts';
 import type { Step } from './books.ts';
 import { feeOf, tierOf } from './fees.ts';
 import { REMEMBERED_MS, type OrderContext } from './order-context.ts';
-import { check } from './order-result.ts';
 import type { OrderState } from './order-state.ts';
 import type { Claim, Escrow } from './records.ts';
 

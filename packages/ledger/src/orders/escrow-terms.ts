@@ -1,6 +1,5 @@
+import { check, refuse, type OrderBody, type Panel } from '@clawbernetes/orders';
 import { allOf, anyOf, type Quorum } from './authorization.ts';
-import type { OrderBody, Panel } from './order-bodies.ts';
-import { check, refuse } from './order-result.ts';
 import type { Escrow, Settings } from './records.ts';
 
 const DAY_MS = 86_400_000;

@@ -1,13 +1,12 @@
 import { present } from '@clawbernetes/kernel';
+import { check, refuse, type OrderBody } from '@clawbernetes/orders';
 import { BOUNDED_RULES } from '../machine/rules.ts';
 import { allOf } from './authorization.ts';
 import type { Step } from './books.ts';
 import { addClaim, checkClaimRoom, feeStep, jobFee, scheduleForgetting } from './earnings.ts';
 import { checkTerms, DEFAULT_TIMEOUT_MS, refundQuorums, releaseQuorum } from './escrow-terms.ts';
-import type { OrderBody } from './order-bodies.ts';
 import { scopeOf } from './nonce-memory.ts';
 import type { OrderContext, OrderPlan } from './order-context.ts';
-import { check, refuse } from './order-result.ts';
 import type { OrderState } from './order-state.ts';
 import type { Escrow } from './records.ts';
 

@@ -1,8 +1,7 @@
+import { check, type OrderBody } from '@clawbernetes/orders';
 import { allOf } from './authorization.ts';
-import type { OrderBody } from './order-bodies.ts';
 import { OWN_SCOPE } from './nonce-memory.ts';
 import type { OrderContext, OrderPlan } from './order-context.ts';
-import { check } from './order-result.ts';
 
 const DAY_MS = 86_400_000;
 

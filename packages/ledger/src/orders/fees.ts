@@ -1,4 +1,4 @@
-import { MOLT } from './amount.ts';
+import { MOLT } from '@clawbernetes/kernel';
 
 /** From the highest to none. */
 export const TIERS = [

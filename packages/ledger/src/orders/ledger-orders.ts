@@ -1,9 +1,8 @@
+import { check, type OrderBody } from '@clawbernetes/orders';
 import { allOf } from './authorization.ts';
 import { isPanel } from './escrow-terms.ts';
 import { OWN_SCOPE } from './nonce-memory.ts';
-import type { OrderBody } from './order-bodies.ts';
 import type { OrderContext, OrderPlan } from './order-context.ts';
-import { check } from './order-result.ts';
 import type { Openings } from './records.ts';
 
 const DAY_MS = 86_400_000;

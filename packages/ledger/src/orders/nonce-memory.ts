@@ -1,4 +1,4 @@
-import { check, type OrderResultName } from './order-result.ts';
+import { check, type OrderResultName } from '@clawbernetes/orders';
 
 /** Nonces of a signer that are told apart from ones he skipped. */
 const REMEMBERED = 16;

@@ -1,9 +1,9 @@
 import { present } from '@clawbernetes/kernel';
+import { check } from '@clawbernetes/orders';
 import type { Quorum } from './authorization.ts';
 import { OWN_IDS_RULES } from '../machine/rules.ts';
 import type { Books, Step } from './books.ts';
 import { isIdOf } from './own-id.ts';
-import { check } from './order-result.ts';
 import type { OrderState } from './order-state.ts';
 import type { Settings } from './records.ts';
 

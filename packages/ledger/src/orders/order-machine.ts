@@ -1,4 +1,13 @@
 import { assert, unreachable } from '@clawbernetes/kernel';
+import {
+  check,
+  ORDER_RESULTS,
+  refusalOf,
+  refuse,
+  type OrderBody,
+  type OrderResultName,
+  type OrderType,
+} from '@clawbernetes/orders';
 import type { LedgerMachine } from '../machine/ledger-machine.ts';
 import { NEWEST_RULES } from '../machine/rules.ts';
 import { closeAgreement, limitTopUps, openAgreement, topUpAgreement, turnAgreement } from './agreements.ts';
@@ -17,9 +26,7 @@ import {
 } from './escrows.ts';
 import { changePanel, openAccount } from './ledger-orders.ts';
 import { drawFromFaucet } from './faucet.ts';
-import type { OrderBody, OrderType } from './order-bodies.ts';
 import { OrderContext, type OrderPlan } from './order-context.ts';
-import { check, ORDER_RESULTS, refusalOf, refuse, type OrderResultName } from './order-result.ts';
 import { OrderSnapshot, restoreState } from './order-snapshot.ts';
 import { deviations, type Deviation } from './order-totals.ts';
 import { OrderState, type DueKind } from './order-state.ts';

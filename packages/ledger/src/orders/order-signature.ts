@@ -1,14 +1,15 @@
 import { canonicalJson } from '@clawbernetes/kernel';
 import { decodeBase64url, parseKeyName, verify } from '@clawbernetes/identity';
-import type { CosignedReceipt } from './order-bodies.ts';
-import { refusalOf, type OrderResultName } from './order-result.ts';
-import { readOrder, type Order, type OrderSignature } from './order.ts';
-import { receiptText } from './receipt.ts';
-import { ORDER_DOMAIN } from './sign-order.ts';
-import { RECEIPT_DOMAIN } from './sign-receipt.ts';
-
-export { ORDER_DOMAIN, signOrder, type SigningFacts } from './sign-order.ts';
-export { RECEIPT_DOMAIN, signReceipt } from './sign-receipt.ts';
+import {
+  ORDER_DOMAIN,
+  RECEIPT_DOMAIN,
+  receiptText,
+  refusalOf,
+  type CosignedReceipt,
+  type OrderResultName,
+  type OrderSignature,
+} from '@clawbernetes/orders';
+import { readOrder, type Order } from './order.ts';
 
 /** A signature that is to be verified: `verify(signer, signature, domain, text)` of the identity package. */
 export interface RequiredSignature {

@@ -1,32 +1,20 @@
 import { createHash } from 'node:crypto';
 import { canonicalJson, type Json } from '@clawbernetes/kernel';
-import { list, readAddress, readTimeMs, shape, text, type Reader } from './order-fields.ts';
-import { isOrderType, ORDER_BODIES, type OrderBody, type OrderType } from './order-bodies.ts';
-import { check, ORDER_RESULTS, refusalOf, refuse } from './order-result.ts';
-import { orderText, type OrderSignature } from './order-text.ts';
-
-export type { OrderSignature };
+import {
+  check,
+  ORDER_BODIES,
+  ORDER_RESULTS,
+  orderText,
+  readEnvelope,
+  refusalOf,
+  refuse,
+  type OrderBody,
+  type OrderSignature,
+  type OrderType,
+} from '@clawbernetes/orders';
 
 /** Of an order's canonical JSON. */
 export const MAX_ORDER_BYTES = 65_536;
-const MAX_SIGNATURES = 40;
-const MAX_NONCE_DIGITS = 16;
-
-/** What is said besides the body by whoever signs it; see orderStatement. */
-const readSignature: Reader<OrderSignature> = shape({
-  audience: text(128),
-  nonce: text(MAX_NONCE_DIGITS),
-  issuedAtMs: readTimeMs,
-  expiresAtMs: readTimeMs,
-  signer: readAddress,
-  signature: text(128),
-});
-
-const readEnvelope = shape({
-  type: (value) => (isOrderType(value) ? value : refuse('order-unknown')),
-  body: (value) => value,
-  signatures: list(readSignature, 0, MAX_SIGNATURES),
-});
 
 export interface Order<Type extends OrderType = OrderType> {
   readonly type: Type;

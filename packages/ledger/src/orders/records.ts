@@ -1,4 +1,4 @@
-import type { OrderBody, Panel, ReleaseKind } from './order-bodies.ts';
+import type { LastReceipt, Metered, OrderBody, Panel, ReleaseKind } from '@clawbernetes/orders';
 
 export type Settings = OrderBody<'ledger-open'>;
 
@@ -89,18 +89,12 @@ export interface TopUpLimit {
 }
 
 /** A lease that an escrow pays for, receipt by receipt. */
-export interface Agreement {
+export interface Agreement extends Metered {
   readonly id: string;
   readonly escrow: string;
   readonly buyer: string;
   readonly provider: string;
-  /** Base units a second, times RATE_SCALE. */
-  readonly rate: bigint;
   readonly windowMs: number;
-  readonly originMs: number;
-  /** Time since the origin in which it was not active. */
-  readonly pausedMs: number;
-  readonly state: 'open' | 'closing' | 'closed';
   /** Until when receipts are taken once it is closing. */
   readonly closesAtMs?: number;
   readonly last?: LastReceipt;
@@ -109,13 +103,6 @@ export interface Agreement {
   /** Of the job fee: ten-thousandths of a base unit that were not taken yet. */
   readonly feeRemainder: bigint;
   readonly topUp?: TopUpLimit;
-}
-
-export interface LastReceipt {
-  readonly n: number;
-  readonly hash: string;
-  readonly cumulativeAmount: bigint;
-  readonly activeMs: number;
 }
 
 export interface Withdrawal {

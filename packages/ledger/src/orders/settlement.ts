@@ -1,10 +1,8 @@
+import { check, checkReceipt, type OrderBody, type Receipt } from '@clawbernetes/orders';
 import { findAgreement, escrowOf, keepAgreement } from './agreements.ts';
-import { checkReceipt } from './check-receipt.ts';
 import { addClaim, checkClaimRoom, feeStep } from './earnings.ts';
 import { tierOf } from './fees.ts';
-import type { OrderBody, Receipt } from './order-bodies.ts';
 import type { OrderContext, OrderPlan } from './order-context.ts';
-import { check } from './order-result.ts';
 import type { Agreement, Escrow } from './records.ts';
 
 /** What one receipt comes to. */

@@ -1,11 +1,10 @@
 import { assert, present } from '@clawbernetes/kernel';
+import { check, type OrderBody } from '@clawbernetes/orders';
 import { allOf } from './authorization.ts';
 import type { Step } from './books.ts';
 import { tierOf } from './fees.ts';
-import type { OrderBody } from './order-bodies.ts';
 import { OWN_SCOPE } from './nonce-memory.ts';
 import type { OrderContext, OrderPlan } from './order-context.ts';
-import { check } from './order-result.ts';
 import type { OrderState } from './order-state.ts';
 import type { Stake } from './records.ts';
 import type { AccountName } from './standard-accounts.ts';

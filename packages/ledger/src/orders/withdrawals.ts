@@ -1,12 +1,11 @@
 import { assert, present } from '@clawbernetes/kernel';
+import { check, refuse, type OrderBody } from '@clawbernetes/orders';
 import { BOUNDED_RULES } from '../machine/rules.ts';
 import { allOf } from './authorization.ts';
 import type { Step } from './books.ts';
 import { feeOf, tierOf } from './fees.ts';
-import type { OrderBody } from './order-bodies.ts';
 import { scopeOf } from './nonce-memory.ts';
 import { REMEMBERED_MS, type OrderContext, type OrderPlan } from './order-context.ts';
-import { check, refuse } from './order-result.ts';
 import type { OrderState } from './order-state.ts';
 import type { Withdrawal } from './records.ts';
 

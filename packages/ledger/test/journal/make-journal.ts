@@ -16,8 +16,8 @@ import {
   type Transfer,
 } from '@clawbernetes/ledger';
 import { SameThread } from '@clawbernetes/ledger/testing';
+import type { OrderType } from '@clawbernetes/orders';
 import { MemoryDisk, openMemoryStore, type Row } from '@clawbernetes/storage';
-import type { OrderType } from '../../src/orders/order-bodies.ts';
 import {
   address,
   keyOf,

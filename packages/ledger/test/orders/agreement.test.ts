@@ -1,12 +1,11 @@
 // Shows that a lease pays by its last co-signed receipt, however often it is settled, until funds end.
+import { MOLT, RATE_SCALE } from '@clawbernetes/kernel';
+import { accrued, affordableMs, receiptHash, signReceipt } from '@clawbernetes/orders';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { MOLT, RATE_SCALE } from '../../src/orders/amount.ts';
-import { accrued, affordableMs, receiptHash } from '../../src/orders/receipt.ts';
 import { TRANSFER_BYTES } from '../../src/index.ts';
 import { orderFault } from '../../src/orders/order-signature.ts';
 import { encodeOrder } from '../../src/orders/order.ts';
-import { signReceipt } from '../../src/orders/sign-receipt.ts';
 import { address, cosigned, keyOf, molt, OrderWorld } from './order-world.ts';
 
 const MINUTE_MS = 60_000;

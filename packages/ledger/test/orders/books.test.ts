@@ -1,9 +1,9 @@
 // Shows that a chain of movements is done wholly or not at all, under ids that nobody can take from it.
 import { deepStrictEqual } from 'node:assert';
+import { refusalOf } from '@clawbernetes/orders';
 import { expect, test } from 'vitest';
 import { LedgerMachine, readTransfer, RESULTS, signerId, TransferBatch } from '../../src/index.ts';
 import { Books, type Step } from '../../src/orders/books.ts';
-import { refusalOf } from '../../src/orders/order-result.ts';
 import { accountId } from '../../src/orders/standard-accounts.ts';
 import { address, ASSET, keyOf, molt, OrderWorld, START_MS } from './order-world.ts';
 

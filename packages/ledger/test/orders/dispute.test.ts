@@ -1,8 +1,7 @@
 // Shows that a dispute freezes what is contested and nothing else, and that its arbiters alone split it.
-import { present } from '@clawbernetes/kernel';
+import { MOLT, present } from '@clawbernetes/kernel';
+import type { OrderResultName } from '@clawbernetes/orders';
 import { describe, expect, test } from 'vitest';
-import { MOLT } from '../../src/orders/amount.ts';
-import type { OrderResultName } from '../../src/orders/order-result.ts';
 import { address, molt, OrderWorld, type Name } from './order-world.ts';
 
 const DAY_MS = 86_400_000;

@@ -1,14 +1,12 @@
 // Shows that orders survive in the journal of the ledger: replayed, and from a checkpoint, they are the same.
 import { generateKeyPair } from '@clawbernetes/identity';
-import { seededRandom, silentLogger, type Logger } from '@clawbernetes/kernel';
+import { MOLT, seededRandom, silentLogger, type Logger } from '@clawbernetes/kernel';
 import { VirtualClock } from '@clawbernetes/kernel/testing';
 import { encodeAccounts, Ledger, LEDGER_SCHEMA } from '@clawbernetes/ledger';
 import { SameThread } from '@clawbernetes/ledger/testing';
+import { ORDER_RESULTS, type OrderType } from '@clawbernetes/orders';
 import { MemoryDisk, openMemoryStore, type Store } from '@clawbernetes/storage';
 import { expect, test } from 'vitest';
-import { MOLT } from '../../src/orders/amount.ts';
-import { ORDER_RESULTS } from '../../src/orders/order-result.ts';
-import type { OrderType } from '../../src/orders/order-bodies.ts';
 import { encodeOrder } from '../../src/orders/order.ts';
 import { address, ASSET, LEDGER, molt, OrderWorld, SETTINGS, START_MS, type Name } from './order-world.ts';
 

@@ -1,6 +1,6 @@
 // Shows that an escrow ends exactly once, by its own release rule, at its own time, with the fee of its tier.
+import { MOLT } from '@clawbernetes/kernel';
 import { describe, expect, test } from 'vitest';
-import { MOLT } from '../../src/orders/amount.ts';
 import { address, molt, OrderWorld, PANEL, START_MS } from './order-world.ts';
 
 const DAY_MS = 86_400_000;

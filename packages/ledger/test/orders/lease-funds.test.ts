@@ -1,8 +1,7 @@
 // Shows how the funds of a lease run low, are used up, and are topped up within what the buyer signed.
+import { MOLT, RATE_SCALE } from '@clawbernetes/kernel';
+import { accrued, affordableMs, fundsStateAt, nextChangeMs, owedAt } from '@clawbernetes/orders';
 import { expect, test } from 'vitest';
-import { MOLT, RATE_SCALE } from '../../src/orders/amount.ts';
-import { fundsStateAt, nextChangeMs, owedAt } from '../../src/orders/low-funds.ts';
-import { accrued, affordableMs } from '../../src/orders/receipt.ts';
 import { molt, OrderWorld } from './order-world.ts';
 
 const MINUTE_MS = 60_000;

@@ -1,9 +1,7 @@
 // Shows that frames of before a limit are booked without it, as they were answered then.
+import { orderResultName, type OrderType } from '@clawbernetes/orders';
 import { expect, test } from 'vitest';
-import type { Json } from '@clawbernetes/kernel';
-import { MOLT } from '../../src/orders/amount.ts';
-import type { OrderType } from '../../src/orders/order-bodies.ts';
-import { orderResultName } from '../../src/orders/order-result.ts';
+import { MOLT, type Json } from '@clawbernetes/kernel';
 import { encodeOrder } from '../../src/orders/order.ts';
 import { address, molt, OrderWorld, type Name } from './order-world.ts';
 

@@ -1,20 +1,23 @@
 // A ledger with orders for tests: real machines, real keys, and every invariant checked after each order.
 import { deepStrictEqual } from 'node:assert';
 import { addressOf, generateKeyPair, parseKeyName, type KeyPair } from '@clawbernetes/identity';
-import { present, seededRandom, type Json } from '@clawbernetes/kernel';
-import { LedgerMachine, signerId } from '../../src/index.ts';
-import { MOLT } from '../../src/orders/amount.ts';
-import type { OrderType, Receipt } from '../../src/orders/order-bodies.ts';
-import { OrderMachine } from '../../src/orders/order-machine.ts';
-import { orderResultName, type OrderResultName } from '../../src/orders/order-result.ts';
+import { MOLT, present, seededRandom, type Json } from '@clawbernetes/kernel';
 import {
-  hasValidSignatures,
+  accrued,
+  FIRST_PREV_HASH,
+  orderResultName,
   signOrder,
   signReceipt,
+  type OrderResultName,
+  type OrderSignature,
+  type OrderType,
+  type Receipt,
   type SigningFacts,
-} from '../../src/orders/order-signature.ts';
-import { encodeOrder, readOrder, type OrderSignature } from '../../src/orders/order.ts';
-import { accrued, FIRST_PREV_HASH } from '../../src/orders/receipt.ts';
+} from '@clawbernetes/orders';
+import { LedgerMachine, signerId } from '../../src/index.ts';
+import { OrderMachine } from '../../src/orders/order-machine.ts';
+import { hasValidSignatures } from '../../src/orders/order-signature.ts';
+import { encodeOrder, readOrder } from '../../src/orders/order.ts';
 import { accountId, type AccountKind } from '../../src/orders/standard-accounts.ts';
 
 export const START_MS = Date.UTC(2026, 0, 1);

@@ -1,9 +1,8 @@
 // Shows that an order counts only as written, signed by whom it needs, for this ledger, in time, once.
-import { canonicalJson, type Json } from '@clawbernetes/kernel';
+import { canonicalJson, formatMolt, MOLT, parseMolt, type Json } from '@clawbernetes/kernel';
+import { ORDER_RESULTS, orderResultName } from '@clawbernetes/orders';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { formatMolt, MOLT, parseMolt } from '../../src/orders/amount.ts';
-import { ORDER_RESULTS, orderResultName } from '../../src/orders/order-result.ts';
 import { hasValidSignatures, orderFault, requiredSignatures } from '../../src/orders/order-signature.ts';
 import { encodeOrder, readOrder } from '../../src/orders/order.ts';
 import { accountId } from '../../src/orders/standard-accounts.ts';

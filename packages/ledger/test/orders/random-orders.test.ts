@@ -2,11 +2,11 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { seededRandom, type Random } from '@clawbernetes/kernel';
+import { ORDER_RESULTS } from '@clawbernetes/orders';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { LedgerMachine } from '../../src/index.ts';
 import { OrderMachine } from '../../src/orders/order-machine.ts';
-import { ORDER_RESULTS } from '../../src/orders/order-result.ts';
 import type { Escrow } from '../../src/orders/records.ts';
 import { OrderWorld, type WorldEvent } from './order-world.ts';
 import { RandomOrders } from './random-orders.ts';

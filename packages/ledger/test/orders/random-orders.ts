@@ -1,7 +1,6 @@
 // Random orders for tests: most of them sensible, at times around those at which something is due.
-import { present, type Json, type Random } from '@clawbernetes/kernel';
-import { MOLT } from '../../src/orders/amount.ts';
-import type { OrderType } from '../../src/orders/order-bodies.ts';
+import { MOLT, present, type Json, type Random } from '@clawbernetes/kernel';
+import type { OrderType } from '@clawbernetes/orders';
 import type { Escrow } from '../../src/orders/records.ts';
 import { address, NAMES, type Name, type OrderWorld } from './order-world.ts';
 

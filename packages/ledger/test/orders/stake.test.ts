@@ -1,6 +1,6 @@
 // Shows that stake unbonds for 7 days to the ms, stays while a dispute needs it, and can be slashed.
+import { MOLT } from '@clawbernetes/kernel';
 import { expect, test } from 'vitest';
-import { MOLT } from '../../src/orders/amount.ts';
 import { feeOf, tierOf, TIERS } from '../../src/orders/fees.ts';
 import { encodeOrder } from '../../src/orders/order.ts';
 import { address, LEDGER, molt, OrderWorld, START_MS } from './order-world.ts';

@@ -1,7 +1,6 @@
 // Shows that withdrawals, deposits and the faucet move tokens in and out once, and only as reported.
 import { describe, expect, test } from 'vitest';
-import type { Json } from '@clawbernetes/kernel';
-import { MOLT } from '../../src/orders/amount.ts';
+import { MOLT, type Json } from '@clawbernetes/kernel';
 import { MOVEMENT_KINDS } from '../../src/orders/movement-kinds.ts';
 import { readTransfer } from '../../src/index.ts';
 import { address, molt, OrderWorld } from './order-world.ts';

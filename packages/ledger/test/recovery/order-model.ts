@@ -1,9 +1,9 @@
 import { present } from '@clawbernetes/kernel';
 import { LedgerMachine } from '@clawbernetes/ledger';
+import { orderResultName } from '@clawbernetes/orders';
 import { expect } from 'vitest';
 import { decodeFrame } from '../../src/journal/frame.ts';
 import { OrderMachine } from '../../src/orders/order-machine.ts';
-import { orderResultName } from '../../src/orders/order-result.ts';
 import { readOrder } from '../../src/orders/order.ts';
 import type { TimedOrder } from '../orders/timed-orders.ts';
 import { journalOf, type Book } from './open-book.ts';

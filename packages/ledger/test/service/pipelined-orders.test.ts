@@ -1,7 +1,8 @@
 // Shows that orders which one signer sends without waiting for answers are carried out in their order, though
 // several threads verify them: his nonces rise, so any other order would be refused.
 import { silentLogger, systemClock, systemRandom } from '@clawbernetes/kernel';
-import { encodeOrder, Ledger, LEDGER_SCHEMA, orderResultName } from '@clawbernetes/ledger';
+import { encodeOrder, Ledger, LEDGER_SCHEMA } from '@clawbernetes/ledger';
+import { orderResultName } from '@clawbernetes/orders';
 import { MemoryDisk, openMemoryStore } from '@clawbernetes/storage';
 import { expect, test } from 'vitest';
 import { WorkerThreads } from '../../src/service/ledger-threads.ts';

@@ -1,7 +1,8 @@
 // Shows that orders and requests are verified on all threads, and answered in the order in which they came.
 import { generateKeyPair } from '@clawbernetes/identity';
 import { seededRandom } from '@clawbernetes/kernel';
-import { encodeOrder, signOrder, signRequest, TransferBatch, type Operation } from '@clawbernetes/ledger';
+import { encodeOrder, signRequest, TransferBatch, type Operation } from '@clawbernetes/ledger';
+import { signOrder } from '@clawbernetes/orders';
 import { describe, expect, test } from 'vitest';
 import { SignatureVerifier } from '../../src/service/signature-verifier.ts';
 

@@ -16,7 +16,7 @@ import {
 /** Most keys of a panel. */
 const MAX_PANEL = 32;
 /** Most agreements settled by one order. */
-export const MAX_RECEIPTS = 32;
+const MAX_RECEIPTS = 32;
 /** What is open of one kind, unless the settings say less. */
 const MAX_OPEN = 10_000_000;
 
@@ -86,7 +86,9 @@ export const ORDER_BODIES = {
      * What a dispute deposits at least, however little it is about, as it holds up stake. Absent: nothing.
      */
     minDisputeDeposit: optional(readAmountOrZero, undefined),
-    /** Least amount of an escrow, as whoever fills the ledger with small ones keeps all others out. Absent: 1. */
+    /**
+     * Least amount of an escrow, as whoever fills the ledger with small ones keeps all others out. Absent: 1.
+     */
     minEscrow: optional(readAmountOrZero, undefined),
     /** Most accounts that `account-open` opens in 24 hours, as it costs nothing. Absent: any number. */
     maxDailyOpenings: optional(whole(0, MAX_OPEN), undefined),

@@ -1,11 +1,10 @@
 import { accrued, affordableMs } from './receipt.ts';
-import type { Agreement } from './records.ts';
 
 const MINUTE_MS = 60_000;
 /** Funds for less than this are low: a warning, and the time to top up. */
 export const LOW_MS = 30 * MINUTE_MS;
 /** Funds for less than this: grace, the last time to save what runs. */
-export const GRACE_MS = 10 * MINUTE_MS;
+const GRACE_MS = 10 * MINUTE_MS;
 /** For so long the data of a frozen lease is kept. */
 export const FROZEN_KEPT_MS = 24 * 60 * MINUTE_MS;
 
@@ -15,7 +14,15 @@ export const FROZEN_KEPT_MS = 24 * 60 * MINUTE_MS;
  */
 export type FundsState = 'active' | 'low' | 'grace' | 'frozen' | 'closed';
 
-type Metered = Pick<Agreement, 'rate' | 'originMs' | 'pausedMs' | 'state'>;
+/** What the time of an agreement is counted by. */
+export interface Metered {
+  /** Base units a second, times RATE_SCALE. */
+  readonly rate: bigint;
+  readonly originMs: number;
+  /** Time since the origin in which it was not active. */
+  readonly pausedMs: number;
+  readonly state: 'open' | 'closing' | 'closed';
+}
 
 /** When the funds are used up, if it is active from now on. @param total all that was ever put in. */
 export function exhaustedAtMs({ rate, originMs, pausedMs }: Metered, total: bigint): number {
@@ -46,6 +53,10 @@ export function supposedActiveMs(agreement: Metered, total: bigint, timeMs: numb
 }
 
 /** What is owed at a time beyond what was paid. */
-export function owedAt(agreement: Agreement, total: bigint, timeMs: number): bigint {
+export function owedAt(
+  agreement: Metered & { readonly paid: bigint },
+  total: bigint,
+  timeMs: number,
+): bigint {
   return accrued(agreement.rate, supposedActiveMs(agreement, total, timeMs)) - agreement.paid;
 }

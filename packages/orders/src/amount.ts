@@ -1,10 +1,8 @@
-import { formatMolt, MOLT, parseMolt, RATE_SCALE } from '@clawbernetes/kernel';
+import { RATE_SCALE } from '@clawbernetes/kernel';
 import { check, refuse } from './order-result.ts';
 
-export { formatMolt, MOLT, parseMolt, RATE_SCALE };
-
 /** Amounts and balances are below this. */
-export const TOO_LARGE = 1n << 63n;
+const TOO_LARGE = 1n << 63n;
 
 /**
  * Longest number that is looked at: 2^128 has 39 digits, and is refused as too large rather than as no

@@ -1,6 +1,5 @@
 import { sha256 } from '@clawbernetes/identity';
-import { canonicalJson } from '@clawbernetes/kernel';
-import { RATE_SCALE } from './amount.ts';
+import { canonicalJson, RATE_SCALE } from '@clawbernetes/kernel';
 import type { Receipt } from './order-bodies.ts';
 
 /** Of the receipt before the first. */

@@ -1,17 +1,32 @@
 import { check } from './order-result.ts';
 import type { Receipt } from './order-bodies.ts';
 import { accrued, FIRST_PREV_HASH, receiptHash } from './receipt.ts';
-import type { Agreement, LastReceipt } from './records.ts';
 
 /** The clocks of the parties may be ahead of the ledger's by this. */
 const AHEAD_MS = 60_000;
+
+/** What the next receipt of an agreement counts from. */
+export interface ReceiptTerms {
+  /** Base units a second, times RATE_SCALE. */
+  readonly rate: bigint;
+  readonly originMs: number;
+  readonly last?: LastReceipt;
+}
+
+/** What is kept of the newest receipt. */
+export interface LastReceipt {
+  readonly n: number;
+  readonly hash: string;
+  readonly cumulativeAmount: bigint;
+  readonly activeMs: number;
+}
 
 /**
  * Refuses a receipt that does not follow from the terms and the receipt before it, with `receipt-…`.
  * @returns it, as the last of its agreement.
  */
 export function checkReceipt(
-  { rate, originMs, last }: Pick<Agreement, 'rate' | 'originMs' | 'last'>,
+  { rate, originMs, last }: ReceiptTerms,
   receipt: Receipt,
   timeMs: number,
 ): LastReceipt {
