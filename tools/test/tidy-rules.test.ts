@@ -7,8 +7,10 @@ import { RULES } from '../tidy/rules.ts';
 const CLEAN: Readonly<Record<string, string>> = {
   ...workspace('packages/kernel', '@clawbernetes/kernel'),
   ...workspace('packages/fleet', '@clawbernetes/fleet', ['@clawbernetes/kernel']),
-  ...workspace('packages/ledger', '@clawbernetes/ledger'),
-  ...workspace('packages/sdk', '@clawbernetes/sdk'),
+  ...workspace('packages/orders', '@clawbernetes/orders', ['@clawbernetes/kernel']),
+  ...workspace('packages/ledger', '@clawbernetes/ledger', ['@clawbernetes/orders']),
+  ...workspace('packages/storage', '@clawbernetes/storage'),
+  ...workspace('packages/sdk', '@clawbernetes/sdk', ['@clawbernetes/orders']),
   ...workspace('apps/gateway', '@clawbernetes/gateway', ['@clawbernetes/fleet', '@clawbernetes/ledger']),
 };
 
@@ -64,6 +66,21 @@ const BAD: Readonly<Record<string, readonly Sample[]>> = {
       what: 'such an edge in package.json',
       files: workspace('packages/fleet', '@clawbernetes/fleet', ['@clawbernetes/ledger']),
       says: 'packages/fleet/package.json:1 "fleet" may not import "ledger"',
+    },
+    {
+      what: 'orders importing storage, which browsers would install',
+      files: at('packages/orders/src/a.ts', "export { name } from '@clawbernetes/storage';"),
+      says: '"orders" may not import "storage"',
+    },
+    {
+      what: 'the client importing the ledger',
+      files: workspace('packages/sdk', '@clawbernetes/sdk', ['@clawbernetes/ledger']),
+      says: '"sdk" may not import "ledger"',
+    },
+    {
+      what: 'fleet importing orders',
+      files: at('packages/fleet/src/a.ts', "export { name } from '@clawbernetes/orders';"),
+      says: '"fleet" may not import "orders"',
     },
     {
       what: 'kernel importing upwards',
@@ -237,6 +254,8 @@ const GOOD: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   layers: {
     ...at('packages/fleet/src/a.ts', "export { name } from '@clawbernetes/kernel';"),
     ...at('apps/gateway/src/a.ts', "export { name } from '@clawbernetes/ledger';"),
+    ...at('packages/ledger/src/a.ts', "export { name } from '@clawbernetes/orders';"),
+    ...at('packages/sdk/src/a.ts', "export { name } from '@clawbernetes/orders';"),
   },
   'package-inside': at('packages/fleet/src/a.ts', "export { name } from './index.ts';"),
   cycles: {
