@@ -1,9 +1,9 @@
-// npm run bench -- <name> [--json] [--small]
+// npm run bench -- <name> [--json] [--small] [options of the benchmark]
 // Runs test/perf/<name>.ts against the built packages (what users run), after bringing the build up to date.
 // With --json the last line of the output is one object: {name, machine, results, peers, ratios}.
 import { globSync } from 'node:fs';
 import path from 'node:path';
-import { parseArgs } from 'node:util';
+import { parseArgs, type ParseArgsOptionsConfig } from 'node:util';
 import type { Benchmark, BenchmarkReport } from './bench/benchmark.ts';
 import { figureTable } from './bench/figure-table.ts';
 import { thisMachine } from './bench/machine.ts';
@@ -29,17 +29,28 @@ async function explainNames(name: string | undefined): Promise<string> {
   return `${problem}${meant === undefined ? '' : ` Did you mean "${meant}"?`}\nBenchmarks: ${known}.`;
 }
 
-async function runBenchmark(name: string, small: boolean): Promise<BenchmarkReport> {
-  const module = (await import(path.join(folder, `${name}.ts`))) as { readonly default: Benchmark };
-  return module.default({ small, log: (line) => console.log(`${name}: ${line}`) });
+/** What a file of test/perf exports. */
+interface BenchmarkModule {
+  readonly default: Benchmark;
+  /** What it takes beside --json and --small: text each. */
+  readonly options?: Readonly<Record<string, { readonly type: 'string' }>>;
+}
+
+const COMMON = {
+  json: { type: 'boolean' },
+  small: { type: 'boolean' },
+} as const satisfies ParseArgsOptionsConfig;
+
+async function runBenchmark(name: string): Promise<BenchmarkReport & { readonly asJson: boolean }> {
+  const module = (await import(path.join(folder, `${name}.ts`))) as BenchmarkModule;
+  const { values } = parseArgs({ options: { ...module.options, ...COMMON }, allowPositionals: true });
+  const { json = false, small = false, ...own } = values;
+  const log = (line: string): void => console.log(`${name}: ${line}`);
+  return { ...(await module.default({ small, log, values: own })), asJson: json };
 }
 
 async function main(): Promise<number> {
-  const { values, positionals } = parseArgs({
-    options: { json: { type: 'boolean' }, small: { type: 'boolean' } },
-    allowPositionals: true,
-  });
-  const [name] = positionals;
+  const name = process.argv.slice(2).find((argument) => !argument.startsWith('-'));
   if (name === undefined || !benchmarkNames().includes(name)) {
     console.error(await explainNames(name));
     return 5;
@@ -48,10 +59,10 @@ async function main(): Promise<number> {
   if (build.exitCode !== 0) return build.exitCode;
   const machine = thisMachine();
   console.log(`${name}: ${machine.cpu}, ${machine.cores} cores, Node ${machine.node}, ${machine.kernel}`);
-  const report = await runBenchmark(name, values.small ?? false);
+  const report = await runBenchmark(name);
   for (const line of figureTable(report)) console.log(line);
   const { results, peers, ratios } = report;
-  if (values.json) console.log(JSON.stringify({ name, machine, results, peers, ratios }));
+  if (report.asJson) console.log(JSON.stringify({ name, machine, results, peers, ratios }));
   return 0;
 }
 

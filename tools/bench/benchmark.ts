@@ -6,6 +6,8 @@ export interface Figures {
 export interface BenchmarkOptions {
   /** A few seconds that show that the benchmark still runs; its figures mean little. */
   readonly small: boolean;
+  /** Of the options that the benchmark exports; those that were given. */
+  readonly values: Readonly<Record<string, string | undefined>>;
   /** Progress for people; never part of the result. */
   readonly log: (line: string) => void;
 }

@@ -1,0 +1,158 @@
+import { gpuShare, WHOLE_GPU, type Demand } from '../cluster/demand.ts';
+import { afterDemand, wholeGpus, type NodeState } from '../cluster/node-state.ts';
+import { CpuBalance } from './cpu-balance.ts';
+import { PARTS, worthOfRests } from './cutting-stock.ts';
+import { DemandMix, gpusOf, type KindCount, type MixedKind } from './demand-mix.ts';
+
+/** What one kind of workload asks for, and on which nodes. */
+export interface PackedKind extends MixedKind {
+  /** Whether nodes of this profile may be given it, when they are empty. */
+  suits(profile: number): boolean;
+}
+
+/** A state of nodes, and how many there are in it. */
+export interface StateCount {
+  readonly state: NodeState;
+  readonly nodes: number;
+}
+
+/** What placing costs the fleet: the worth of the node before, less that after. */
+export interface PackingCost {
+  readonly loss: number;
+  /** Thousandths that were free of the GPU that the share is taken from. */
+  readonly from: number;
+}
+
+// Weights of the three worths, found on two orders of one list of the openb trace (see `bench -- openb`).
+// They are nearly an order of importance: whole GPUs are cut well before anything, then CPU is kept for
+// GPUs, and what frequent kinds could still fill decides between equals.
+const SHARE_WEIGHT = 200;
+const BALANCE_WEIGHT = 40;
+/** Kinds that are looked at singly: those that ask for the most GPUs. */
+const TOP_KINDS = 64;
+/** Weights are computed anew after an eighth more arrivals, at the latest after so many. */
+const MAX_STALE_ARRIVALS = 200;
+const MIN_STALE_ARRIVALS = 4;
+
+interface WeightedKind {
+  readonly kind: PackedKind;
+  readonly demand: Demand;
+  /** Worth of a thousandth of a GPU that it can still fill. */
+  readonly weight: number;
+}
+
+/**
+ * Chooses where work leaves the rest of the fleet most useful for what usually arrives. The worth of a node
+ * is what its free resources can still be used for, by three measures: the rests of its GPUs
+ * (`worthOfRests`), its GPUs for which there is CPU (`CpuBalance`), and what each frequent kind could still
+ * fill if only that kind came, weighted by how scarce the room for it is. It is learnt from arrivals, of
+ * which nothing needs to be known beforehand. Fragmentation as a measure is from Weng et al., "Beware of
+ * Fragmentation", USENIX ATC 2023.
+ */
+export class PackingScorer<Kind extends PackedKind> {
+  readonly #mix = new DemandMix<Kind>();
+  #rests = worthOfRests([]);
+  #balance = new CpuBalance([]);
+  #kinds: readonly WeightedKind[] = [];
+  #refreshAt = 0;
+  /** Rises whenever costs change that were computed before. */
+  version = 0;
+
+  /** Something of this kind asks for a place, whether or not it gets one. */
+  arrived(kind: Kind): void {
+    this.#mix.arrived(kind);
+  }
+
+  /** Takes account of what has arrived, if that is much by now. @param states those that nodes are in. */
+  refresh(states: Iterable<StateCount>): void {
+    const { arrivals } = this.#mix;
+    if (arrivals < this.#refreshAt) return;
+    this.#refreshAt = arrivals + Math.min(MAX_STALE_ARRIVALS, Math.max(MIN_STALE_ARRIVALS, arrivals >> 3));
+    const mix = this.#mix.byGpus();
+    this.#rests = worthOfRests(piecesOf(mix));
+    this.#balance = new CpuBalance(mix);
+    this.#kinds = weighted(mix.slice(0, TOP_KINDS), [...states]);
+    this.version += 1;
+  }
+
+  /** What it costs to meet a demand that fits. */
+  cost(state: NodeState, demand: Demand): PackingCost {
+    const worth = this.worth(state);
+    let best = { loss: Infinity, from: 0 };
+    for (const from of sources(state, demand)) {
+      const loss = worth - this.worth(afterDemand(state, demand, from));
+      if (loss < best.loss - 1e-9) best = { loss, from };
+    }
+    return best;
+  }
+
+  worth(state: NodeState): number {
+    let rests = 0;
+    for (const share of state.gpus) rests += this.#rests[Math.floor((share * PARTS) / WHOLE_GPU)] ?? 0;
+    let worth = SHARE_WEIGHT * WHOLE_GPU * rests + BALANCE_WEIGHT * this.#balance.usable(state);
+    const whole = wholeGpus(state);
+    for (const { kind, demand, weight } of this.#kinds) {
+      if (weight > 0 && kind.suits(state.profile)) worth += weight * fillable(state, demand, whole);
+    }
+    return worth;
+  }
+}
+
+/** The free shares from which a demand could take its own; GPUs with equal shares are one. */
+function sources({ gpus }: NodeState, demand: Demand): readonly number[] {
+  if (demand.gpus !== 1 || demand.gpuMilli === WHOLE_GPU) return [WHOLE_GPU];
+  return gpus.filter((free, index) => free >= demand.gpuMilli && free !== gpus[index - 1]);
+}
+
+/** Thousandths of GPUs that repeated demands of one kind could fill. */
+function fillable({ cpuMilli, memoryMib, gpus }: NodeState, demand: Demand, whole: number): number {
+  let count = 0;
+  if (demand.gpuMilli === WHOLE_GPU) count = Math.floor(whole / demand.gpus);
+  else for (const free of gpus) count += Math.floor(free / demand.gpuMilli);
+  if (count === 0) return 0;
+  if (count * demand.cpuMilli > cpuMilli) count = Math.floor(cpuMilli / demand.cpuMilli);
+  if (count * demand.memoryMib > memoryMib) count = Math.floor(memoryMib / demand.memoryMib);
+  return count * gpuShare(demand);
+}
+
+/** Single GPUs and shares of them; a demand of many whole ones is as many single ones. */
+function piecesOf(mix: readonly KindCount<PackedKind>[]) {
+  const wanted = new Map<number, number>();
+  let total = 0;
+  for (const known of mix) {
+    const { gpus, gpuMilli } = known.kind.demand;
+    const size = Math.ceil((gpuMilli * PARTS) / WHOLE_GPU);
+    wanted.set(size, (wanted.get(size) ?? 0) + known.count * gpus);
+    total += gpusOf(known);
+  }
+  return [...wanted]
+    .toSorted(([left], [right]) => left - right)
+    .map(([size, count]) => ({ size, wanted: count / total }));
+}
+
+/**
+ * What each kind asked for, by the room that there is for it; all together, as much as is free of GPUs.
+ */
+function weighted<Kind extends PackedKind>(
+  mix: readonly KindCount<Kind>[],
+  states: readonly StateCount[],
+): readonly WeightedKind[] {
+  const room = mix.map(({ kind }) => roomFor(kind, states));
+  const asked = mix.map((known, index) => (room[index] === 0 ? 0 : gpusOf(known)));
+  const free = states.reduce(
+    (sum, { state, nodes }) => sum + nodes * state.gpus.reduce((all, share) => all + share, 0),
+    0,
+  );
+  const total = asked.reduce((sum, gpus) => sum + gpus, 0);
+  return mix.map(({ kind }, index) => {
+    const weight = total === 0 ? 0 : ((asked[index] ?? 0) / total) * (free / Math.max(1, room[index] ?? 0));
+    return { kind, demand: kind.demand, weight };
+  });
+}
+
+function roomFor({ demand, suits }: PackedKind, states: readonly StateCount[]): number {
+  let room = 0;
+  for (const { state, nodes } of states)
+    if (suits(state.profile)) room += nodes * fillable(state, demand, wholeGpus(state));
+  return room;
+}
