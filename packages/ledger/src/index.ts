@@ -29,6 +29,7 @@ export type { Authority, Operation, OperationKind } from './journal/frame.ts';
 export { encodeFreezes, type Freeze } from './machine/freeze-record.ts';
 export { DEFAULT_LEDGER_OPTIONS, Ledger, type LedgerDeps, type LedgerOptions } from './ledger.ts';
 export type { LedgerError } from './errors.ts';
+export { LedgerTime } from './service/ledger-time.ts';
 export { signRequest, type UnsignedRequest } from './service/request-signature.ts';
 export { auditLedger, type AuditOptions, type AuditProgress } from './audit/audit-ledger.ts';
 export type { AssetTotals, AuditReport, Discrepancy } from './audit/audit-report.ts';

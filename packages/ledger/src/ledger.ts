@@ -1,7 +1,7 @@
 import { every, type Clock, type Logger, type Random, type Timer } from '@clawbernetes/kernel';
 import type { Store } from '@clawbernetes/storage';
 import { ledgerError } from './errors.ts';
-import { ITEM_BYTES, applyFrame, itemCount } from './journal/apply-frame.ts';
+import { applyFrame } from './journal/apply-frame.ts';
 import { chainHash } from './journal/chain-hash.ts';
 import { Checkpointer } from './journal/checkpointer.ts';
 import { encodeFrame, frameBytes, type Operation } from './journal/frame.ts';
@@ -11,12 +11,14 @@ import { recallOlder } from './journal/recall-older.ts';
 import { replay } from './journal/replay.ts';
 import type { AccountView, LedgerMachine } from './machine/ledger-machine.ts';
 import { NEWEST_RULES } from './machine/rules.ts';
-import { malformedCode, MAX_ORDER_BYTES } from './orders/order.ts';
+import { malformedCode } from './orders/order.ts';
 import type { OrderMachine } from './orders/order-machine.ts';
 import type { Projection } from './projection/projection.ts';
-import { MAX_BATCH_ITEMS, TRANSFER_BYTES } from './machine/transfer-record.ts';
+import { TRANSFER_BYTES } from './machine/transfer-record.ts';
 import { WorkerThreads, type LedgerThreads } from './service/ledger-threads.ts';
+import { LedgerTime } from './service/ledger-time.ts';
 import { RequestQueue, type RequestQueueLimits, type Waiting } from './service/request-queue.ts';
+import { checkRequestShape } from './service/request-shape.ts';
 
 export interface LedgerOptions extends RequestQueueLimits {
   /** Names this ledger in every signed request; requests for another are refused. */
@@ -52,6 +54,8 @@ export interface LedgerDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  /** Default: its own. Whoever opens the ledger again in the same process gives it the same. */
+  readonly time?: LedgerTime;
   /** Default: real ones, of its own. */
   readonly threads?: LedgerThreads;
   /** The history to keep, on the same store: opened before the ledger, and closed after it. */
@@ -82,6 +86,7 @@ export class Ledger implements AsyncDisposable {
   #hash: Uint8Array;
   /** What a replay would have to read. */
   #bytesToReplay: number;
+  readonly #time: LedgerTime;
   readonly #queue: RequestQueue;
   #inFlight = 0;
   #running: Promise<void> | undefined;
@@ -102,6 +107,8 @@ export class Ledger implements AsyncDisposable {
     this.#sequence = state.sequence;
     this.#hash = state.hash;
     this.#bytesToReplay = state.replayedBytes;
+    this.#time = deps.time ?? new LedgerTime(deps);
+    this.#time.goesOnAfter(state.machine.timeMs);
     this.#queue = new RequestQueue(options);
     this.#buffers = new FrameBuffers(options.framesInFlight);
     this.#threads = deps.threads ?? new WorkerThreads();
@@ -125,17 +132,26 @@ export class Ledger implements AsyncDisposable {
     const startedMs = deps.clock.monotonicMs();
     const state = await replay(deps, { expectedIds: 2 * all.heldIds });
     const tookMs = Math.round(deps.clock.monotonicMs() - startedMs);
-    deps.logger.info('The ledger was read back', {
-      frames: state.replayed,
-      sequence: state.sequence,
-      tookMs,
-    });
+    const { sequence, replayed: frames } = state;
+    deps.logger.info('The ledger was read back', { frames, sequence, tookMs });
     return new Ledger(deps, all, state);
   }
 
   /** Number of the newest frame, durable or about to be. */
   get sequence(): number {
     return this.#sequence;
+  }
+
+  /** Of a frame that were booked now, ms since 1970; what is signed for the ledger has this time. */
+  get timeMs(): number {
+    return Math.max(this.#machine.timeMs, this.#time.nowMs());
+  }
+
+  /**
+   * How far the clock of this machine is ahead of that, or behind if negative; 0 while that is of no account.
+   */
+  get clockAheadMs(): number {
+    return this.#time.clockAheadMs(this.timeMs);
   }
 
   get accountCount(): number {
@@ -149,7 +165,7 @@ export class Ledger implements AsyncDisposable {
    * `ledger-closed`: it may have been done, repeat it when the ledger is open again.
    */
   async submit(operation: Operation): Promise<Uint8Array> {
-    checkShape(operation);
+    checkRequestShape(operation);
     const malformed = operation.kind === 'orders' ? malformedCode(operation.items) : undefined;
     // It would come out the same at any time, and needs no place in the journal.
     if (malformed !== undefined) return Uint8Array.of(malformed);
@@ -267,7 +283,7 @@ export class Ledger implements AsyncDisposable {
 
   get #expiryIsDue(): boolean {
     const nextMs = Math.min(this.#machine.nextExpiryMs, this.#orders.nextDueMs);
-    return nextMs <= Math.max(this.#machine.timeMs, this.#deps.clock.nowMs());
+    return nextMs <= this.timeMs;
   }
 
   /** Nobody waits for ever for what could not be booked. */
@@ -285,7 +301,7 @@ export class Ledger implements AsyncDisposable {
     await recallOlder(this.#machine.ids, this.#archive, operations);
     // A frame before this one may have been lost meanwhile: a journal has no gap.
     if (this.#failure) throw this.#failure;
-    const timeMs = Math.max(this.#machine.timeMs, Math.floor(this.#deps.clock.nowMs()));
+    const { timeMs } = this;
     const frame = { timeMs, rules: NEWEST_RULES, operations };
     const { results } = applyFrame(this.#machine, frame, this.#orders);
     const body = encodeFrame(frame, this.#buffers.take(frameBytes(operations)));
@@ -375,19 +391,6 @@ export class Ledger implements AsyncDisposable {
     this.#freed?.resolve();
     this.#freed = undefined;
   }
-}
-
-function checkShape(operation: Operation): void {
-  const { kind, items, authority } = operation;
-  if (kind === 'orders') {
-    if (items.length <= MAX_ORDER_BYTES && !authority) return;
-    const message = `An operation of orders is one order of at most ${MAX_ORDER_BYTES} bytes, signed within.`;
-    throw ledgerError(message, { code: 'request-invalid' });
-  }
-  const count = itemCount(operation);
-  if (Number.isInteger(count) && count > 0 && count <= MAX_BATCH_ITEMS) return;
-  const message = `A request has 1 to ${MAX_BATCH_ITEMS} items of ${ITEM_BYTES[kind]} bytes; this one has ${items.length} bytes.`;
-  throw ledgerError(message, { code: 'request-invalid' });
 }
 
 function closed(cause?: unknown): Error {

@@ -120,7 +120,9 @@ function status(deps: HandlerDeps, { namespace }: CommandContext): CommandOutput
 }
 
 function settlementWarnings(settlement: SettlementStatus | undefined): readonly string[] {
-  return settlement?.state === 'failed' ? [`The ledger cannot be used: ${settlement.message ?? ''}`] : [];
+  if (settlement?.message === undefined) return [];
+  const { state, message } = settlement;
+  return [state === 'failed' ? `The ledger cannot be used: ${message}` : message];
 }
 
 /** A fleet that is out of reach as a whole says so once, not once per node. */

@@ -26,12 +26,11 @@ export async function listEscrows(
 export async function listAgreements(
   { ledger }: Settlement,
   { owner, funds, role, limit, cursor }: CommandRequest<'molt.agreements'>,
-  timeMs: number,
 ): Promise<CommandOutput<'molt.agreements'>> {
   const { items, next } = await ledger.read(({ orders }) =>
     pageOf(orders.agreementsOf(owner, cursor), limit, (agreement) => {
       if (role !== undefined && agreement[role] !== owner) return undefined;
-      const view = agreementView(agreement, orders, timeMs);
+      const view = agreementView(agreement, orders, ledger.timeMs);
       return funds === undefined || view.funds === funds ? view : undefined;
     }),
   );

@@ -39,12 +39,11 @@ type SettlementCommand =
   | 'molt.withdrawal';
 
 export function settlementHandlers({
-  clock,
   settlement: source,
-}: Pick<HandlerDeps, 'clock' | 'settlement'>): Handlers<SettlementCommand> {
+}: Pick<HandlerDeps, 'settlement'>): Handlers<SettlementCommand> {
   const use = <T>(work: (settlement: Settlement) => T | Promise<T>): Promise<T> => useLedger(source, work);
   return {
-    'ledger.info': () => use((settlement) => info(settlement, clock.nowMs())),
+    'ledger.info': () => use(info),
     'ledger.submit': (request) => use((settlement) => submit(settlement, request)),
     'ledger.order': ({ order }) =>
       use(async (settlement) => outcome(await settlement.order(new TextEncoder().encode(order)))),
@@ -72,15 +71,12 @@ export function settlementHandlers({
       use(async ({ ledger }) => {
         const view = await ledger.read(({ orders }) => {
           const agreement = orders.agreement(id);
-          return agreement && agreementView(agreement, orders, clock.nowMs());
+          return agreement && agreementView(agreement, orders, ledger.timeMs);
         });
         return view ?? notFound('agreement', id);
       }),
     'molt.agreements': (request) =>
-      use((settlement) => {
-        const owned = { ...request, owner: checkedAddress(request.owner) };
-        return listAgreements(settlement, owned, clock.nowMs());
-      }),
+      use((settlement) => listAgreements(settlement, { ...request, owner: checkedAddress(request.owner) })),
     'molt.stake': ({ owner }) =>
       use(({ ledger }) => {
         const address = checkedAddress(owner);
@@ -95,12 +91,13 @@ export function settlementHandlers({
   };
 }
 
-function info({ ledger, settings, storage, lag }: Settlement, timeMs: number): CommandOutput<'ledger.info'> {
+function info({ ledger, settings, storage, lag }: Settlement): CommandOutput<'ledger.info'> {
   const { operators, council } = settings;
   return {
     ledgerId: settings.ledger,
     network: settings.network,
-    timeMs,
+    timeMs: ledger.timeMs,
+    clockAheadMs: ledger.clockAheadMs,
     asset: { code: settings.asset, symbol: 'MOLT', decimals: MOLT_DECIMALS },
     sequence: ledger.sequence,
     accounts: ledger.accountCount,

@@ -1,4 +1,5 @@
 import { backoffMs, errorMessage, sleep, type CodedError } from '@clawbernetes/kernel';
+import { LedgerTime } from '@clawbernetes/ledger';
 import { apiError } from '@clawbernetes/protocol';
 import { asCoded } from '../errors.ts';
 import { Settlement, type SettlementDeps, type SettlementOptions } from './settlement.ts';
@@ -18,7 +19,7 @@ const LASTING: ReadonlySet<string> = new Set([
 export interface SettlementStatus {
   readonly state: 'open' | 'opening' | 'failed';
   readonly network?: string;
-  /** Why it is not open. */
+  /** Why it is not open, or what is not as it should be. */
   readonly message?: string;
 }
 
@@ -52,7 +53,8 @@ export class SettlementKeeper implements SettlementSource, AsyncDisposable {
   #working: Promise<void>;
 
   constructor(deps: SettlementDeps, options: SettlementOptions) {
-    this.#deps = deps;
+    // A clock that has jumped is not believed because the ledger had to be opened again.
+    this.#deps = { time: new LedgerTime(deps), ...deps };
     this.#options = options;
     this.#working = this.#open();
   }
@@ -65,7 +67,7 @@ export class SettlementKeeper implements SettlementSource, AsyncDisposable {
   }
 
   status(): SettlementStatus {
-    if (this.#settlement) return { state: 'open', network: this.#settlement.settings.network };
+    if (this.#settlement) return openStatus(this.#settlement);
     if (this.#failure) return { state: 'failed', message: this.#failure.message };
     return { state: 'opening' };
   }
@@ -117,4 +119,13 @@ export class SettlementKeeper implements SettlementSource, AsyncDisposable {
       await sleep(clock, delayMs, { signal: this.#stop.signal }).catch(() => undefined);
     }
   }
+}
+
+function openStatus({ ledger: { clockAheadMs }, settings: { network } }: Settlement): SettlementStatus {
+  if (clockAheadMs === 0) return { state: 'open', network };
+  const off = `${Math.round(Math.abs(clockAheadMs) / 60_000)} min ${clockAheadMs > 0 ? 'ahead of' : 'behind'}`;
+  const message =
+    `The clock of the gateway’s machine is ${off} the time of the ledger, which does not follow it. ` +
+    'Correct the clock; if it is right, restart the gateway.';
+  return { state: 'open', network, message };
 }

@@ -9,6 +9,7 @@ import {
   Projection,
   type History,
   type LedgerSettings,
+  type LedgerTime,
   type OrderDraft,
   type ProjectionLag,
 } from '@clawbernetes/ledger';
@@ -38,6 +39,8 @@ export interface SettlementDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  /** Of this process, where it opens the ledger again and again. */
+  readonly time?: LedgerTime;
   /** Operates the ledger, and is its council. */
   readonly key: KeyPair;
   readonly openStore: (schema: Schema) => Promise<Store>;
@@ -126,8 +129,8 @@ export class Settlement implements AsyncDisposable {
 
   /** An order that the gateway signs itself, as operator or council. @throws as `order` does. */
   operate(type: string, body: Json): Promise<OrderResultName> {
-    const { clock, key } = this.#deps;
-    const issuedAtMs = clock.nowMs();
+    const { key } = this.#deps;
+    const issuedAtMs = this.ledger.timeMs;
     this.#nonce = Math.max(this.#nonce + 1, issuedAtMs * 1000);
     const times = { issuedAtMs, expiresAtMs: issuedAtMs + OPERATION_VALID_MS };
     const facts = { ledger: this.settings.ledger, nonce: this.#nonce, ...times };

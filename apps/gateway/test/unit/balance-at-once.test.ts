@@ -44,7 +44,6 @@ test('while stake is deposited and others book', async () => {
   const settlement = await through(Settlement.open(deps, { ledgerId: LEDGER, network: 'development' }));
   const source = { current: () => settlement, status: () => ({ state: 'open' as const }) };
   const handlers = settlementHandlers({
-    clock,
     settlement: { ...source, figures: () => undefined, stopped: () => undefined },
   });
   const owner = generateKeyPair(systemRandom);

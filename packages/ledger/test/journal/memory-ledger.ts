@@ -6,6 +6,7 @@ import {
   LEDGER_SCHEMA,
   NO_FLOOR,
   TransferBatch,
+  type LedgerDeps,
   type LedgerOptions,
 } from '@clawbernetes/ledger';
 import { SameThread } from '@clawbernetes/ledger/testing';
@@ -29,9 +30,12 @@ export class MemoryLedger {
     return openMemoryStore({ clock: this.clock }, this.disk, { schema: LEDGER_SCHEMA, ...limits });
   }
 
-  async open(store: Store): Promise<Ledger> {
+  async open(store: Store, more: Pick<Partial<LedgerDeps>, 'logger' | 'time'> = {}): Promise<Ledger> {
     const random = seededRandom(1);
-    const deps = { clock: this.clock, random, logger: silentLogger, threads: new SameThread(), store };
+    const deps = {
+      ...{ clock: this.clock, random, logger: silentLogger, threads: new SameThread(), store },
+      ...more,
+    };
     const ledger = await this.through(Ledger.open(deps, { ledgerId: 'test', ...this.#options }));
     const accounts = encodeAccounts([1n, 2n].map((id) => ({ ...FACTS, id })));
     await this.through(ledger.submit({ kind: 'accounts', items: accounts }));

@@ -13,7 +13,8 @@ import { readOrders } from './order-file.ts';
 const [place = '', file = '', first = '0', leaseMs = '0', stop] = process.argv.slice(2);
 const orders = readOrders(readFileSync(file, 'utf8'));
 let nowMs = present(orders[Number(first)], 'a first order').timeMs;
-const clock: Clock = { ...systemClock, nowMs: () => nowMs };
+/** Time that passes with the orders, on both clocks. */
+const clock: Clock = { ...systemClock, nowMs: () => nowMs, monotonicMs: () => nowMs };
 const storeClock: Clock = stop ? { ...systemClock, after: () => ({ cancel: () => undefined }) } : systemClock;
 
 const book = await openBook(place, {

@@ -58,7 +58,7 @@ describe.skipIf(missing !== undefined)(`two writers${missing ? ` [skipped: ${mis
     const loser = new LineProcess(new URL('./order-process.ts', import.meta.url), args);
     await loser.until((lines) => lines.includes('stopping'));
     let nowMs = 0;
-    const clock = { ...systemClock, nowMs: () => nowMs };
+    const clock = { ...systemClock, nowMs: () => nowMs, monotonicMs: () => nowMs };
     const winner = await openBook(place, { ledgerId: LEDGER, clock, ...TINY });
     // It books nothing yet: what the loser stores now would be in nobody's way.
     const before = await stored(winner);

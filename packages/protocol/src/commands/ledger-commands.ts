@@ -52,7 +52,12 @@ export const ledgerCommands = {
     output: z.object({
       ledgerId: z.string().describe('Audience of every signature.'),
       network: z.enum(['development', 'test', 'main']).describe('Tokens are worth something on main only.'),
-      timeMs: z.number(),
+      timeMs: z.number().describe('Of the ledger: what is signed for it has this time.'),
+      clockAheadMs: z
+        .number()
+        .describe(
+          'How far the clock of its machine is ahead of that, or behind: the ledger does not follow it.',
+        ),
       asset: z.object({ code: z.int(), symbol: z.string(), decimals: z.int() }),
       sequence: z.int().describe('Of the newest frame of the journal.'),
       accounts: z.int(),

@@ -1,3 +1,4 @@
+import { formatDuration } from '@clawbernetes/kernel';
 import type { CommandOutput } from '@clawbernetes/protocol';
 import type { AuditProgress, AuditReport } from '@clawbernetes/sdk';
 import type { Call } from '../../declare/declaration.ts';
@@ -16,11 +17,18 @@ export async function showLedger({ context }: Call): Promise<void> {
       ['Journal', count(info.sequence, 'frame')],
       ['History', historyText(info.history)],
       ['Accounts', String(info.accounts)],
+      ['Clock', clockText(info)],
       ['Providers', `have ${moltText(info.providerStake)} at stake, at least`],
       ['Faucet', info.faucetAmount === '0' ? undefined : `${moltText(info.faucetAmount)} a day for each`],
       ['Operators', `${info.operators.threshold} of ${info.operators.keys.join(', ')}`],
     ]),
   );
+}
+
+function clockText({ clockAheadMs }: CommandOutput<'ledger.info'>): string | undefined {
+  if (clockAheadMs === 0) return undefined;
+  const off = formatDuration(Math.abs(clockAheadMs));
+  return `of its machine is ${off} ${clockAheadMs > 0 ? 'ahead' : 'behind'}: the ledger does not follow it`;
 }
 
 function historyText({ lagFrames, lagMovements }: CommandOutput<'ledger.info'>['history']): string {
