@@ -7,8 +7,15 @@ import { check, refuse } from './order-result.ts';
  */
 export type Reader<Value> = (value: unknown) => Value;
 
+/** What was read; a field that may be undefined can also be left out by code that makes such a value. */
 export type Shape<Fields extends Record<string, Reader<unknown>>> = {
-  readonly [Name in keyof Fields]: ReturnType<Fields[Name]>;
+  readonly [Name in keyof Fields as undefined extends ReturnType<Fields[Name]> ? never : Name]: ReturnType<
+    Fields[Name]
+  >;
+} & {
+  readonly [Name in keyof Fields as undefined extends ReturnType<Fields[Name]> ? Name : never]?: ReturnType<
+    Fields[Name]
+  >;
 };
 
 /** An object of exactly these fields. */
