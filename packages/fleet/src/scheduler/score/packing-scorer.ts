@@ -55,6 +55,8 @@ export class PackingScorer<Kind extends PackedKind> {
   #balance = new CpuBalance([]);
   #kinds: readonly WeightedKind[] = [];
   #refreshAt = 0;
+  /** Of states that nodes were in since the last refresh. */
+  #worths = new WeakMap<NodeState, number>();
   /** Rises whenever costs change that were computed before. */
   version = 0;
 
@@ -72,12 +74,14 @@ export class PackingScorer<Kind extends PackedKind> {
     this.#rests = worthOfRests(piecesOf(mix));
     this.#balance = new CpuBalance(mix);
     this.#kinds = weighted(mix.slice(0, TOP_KINDS), [...states]);
+    this.#worths = new WeakMap();
     this.version += 1;
   }
 
   /** What it costs to meet a demand that fits. */
   cost(state: NodeState, demand: Demand): PackingCost {
-    const worth = this.worth(state);
+    const worth = this.#worths.get(state) ?? this.worth(state);
+    this.#worths.set(state, worth);
     let best = { loss: Infinity, from: 0 };
     for (const from of sources(state, demand)) {
       const loss = worth - this.worth(afterDemand(state, demand, from));

@@ -2,8 +2,9 @@ import type { Cluster, Given, StateGroup } from '../cluster/cluster.ts';
 import { hasRoom } from '../cluster/node-state.ts';
 import type { PackedKind, PackingCost, PackingScorer } from './packing-scorer.ts';
 
-/** Costs that are remembered for one kind; more are forgotten all at once. */
+/** Costs that are remembered for one kind, and kinds; more are forgotten all at once. */
 const MAX_KNOWN = 65_536;
+const MAX_KINDS = 1024;
 
 /** Where something goes, and why. */
 export interface Place {
@@ -63,6 +64,7 @@ export class PlaceFinder<Kind extends PackedKind> {
     const known = this.#known.get(key) ?? { version, byGroup: new Map() };
     if (known.version !== version || known.byGroup.size > MAX_KNOWN) known.byGroup.clear();
     known.version = version;
+    if (this.#known.size >= MAX_KINDS && !this.#known.has(key)) this.#known.clear();
     this.#known.set(key, known);
     return known.byGroup;
   }
