@@ -1,6 +1,7 @@
 import type { Clock, Logger, Random } from '@clawbernetes/kernel';
 import type { Cause, Epoch } from '@clawbernetes/protocol';
 import type { FleetWriter } from './fleet-writer.ts';
+import type { GpuPolicy } from './node/gpu-condition.ts';
 import type { NodeTable } from './node/node-table.ts';
 import type { AttemptRecord, WorkloadRecord } from './records.ts';
 import { attemptRow, workloadRow } from './rows.ts';
@@ -25,6 +26,13 @@ export interface FleetOptions {
   readonly retainEvents: number;
   /** Placements of one turn, so that a long queue cannot hold the event loop. */
   readonly placementsPerTurn: number;
+  /** A workload that was taken off nodes so often ends the next time. */
+  readonly maxMoves: number;
+  readonly gpus: GpuPolicy & {
+    /** Hotter than this in `hotReadings` heartbeats in a row is a fault, °C; over when 10 °C cooler. */
+    readonly maxTemperatureC: number;
+    readonly hotReadings: number;
+  };
   /** An offer that the node does not list is made again after this long, ms. */
   readonly offerAgainAfterMs: number;
 }
@@ -40,6 +48,8 @@ export const DEFAULT_FLEET_OPTIONS: FleetOptions = {
   retainEvents: 1_000_000,
   placementsPerTurn: 500,
   offerAgainAfterMs: 5_000,
+  maxMoves: 100,
+  gpus: { actions: {}, probationMs: 600_000, maxTemperatureC: 95, hotReadings: 3 },
 };
 
 /** What the fleet wants a node to be told; given out only once the reason for it is durable. */
@@ -117,6 +127,16 @@ export function commitWorkload(
     cause,
     message,
     facts: { name: workload.name },
+  });
+}
+
+/** The polite end of an attempt, as its workload allows. */
+export function orderStop(core: FleetCore, attempt: AttemptRecord, workload: WorkloadRecord): void {
+  const { id: attemptId, epoch, nodeId } = attempt;
+  const graceMs = workload.spec.stopGraceMs;
+  orderNode(core, nodeId, {
+    kind: 'stop',
+    ...{ attemptId, epoch, graceMs, graceful: true, reason: 'stopped' },
   });
 }
 

@@ -11,6 +11,10 @@ import {
 import { FleetWriter } from './fleet-writer.ts';
 import { loadFleet, type FleetRows } from './load-fleet.ts';
 import { joinTokenRow, type JoinTokenRecord } from './node/join-tokens.ts';
+import { Clearance } from './node/clearance.ts';
+import { GpuHealth } from './node/gpu-health.ts';
+import type { Freeze } from './node/mass-loss-guard.ts';
+import { NodeAdministration } from './node/node-administration.ts';
 import { NodeRegistry } from './node/node-registry.ts';
 import { NodeTable } from './node/node-table.ts';
 import type { AttemptRecord, NodeRecord, WorkloadRecord } from './records.ts';
@@ -52,9 +56,12 @@ export class Fleet implements AsyncDisposable {
   readonly intake: WorkloadIntake;
   readonly reports: AttemptReports;
   readonly registry: NodeRegistry;
+  readonly administration: NodeAdministration;
+  readonly gpuHealth: GpuHealth;
   readonly config: ConfigEntries;
   readonly #core: FleetCore;
   readonly #placer: Placer;
+  readonly #clearance: Clearance;
   readonly #store: Store;
   readonly #tokens: Map<string, JoinTokenRecord>;
   readonly #timer: Timer;
@@ -83,7 +90,10 @@ export class Fleet implements AsyncDisposable {
     const retention = new Retention(this.#core, rows.firstSequence);
     this.intake = new WorkloadIntake(this.#core);
     this.reports = new AttemptReports(this.#core);
-    this.registry = new NodeRegistry(this.#core, (nodeId) => this.reports.loseSight(nodeId));
+    this.administration = new NodeAdministration(this.#core);
+    this.gpuHealth = new GpuHealth(this.#core);
+    this.registry = new NodeRegistry(this.#core, this.gpuHealth, (nodeId) => this.reports.loseSight(nodeId));
+    this.#clearance = new Clearance(this.#core, { mayMove: () => this.registry.freeze === undefined });
     this.config = new ConfigEntries({ clock, writer }, rows.config);
     this.#tokens = new Map(rows.tokens.map((token) => [token.id, token]));
     rows.fill(this.#core);
@@ -94,6 +104,7 @@ export class Fleet implements AsyncDisposable {
     });
     const tick = (): void => {
       if (this.registry.tick()) clock.after(0, tick);
+      for (const { id } of nodes.nodes()) this.#care(id);
     };
     this.#timer = every(clock, TICK_MS, tick);
     // What was read back is tried at once, so that each workload that waits has its reason.
@@ -122,6 +133,11 @@ export class Fleet implements AsyncDisposable {
   /** A batch could not be stored: this fleet must be closed and opened anew from its rows. */
   onFailed(listener: (error: unknown) => void): void {
     this.#core.writer.onFailed(listener);
+  }
+
+  /** Set while so many nodes are silent that nothing is moved or given up for it. */
+  get freeze(): Freeze | undefined {
+    return this.registry.freeze;
   }
 
   get eventSequence(): number {
@@ -227,7 +243,7 @@ export class Fleet implements AsyncDisposable {
   }
 
   gpuViews(node: NodeRecord): NodeView['gpus'] {
-    return gpuViews(node, this.#core.workloads.liveOn(node.id));
+    return gpuViews(this.#core.nodes.node(node.id) ?? node, this.#core.workloads.liveOn(node.id));
   }
 
   /** @throws CodedError `overloaded` when too many are unused. */
@@ -260,9 +276,19 @@ export class Fleet implements AsyncDisposable {
     return { node: current, presence, snapshot: nodes.view(current), live: workloads.liveOn(current.id) };
   }
 
+  /** What time alone, or an earlier change, has made due on a node. */
+  #care(nodeId: string): void {
+    const { nodes } = this.#core;
+    this.administration.settleDrain(nodeId);
+    const node = nodes.node(nodeId);
+    if (node) this.gpuHealth.tick(node);
+    const current = nodes.node(nodeId);
+    if (current) this.#clearance.run(current);
+  }
+
   #ended(workloadId: string): void {
     const attempt = this.#core.workloads.latestAttempt(workloadId);
-    if (attempt) this.registry.settleDrain(attempt.nodeId);
+    if (attempt) this.administration.settleDrain(attempt.nodeId);
     const workload = this.#core.workloads.workload(workloadId);
     if (workload && hasEnded(workload.state)) this.#onEnded(workloadId);
   }

@@ -3,6 +3,7 @@ import { hasEnded } from '@clawbernetes/protocol';
 import type { Row, Store } from '@clawbernetes/storage';
 import type { FleetCore } from './fleet-core.ts';
 import { readJoinToken, type JoinTokenRecord } from './node/join-tokens.ts';
+import type { AttemptRecord, WorkloadRecord } from './records.ts';
 import { readAttempt, readNode, readWorkload } from './rows.ts';
 
 /** Rows asked for at once; fewer where they are so large that the store would not answer that many. */
@@ -46,11 +47,15 @@ export async function loadFleet(store: Store, clock: Clock): Promise<FleetRows> 
       for (const row of workloads) core.workloads.putWorkload(readWorkload(row));
       for (const row of attempts) core.workloads.putAttempt(readAttempt(row));
       for (const workload of core.workloads.workloads()) {
-        if (!hasEnded(workload.state) && !core.workloads.latestAttempt(workload.id))
+        if (!hasEnded(workload.state) && waits(workload, core.workloads.latestAttempt(workload.id)))
           core.pending.add(workload);
       }
     },
   };
+}
+
+function waits(workload: WorkloadRecord, latest: AttemptRecord | undefined): boolean {
+  return latest === undefined || workload.waitsAfter === latest.number;
 }
 
 /** A whole table in the order of its ids, page by page: the store bounds its answers. */

@@ -1,12 +1,15 @@
 import type {
   AttemptState,
   AttemptStatus,
+  Cause,
   Epoch,
   NodeInventory,
   NodeView,
+  Taint,
   WorkloadSpec,
   WorkloadState,
 } from '@clawbernetes/protocol';
+import type { GpuCondition } from './node/gpu-condition.ts';
 
 /** What is stored of a workload. `state` is derived from its latest attempt and kept for queries. */
 export interface WorkloadRecord {
@@ -25,6 +28,10 @@ export interface WorkloadRecord {
   readonly nodeId?: string;
   /** Attempts made so far; the latest has this number. */
   readonly attempts: number;
+  /** The attempt of this number was taken off its node: the workload waits for another. */
+  readonly waitsAfter?: number;
+  /** How often it was taken off a node. */
+  readonly moves?: number;
   /** Why it could not go on, for a person: set on rejection or when a node refused it. */
   readonly message?: string;
 }
@@ -44,6 +51,8 @@ export interface AttemptRecord {
   /** Of the node's newest report; 0 before the first. */
   readonly revision: number;
   readonly unknownSinceMs?: number;
+  /** The fleet takes it off its node: it is being stopped there. */
+  readonly evicted?: { readonly cause: Cause; readonly message: string };
   readonly exitCode?: number;
   readonly signal?: string;
   readonly endReason?: AttemptStatus['reason'];
@@ -65,10 +74,20 @@ export interface NodeRecord {
   readonly fingerprint: string;
   readonly approved: boolean;
   readonly eligibility: NodeView['eligibility'];
+  /** As the node brings them. */
   readonly labels: Readonly<Record<string, string>>;
+  /** As people gave them; they go before those of the node. */
+  readonly givenLabels?: Readonly<Record<string, string>>;
+  readonly taints?: readonly Taint[];
+  /** While it is draining. The deadline is on the wall clock. */
+  readonly drain?: { readonly deadlineAtMs?: number; readonly maxParallel: number };
+  /** Of GPUs that are out of use, or were released, by id; the rest are fit for work. */
+  readonly gpuConditions?: Readonly<Record<string, GpuCondition>>;
   readonly agentVersion: string;
   readonly inventory: NodeInventory;
   readonly commands: readonly string[];
+  /** Its lease has expired, and nothing was heard since; on the wall clock. */
+  readonly silentSinceMs?: number;
   readonly joinedAtMs: number;
 }
 

@@ -1,4 +1,11 @@
-import type { AttemptView, NodeView, WorkloadView } from '@clawbernetes/protocol';
+import {
+  hasEnded,
+  type AttemptView,
+  type GpuConditionState,
+  type NodeView,
+  type WorkloadView,
+} from '@clawbernetes/protocol';
+import type { GpuCondition } from './node/gpu-condition.ts';
 import type { AttemptRecord, NodePresence, NodeRecord, WorkloadRecord } from './records.ts';
 import type { Waiting } from './scheduler/explain.ts';
 import type { SnapshotNode } from './scheduler/snapshot.ts';
@@ -25,13 +32,21 @@ export interface WorkloadFacts {
 }
 
 export function workloadView({ workload, attempt, node, waiting }: WorkloadFacts): WorkloadView {
-  const { idempotencyKey: _k, stopRequested: _s, nodeId: _n, attempts: _a, message, ...shown } = workload;
+  const {
+    idempotencyKey: _k,
+    stopRequested: _s,
+    nodeId: _n,
+    attempts: _a,
+    waitsAfter: _wa,
+    message,
+    ...shown
+  } = workload;
   const said = attempt?.message ?? message;
   return {
     ...shown,
     ...(waiting && workload.state === 'queued' ? { waiting } : {}),
     ...(attempt ? { attempt: attemptView(attempt, node?.name ?? attempt.nodeId) } : {}),
-    ...(attempt && isEnded(attempt.state) ? endOf(attempt) : {}),
+    ...(attempt && hasEnded(workload.state) && isEnded(attempt.state) ? endOf(attempt) : {}),
     ...(said === undefined ? {} : { message: said }),
     simulated: usesSimulatedGpus(attempt, node),
   };
@@ -78,6 +93,8 @@ export function nodeSummary({ node, presence, snapshot, live }: NodeFacts): Node
     health,
     ...(reason === undefined ? {} : { healthReason: reason }),
     labels: { ...snapshot.labels },
+    taints: [...(node.taints ?? [])],
+    ...(node.drain && node.eligibility === 'draining' ? { drain: node.drain } : {}),
     agentVersion: node.agentVersion,
     fingerprint: node.fingerprint,
     hostname: inventory.hostname,
@@ -92,25 +109,62 @@ export function nodeSummary({ node, presence, snapshot, live }: NodeFacts): Node
   };
 }
 
-export function gpuViews({ inventory }: NodeRecord, live: readonly AttemptRecord[]): NodeView['gpus'] {
+type GpuView = NodeView['gpus'][number];
+
+/** Missing ones come last, as they were when last seen. */
+export function gpuViews(node: NodeRecord, live: readonly AttemptRecord[]): NodeView['gpus'] {
   const holder = new Map(
     live.flatMap((attempt) => attempt.devices.map((device) => [device, attempt] as const)),
   );
-  return inventory.gpus.map((gpu) => {
-    const attempt = holder.get(gpu.id);
-    if (attempt) {
-      const state = attempt.state === 'running' || attempt.state === 'stopping' ? 'in-use' : 'reserved';
-      return { ...gpu, state, attemptId: attempt.id };
-    }
-    return { ...gpu, state: gpu.health.state === 'unhealthy' ? 'quarantined' : 'free' };
-  });
+  const missing = Object.values(node.gpuConditions ?? {}).flatMap(({ device }) => device ?? []);
+  return [...node.inventory.gpus, ...missing].map((gpu) =>
+    gpuView(gpu, node.gpuConditions?.[gpu.id], holder.get(gpu.id)),
+  );
 }
 
-function nodeHealth({ inventory }: NodeRecord): { health: NodeView['health']; reason?: string } {
-  const sick = inventory.gpus.filter((gpu) => gpu.health.state !== 'healthy');
-  if (sick.length === 0) return { health: 'healthy' };
-  const reason = sick.map((gpu) => `GPU ${gpu.index}: ${gpu.health.reason ?? gpu.health.state}`).join('; ');
-  const allUnfit =
-    sick.length === inventory.gpus.length && sick.every((gpu) => gpu.health.state === 'unhealthy');
-  return { health: allUnfit ? 'unhealthy' : 'degraded', reason };
+function gpuView(
+  gpu: NodeRecord['inventory']['gpus'][number],
+  condition: GpuCondition | undefined,
+  attempt: AttemptRecord | undefined,
+): GpuView {
+  return {
+    ...gpu,
+    state: gpuState(condition, attempt),
+    ...(attempt ? { attemptId: attempt.id } : {}),
+    ...(condition && condition.state !== 'released'
+      ? { condition: conditionView(condition, condition.state) }
+      : {}),
+  };
+}
+
+function gpuState(condition: GpuCondition | undefined, attempt: AttemptRecord | undefined): GpuView['state'] {
+  if (condition && condition.state !== 'released')
+    return condition.state === 'missing' ? 'missing' : 'quarantined';
+  if (!attempt) return 'free';
+  return attempt.state === 'running' || attempt.state === 'stopping' ? 'in-use' : 'reserved';
+}
+
+function conditionView(
+  { kind, action, message, sinceMs, untilMs }: GpuCondition,
+  state: GpuConditionState,
+): NonNullable<GpuView['condition']> {
+  return { state, kind, action, message, sinceMs, ...(untilMs === undefined ? {} : { untilMs }) };
+}
+
+/** Of its GPUs: degraded while some are out of use or unwell, quarantined or on probation when all are. */
+function nodeHealth(node: NodeRecord): { health: NodeView['health']; reason?: string } {
+  const gpus = gpuViews(node, []);
+  const out = gpus.filter((gpu) => gpu.condition);
+  const unwell = gpus.filter((gpu) => !gpu.condition && gpu.health.state !== 'healthy');
+  if (out.length + unwell.length === 0) return { health: 'healthy' };
+  const reason = [...out, ...unwell].map(unfitness).join('; ');
+  if (out.length < gpus.length) return { health: 'degraded', reason };
+  const recovering = out.every(({ condition }) => condition?.state === 'probation');
+  return { health: recovering ? 'probation' : 'quarantined', reason };
+}
+
+function unfitness({ index, condition, health }: GpuView): string {
+  if (condition)
+    return `GPU ${index} is ${condition.state === 'probation' ? 'on probation' : condition.state}: ${condition.message}`;
+  return `GPU ${index}: ${health.reason ?? health.state}`;
 }

@@ -17,6 +17,7 @@ const MEANINGS = {
   'not-found': { status: 404, exitCode: 4 },
   conflict: { status: 409, exitCode: 1 },
   'name-taken': { status: 409, exitCode: 1 },
+  'not-supported': { status: 422, exitCode: 5 },
   'not-running': { status: 409, exitCode: 1 },
   'node-ambiguous': { status: 400, exitCode: 5 },
   'node-unreachable': { status: 503, exitCode: 1 },

@@ -41,24 +41,41 @@ export {
 } from './frames.ts';
 export { fromWireStatus, toWireEpoch, fromWireEpoch, toWireStatus } from './wire-status.ts';
 export {
+  FAULT_ACTIONS,
+  FAULT_KINDS,
   GPU_LINKS,
   gpuDeviceSchema,
   gpuLinkSchema,
   gpuVendors,
+  MAX_GPU_FAULTS,
   nodeInventorySchema,
+  type FaultAction,
+  type FaultKind,
   type GpuDevice,
+  type GpuFault,
   type NodeInventory,
 } from './node-inventory.ts';
+export {
+  MAX_NODE_LABELS,
+  MAX_TAINTS,
+  type Affinity,
+  type LabelTerm,
+  type Taint,
+  type TaintEffect,
+  type Toleration,
+} from './placement-spec.ts';
 export { openApiDocument } from './open-api.ts';
 export {
   ATTEMPT_STATES,
   CAUSES,
+  GPU_CONDITIONS,
   WAIT_REASONS,
   type AttemptState,
   type AttemptView,
   type Cause,
   type ConfigEntry,
   type EventView,
+  type GpuConditionState,
   type NodeView,
   type WaitReason,
   type WorkloadView,

@@ -8,6 +8,32 @@ export const GPU_LINKS = ['SELF', 'NV', 'XGMI', 'PIX', 'PXB', 'PHB', 'NODE', 'SY
 
 export const gpuVendors = ['nvidia', 'amd', 'apple', 'intel', 'other'] as const;
 
+/** What kind of trouble a GPU has; `driver` = its driver or its vendor's tool says so in its own words. */
+export const FAULT_KINDS = ['xid', 'ecc', 'thermal', 'missing', 'driver'] as const;
+export type FaultKind = (typeof FAULT_KINDS)[number];
+
+/**
+ * What a fault calls for, least first: nothing; the program that met it starts again; the GPU is reset when
+ * it is free; the node is drained and rebooted; a person repairs or replaces hardware.
+ */
+export const FAULT_ACTIONS = ['ignore', 'restart-app', 'reset-gpu', 'drain-reboot', 'replace'] as const;
+export type FaultAction = (typeof FAULT_ACTIONS)[number];
+
+export const gpuFaultSchema = z.object({
+  key: z
+    .string()
+    .min(1)
+    .max(128)
+    .describe('The same as long as it is the same occurrence: a fault with a new key is a new one.'),
+  kind: z.enum(FAULT_KINDS),
+  code: z.int().min(0).optional().describe('Number of the Xid.'),
+  action: z.enum(FAULT_ACTIONS),
+  message: z.string().max(500),
+});
+export type GpuFault = z.output<typeof gpuFaultSchema>;
+/** Of one GPU in one report; the gravest are kept. */
+export const MAX_GPU_FAULTS = 16;
+
 export const gpuDeviceSchema = z.object({
   /**
    * Stable over reboots where the vendor gives such an id (`GPU-…`, a PCI address), unique within the node.
@@ -28,6 +54,8 @@ export const gpuDeviceSchema = z.object({
   migProfile: z.string().optional(),
   /** `healthy`, or why not to place work here. */
   health: z.object({ state: z.enum(['healthy', 'degraded', 'unhealthy']), reason: z.string().optional() }),
+  /** What is wrong with it now, and what of it still counts; absent from older nodes. */
+  faults: z.array(gpuFaultSchema).max(MAX_GPU_FAULTS).optional(),
   /** Not real hardware: made up by `--simulate-gpus`. */
   simulated: z.boolean(),
 });

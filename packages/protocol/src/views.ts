@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { END_REASONS, NODE_ATTEMPT_STATES } from './attempt.ts';
-import { gpuDeviceSchema, nodeInventorySchema } from './node-inventory.ts';
+import { FAULT_ACTIONS, FAULT_KINDS, gpuDeviceSchema, nodeInventorySchema } from './node-inventory.ts';
+import { taintSchema } from './placement-spec.ts';
 import { workloadSpecSchema } from './workload-spec.ts';
 import { WORKLOAD_STATES } from './workload-state.ts';
 
@@ -43,6 +44,10 @@ export const attemptViewSchema = z.object({
   unknownSinceMs: timeMs
     .optional()
     .describe('Since when nothing is known of it: its node is out of reach. Its GPUs stay with it.'),
+  evicted: z
+    .object({ cause: z.enum(CAUSES), message: z.string() })
+    .optional()
+    .describe('The fleet took it off its node, and why.'),
   nodeId: z.string(),
   nodeName: z.string(),
   devices: z.array(z.string()),
@@ -74,6 +79,7 @@ export const workloadViewSchema = z.object({
   signal: z.string().optional(),
   endReason: z.enum(END_REASONS).optional(),
   message: z.string().optional(),
+  moves: z.int().optional().describe('How often it was taken off a node to begin anew on another.'),
   simulated: z.boolean().describe('It runs, or ran, on GPUs that --simulate-gpus made up.'),
   submittedAtMs: timeMs,
   startedAtMs: timeMs.optional(),
@@ -94,9 +100,28 @@ export const ELIGIBILITY = [
 export const NODE_HEALTH = ['healthy', 'degraded', 'unhealthy', 'quarantined', 'probation'] as const;
 export const GPU_STATES = ['free', 'reserved', 'in-use', 'cleaning', 'quarantined', 'missing'] as const;
 
+/** Why a GPU gets no work, beside its being in use; `missing` = its node no longer shows it. */
+export const GPU_CONDITIONS = ['quarantined', 'missing', 'probation'] as const;
+export type GpuConditionState = (typeof GPU_CONDITIONS)[number];
+
 export const nodeGpuViewSchema = gpuDeviceSchema.extend({
-  state: z.enum(GPU_STATES),
+  state: z
+    .enum(GPU_STATES)
+    .describe(
+      'Quarantined also on probation: condition says which. Work that still runs there is in attemptId.',
+    ),
   attemptId: z.string().optional(),
+  condition: z
+    .object({
+      state: z.enum(GPU_CONDITIONS),
+      kind: z.enum(FAULT_KINDS),
+      action: z.enum(FAULT_ACTIONS).describe('What the fault calls for.'),
+      message: z.string(),
+      sinceMs: timeMs,
+      untilMs: timeMs.optional().describe('End of the probation, if no new fault comes.'),
+    })
+    .optional()
+    .describe('Absent while it may be given work.'),
 });
 
 export const nodeViewSchema = z.object({
@@ -108,6 +133,14 @@ export const nodeViewSchema = z.object({
   health: z.enum(NODE_HEALTH),
   healthReason: z.string().optional(),
   labels: z.record(z.string(), z.string()),
+  taints: z.array(taintSchema).default([]),
+  drain: z
+    .object({
+      deadlineAtMs: timeMs.optional().describe('What still runs then is moved away; absent = never.'),
+      maxParallel: z.int().describe('Moves from this node at once.'),
+    })
+    .optional()
+    .describe('While it is draining.'),
   agentVersion: z.string(),
   fingerprint: z.string().describe('Short hash of the public key, to compare before approving.'),
   hostname: z.string(),

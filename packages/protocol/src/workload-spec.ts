@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { gpuShareFields, placementFields } from './placement-spec.ts';
 
 /** What a workload without a request reserves on its node; it is not limited to it. */
 export const DEFAULT_RESERVATION = { cpuMilli: 100, memoryMib: 64 } as const;
@@ -58,6 +59,11 @@ const resourcesSchema = z
       .describe(
         `Memory in MiB: reserved and enforced; absent = ${DEFAULT_RESERVATION.memoryMib} reserved, no limit.`,
       ),
+    ...gpuShareFields,
+  })
+  .refine(({ gpus, gpuMilli }) => gpuMilli === undefined || gpus === 0, {
+    message: 'a share of one GPU goes without whole GPUs: leave gpus out',
+    path: ['gpuMilli'],
   })
   .prefault({});
 
@@ -120,6 +126,11 @@ export const workloadSpecSchema = z
       .max(3_600_000)
       .default(DEFAULT_STOP_GRACE_MS)
       .describe('Between the polite signal and the kill.'),
+    ...placementFields,
+  })
+  .refine((spec) => spec.spread === undefined || spec.gang !== undefined, {
+    message: 'spreads the members of a gang: give gang as well',
+    path: ['spread'],
   })
   .refine((spec) => spec.image !== undefined || spec.command.length > 0, {
     message: 'a workload without an image needs a command',

@@ -5,6 +5,7 @@ import { configHandlers } from './config-handlers.ts';
 import { fleetHandlers } from './fleet-handlers.ts';
 import type { CommandContext, HandlerDeps, Handlers } from './handler-context.ts';
 import { invalidInput } from './invalid-input.ts';
+import { nodeHandlers } from './node-handlers.ts';
 import { settlementHandlers } from '../settlement/settlement-handlers.ts';
 import { systemHandlers } from './system-handlers.ts';
 import { workloadHandlers } from './workload-handlers.ts';
@@ -23,6 +24,7 @@ export class CommandRouter {
       ...systemHandlers(deps),
       ...configHandlers(deps),
       ...fleetHandlers(deps),
+      ...nodeHandlers(deps),
       ...settlementHandlers(deps),
     };
   }

@@ -1,60 +1,19 @@
-import type { NodeRecord, NodeSummary } from '@clawbernetes/fleet';
-import { createJoinToken, gatewayIdOf } from '@clawbernetes/identity';
-import type { CommandOutput, CommandRequest, NodeView } from '@clawbernetes/protocol';
+import type { Freeze, NodeSummary } from '@clawbernetes/fleet';
+import { gatewayIdOf } from '@clawbernetes/identity';
+import type { CommandOutput, CommandRequest } from '@clawbernetes/protocol';
 import type { SettlementStatus } from '../settlement/settlement-keeper.ts';
 import { VERSION } from '../version.ts';
 import type { CommandContext, HandlerDeps, Handlers } from './handler-context.ts';
 
 const MAX_WARNINGS = 20;
 
-type FleetCommand =
-  | 'fleet.status'
-  | 'node.list'
-  | 'node.info'
-  | 'node.pending'
-  | 'node.approve'
-  | 'node.drain'
-  | 'node.undrain'
-  | 'node.token'
-  | 'event.list';
+type FleetCommand = 'fleet.status' | 'event.list';
 
 export function fleetHandlers(deps: HandlerDeps): Handlers<FleetCommand> {
-  const { fleet } = deps;
-  const change = (reference: string, apply: (node: NodeRecord) => NodeRecord): NodeView =>
-    fleet.nodeView(apply(fleet.node(reference)));
   return {
     'fleet.status': (_request, context) => status(deps, context),
-    'node.list': (request) => listNodes(deps, request),
-    'node.info': ({ node }) => fleet.nodeView(fleet.node(node)),
-    'node.pending': () => {
-      const pending = fleet.nodes().filter((node) => !node.approved);
-      return { nodes: pending.map((node) => fleet.nodeView(node)) };
-    },
-    'node.approve': async ({ node: reference }) => {
-      const view = change(reference, (node) => fleet.registry.approve(node));
-      await fleet.durable();
-      deps.sessions.approved(view.id, fleet);
-      return view;
-    },
-    'node.drain': ({ node: reference, force }, context) =>
-      change(reference, (node) => {
-        if (force) stopAll(deps, node, context);
-        return fleet.registry.drain(node);
-      }),
-    'node.undrain': ({ node: reference }) => change(reference, (node) => fleet.registry.undrain(node)),
-    'node.token': (request) => makeToken(deps, request),
     'event.list': (request) => listEvents(deps, request),
   };
-}
-
-function listNodes(
-  { fleet }: HandlerDeps,
-  { limit, cursor }: CommandRequest<'node.list'>,
-): CommandOutput<'node.list'> {
-  const after = fleet.nodes().filter((node) => cursor === undefined || node.name > cursor);
-  const page = after.slice(0, limit);
-  const last = after.length > limit ? page.at(-1) : undefined;
-  return { nodes: page.map((node) => fleet.nodeView(node)), ...(last ? { next: last.name } : {}) };
 }
 
 /** `next` never passes an event that is under way to the store: what was stored before the reading counts. */
@@ -70,26 +29,11 @@ async function listEvents(
   return { events, next: Math.max(from, seen + 1, (events.at(-1)?.sequence ?? 0) + 1) };
 }
 
-function stopAll({ fleet }: HandlerDeps, node: NodeRecord, { namespace }: CommandContext): void {
-  for (const attempt of fleet.liveAttempts(node.id)) {
-    fleet.intake.stop(fleet.workload(namespace, attempt.workloadId), false);
-  }
-}
-
-function makeToken(
-  { fleet, key, random, clock }: HandlerDeps,
-  { approve, lifetimeMs }: CommandRequest<'node.token'>,
-): CommandOutput<'node.token'> {
-  const { token, tokenId, secretHash } = createJoinToken({ gatewayPublicKey: key.publicKey, random });
-  const expiresAtMs = clock.nowMs() + lifetimeMs;
-  fleet.addJoinToken({ id: tokenId, secretHash, approve, expiresAtMs });
-  return { token, expiresAtMs };
-}
-
 function status(deps: HandlerDeps, { namespace }: CommandContext): CommandOutput<'fleet.status'> {
   const { fleet } = deps;
+  const { freeze } = fleet;
   const records = fleet.nodes();
-  const nodes = records.map((node) => fleet.nodeSummary(node));
+  const nodes = records.map((node) => fleet.nodeSummary(node)).filter(isPresent);
   const approved = nodes.filter((node) => node.approved);
   const made = records.filter((node) => node.approved).flatMap((node) => node.inventory.gpus);
   const settlement = deps.settlement?.status();
@@ -115,7 +59,12 @@ function status(deps: HandlerDeps, { namespace }: CommandContext): CommandOutput
     },
     workloads: counts,
     ...(settlement && { settlement }),
-    warnings: briefly([...settlementWarnings(settlement), ...nodes.flatMap(warningsOf)]),
+    ...(freeze && { frozen: freeze }),
+    warnings: briefly([
+      ...freezeWarnings(freeze),
+      ...settlementWarnings(settlement),
+      ...nodes.flatMap(warningsOf),
+    ]),
   };
 }
 
@@ -123,6 +72,14 @@ function settlementWarnings(settlement: SettlementStatus | undefined): readonly 
   if (settlement?.message === undefined) return [];
   const { state, message } = settlement;
   return [state === 'failed' ? `The ledger cannot be used: ${message}` : message];
+}
+
+function freezeWarnings(freeze: Freeze | undefined): readonly string[] {
+  if (!freeze) return [];
+  return [
+    `${freeze.silent} of ${freeze.of} nodes fell silent together: check the network of this gateway. ` +
+      'Nothing is moved or given up until most are back; if they are gone: clawbernetes node thaw',
+  ];
 }
 
 /** A fleet that is out of reach as a whole says so once, not once per node. */
@@ -136,6 +93,11 @@ function briefly(warnings: readonly string[]): string[] {
 
 function sum(amounts: readonly number[]): number {
   return amounts.reduce((total, amount) => total + amount, 0);
+}
+
+/** Retired nodes are out of the fleet: node list shows them. */
+function isPresent({ eligibility }: NodeSummary): boolean {
+  return eligibility !== 'retired';
 }
 
 function isSchedulable(node: NodeSummary): boolean {

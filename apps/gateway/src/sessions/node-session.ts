@@ -131,6 +131,7 @@ export class NodeSession {
     const { registry } = this.#deps.fleet;
     registry.heard(this.nodeId);
     this.#deps.metrics.put(this.nodeId, heartbeat);
+    this.#deps.fleet.gpuHealth.readings(this.nodeId, heartbeat.gpus);
     this.send({ case: 'leaseGrant', value: { leaseMs: this.#leaseMs, heartbeatId: frameId } });
     if (this.#digest().equals(heartbeat.attemptsDigest)) registry.listed(this.nodeId, { reconciled: true });
     else this.askForAttempts();

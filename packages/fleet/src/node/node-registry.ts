@@ -1,7 +1,13 @@
-import { apiError, type NodeInventory } from '@clawbernetes/protocol';
+import { canonicalJson, present, type Json } from '@clawbernetes/kernel';
+import { apiError, type Cause, type NodeInventory } from '@clawbernetes/protocol';
 import type { FleetCore } from '../fleet-core.ts';
 import type { NodePresence, NodeRecord } from '../records.ts';
 import { nodeRow } from '../rows.ts';
+import { commitNode, recordNode } from './commit-node.ts';
+import { afterSilence, isQuieter, type Connectivity } from './connectivity.ts';
+import { afterAct, type Eligibility } from './eligibility.ts';
+import type { GpuHealth } from './gpu-health.ts';
+import { MassLossGuard, type Freeze } from './mass-loss-guard.ts';
 
 /** What a node says of itself when it connects; its identity is proven by then. */
 export interface NodeRegistration {
@@ -20,13 +26,23 @@ export interface NodeRegistration {
 /** Attempts that one turn calls unknown when many nodes fall silent together. */
 const LOST_SIGHT_PER_TURN = 2_000;
 
-/** Admits nodes, and follows their presence and eligibility. */
+/** Admits nodes, and follows their presence and hardware. */
 export class NodeRegistry {
   readonly #core: FleetCore;
+  readonly #gpus: GpuHealth;
+  readonly #guard: MassLossGuard;
   readonly #onOutOfReach: (nodeId: string) => void;
+  /**
+   * No node is called lost before, on the monotonic clock: after a freeze the rest may be about to return.
+   */
+  #loseFromMs = -Infinity;
+  /** Nodes that hold their lease, counted once a tick. */
+  #present: number | undefined;
 
-  constructor(core: FleetCore, onOutOfReach: (nodeId: string) => void) {
+  constructor(core: FleetCore, gpus: GpuHealth, onOutOfReach: (nodeId: string) => void) {
     this.#core = core;
+    this.#gpus = gpus;
+    this.#guard = new MassLossGuard({ windowMs: core.options.leaseMs });
     this.#onOutOfReach = onOutOfReach;
   }
 
@@ -45,18 +61,16 @@ export class NodeRegistry {
     const before = this.#core.nodes.node(facts.id);
     this.checkAdmission(facts.id, facts.name);
     const approved = (before?.approved ?? false) || preApproved;
-    const node: NodeRecord = {
-      ...facts,
-      approved,
-      eligibility: admitted(before?.eligibility, approved),
-      joinedAtMs: before?.joinedAtMs ?? this.#core.clock.nowMs(),
-    };
-    if (JSON.stringify(before) !== JSON.stringify(node)) {
-      this.#store(node);
-      this.#core.capacityChanged(node.id);
-    }
+    const eligibility = admitted(before, { approved, preApproved });
+    const { silentSinceMs: _, ...known } = before ?? { joinedAtMs: this.#core.clock.nowMs() };
+    const claimed: NodeRecord = { ...known, ...facts, approved, eligibility };
+    // Simulated GPUs come and go with the options of the agent, which has just started.
+    const expected = before ? this.#gpus.expected(before).filter((gpu) => !gpu.simulated) : [];
+    const examined = this.#gpus.examine({ ...claimed, ...inventoryOf(before) }, facts.inventory, expected);
+    const node = examined.node;
+    if (canonicalText(before) !== canonicalText(node)) commitNode(this.#core, node, ...examined.changes);
     if (!before) this.#record(node, 'joined', `${node.name} joined (${node.fingerprint}).`);
-    if (!approved)
+    if (!approved && eligibility !== 'retired')
       this.#record(
         node,
         'pending',
@@ -65,13 +79,15 @@ export class NodeRegistry {
     return node;
   }
 
+  /** Admits it, also one that was retired. */
   approve(node: NodeRecord): NodeRecord {
-    if (node.approved) return node;
-    const approved = { ...node, approved: true, eligibility: admitted(node.eligibility, true) };
-    this.#store(approved);
-    this.#record(approved, 'approved', `${node.name} was approved.`);
-    this.#core.capacityChanged(node.id);
-    return approved;
+    if (node.approved && node.eligibility !== 'retired') return node;
+    const eligibility = present(afterAct(node.eligibility, 'approve'), 'the eligibility after an approval');
+    const approved = { ...node, approved: true, eligibility };
+    const message = `${node.name} was approved.`;
+    commitNode(this.#core, approved, { type: 'node.approved', cause: 'user', message });
+    if (this.#core.nodes.presence(node.id)?.reconciled === true) this.#verified(node.id);
+    return present(this.#core.nodes.node(node.id), 'an approved node');
   }
 
   /** It has a new connection, and has yet to show what it runs. */
@@ -87,24 +103,37 @@ export class NodeRegistry {
   /** It has shown what it runs: new work may come if that is nothing that it should not. */
   listed(nodeId: string, { reconciled }: Pick<NodePresence, 'reconciled'>): void {
     this.#seen(nodeId, { reconciled });
+    if (reconciled) this.#verified(nodeId);
   }
 
   /** Its hardware, or the health of it, is not what it was. */
   changeInventory(nodeId: string, inventory: NodeInventory): void {
     const node = this.#core.nodes.node(nodeId);
     if (!node || JSON.stringify(node.inventory) === JSON.stringify(inventory)) return;
-    this.#store({ ...node, inventory });
+    const { node: next, changes } = this.#gpus.examine(node, inventory, this.#gpus.expected(node));
     const unfit = inventory.gpus.filter((gpu) => gpu.health.state !== 'healthy');
     const faults = unfit.map(
       (gpu) => `GPU ${gpu.index} is ${gpu.health.state}: ${gpu.health.reason ?? 'unknown'}`,
     );
-    this.#record(node, 'inventory', [`The hardware of ${node.name} changed.`, ...faults].join(' '));
-    this.#core.capacityChanged(nodeId);
+    const message = [`The hardware of ${node.name} changed.`, ...faults].join(' ');
+    commitNode(this.#core, next, { type: 'node.inventory', cause: 'system', message }, ...changes);
   }
 
   /** Its connection is gone; its lease still runs. */
   disconnected(nodeId: string): void {
     this.#silent(nodeId, 'suspect');
+  }
+
+  /** Set while so many nodes are silent that our own network is suspected. */
+  get freeze(): Freeze | undefined {
+    return this.#guard.freeze;
+  }
+
+  /** Somebody says that the silent nodes are gone: answers how many were. */
+  thaw(): number {
+    const silent = this.#guard.thaw();
+    if (silent > 0) this.#thawed(`${silent} silent nodes are believed gone.`, 'user', { graceMs: 0 });
+    return silent;
   }
 
   /**
@@ -113,84 +142,106 @@ export class NodeRegistry {
    */
   tick(): boolean {
     const { nodes, clock, options, workloads } = this.#core;
+    this.#present = undefined;
+    const mayLose = !this.freeze && clock.monotonicMs() >= this.#loseFromMs;
     let lostSight = 0;
     for (const { id } of nodes.nodes()) {
-      this.settleDrain(id);
       if (lostSight >= LOST_SIGHT_PER_TURN) return true;
       const presence = nodes.presence(id);
       if (!presence) continue;
       const silenceMs = clock.monotonicMs() - presence.lastSeenMs;
-      if (silenceMs >= options.leaseMs && SILENCE[presence.connectivity] < SILENCE.disconnected)
-        lostSight += 1 + workloads.liveCount(id);
-      if (silenceMs >= options.leaseMs) this.#silent(id, 'disconnected');
-      else if (silenceMs >= options.suspectAfterMs) this.#silent(id, 'suspect');
-      if (silenceMs >= options.lostAfterMs) this.#silent(id, 'lost');
+      const next = afterSilence(presence.connectivity, silenceMs, options, { mayLose });
+      if (next === presence.connectivity) continue;
+      const expires = isQuieter(presence.connectivity, 'disconnected') && !isQuieter(next, 'disconnected');
+      if (expires) lostSight += 1 + workloads.liveCount(id);
+      if (expires) this.#silent(id, 'disconnected');
+      this.#silent(id, next);
     }
     return false;
   }
 
-  /** No new work; running work ends by itself. */
-  drain(node: NodeRecord): NodeRecord {
-    const empty = this.#core.workloads.liveCount(node.id) === 0;
-    return this.#setEligibility(node, empty ? 'drained' : 'draining');
-  }
-
-  undrain(node: NodeRecord): NodeRecord {
-    return this.#setEligibility(node, node.approved ? 'schedulable' : 'joining');
-  }
-
-  /** A draining node whose last attempt has ended is drained. */
-  settleDrain(nodeId: string): void {
-    const node = this.#core.nodes.node(nodeId);
-    if (node?.eligibility === 'draining' && this.#core.workloads.liveCount(nodeId) === 0) this.drain(node);
-  }
-
-  #setEligibility(node: NodeRecord, eligibility: NodeRecord['eligibility']): NodeRecord {
-    if (node.eligibility === eligibility) return node;
-    const next = { ...node, eligibility };
-    this.#store(next);
-    this.#record(next, eligibility, `${node.name} is ${eligibility}.`);
-    this.#core.capacityChanged(node.id);
-    return next;
-  }
-
-  #silent(nodeId: string, connectivity: NodePresence['connectivity']): void {
+  #silent(nodeId: string, connectivity: Connectivity): void {
     const { nodes } = this.#core;
     const presence = nodes.presence(nodeId);
-    if (!presence || SILENCE[presence.connectivity] >= SILENCE[connectivity]) return;
+    if (!presence || !isQuieter(presence.connectivity, connectivity)) return;
     nodes.setPresence(nodeId, { ...presence, connectivity });
     const node = nodes.node(nodeId);
     if (node) this.#record(node, connectivity, `${node.name} is ${connectivity}: nothing was heard of it.`);
-    if (connectivity === 'disconnected') this.#onOutOfReach(nodeId);
+    if (connectivity !== 'disconnected') return;
+    if (node) this.#leaseExpired(node);
+    this.#onOutOfReach(nodeId);
+  }
+
+  /** Only a node that was there before can be part of a mass loss. */
+  #leaseExpired(node: NodeRecord): void {
+    const { nodes, clock } = this.#core;
+    if (node.silentSinceMs !== undefined) return;
+    const at = { nowMs: clock.nowMs(), monotonicMs: clock.monotonicMs() };
+    nodes.put({ ...node, silentSinceMs: at.nowMs });
+    this.#core.writer.write(nodeRow({ ...node, silentSinceMs: at.nowMs }));
+    if (!node.approved || node.eligibility === 'retired') return;
+    this.#present = this.#present === undefined ? nodes.reachable : this.#present - 1;
+    const freeze = this.#guard.silent(node.id, this.#present, at);
+    if (!freeze) return;
+    this.#core.writer.record({
+      namespace: 'default',
+      type: 'fleet.frozen',
+      subject: 'fleet',
+      cause: 'system',
+      message:
+        `${freeze.silent} of ${freeze.of} nodes fell silent together, so the network of the gateway is suspected: ` +
+        'nothing is moved, evicted or called lost until most are back. If they are gone: clawbernetes node thaw',
+      facts: { silent: freeze.silent, of: freeze.of },
+    });
+  }
+
+  #thawed(message: string, cause: Cause, { graceMs }: { readonly graceMs: number }): void {
+    this.#loseFromMs = this.#core.clock.monotonicMs() + graceMs;
+    this.#core.writer.record({
+      namespace: 'default',
+      ...{ type: 'fleet.thawed', subject: 'fleet', cause, message },
+    });
+  }
+
+  #verified(nodeId: string): void {
+    const node = this.#core.nodes.node(nodeId);
+    const eligibility = node && afterAct(node.eligibility, 'verified');
+    if (!node || !eligibility || eligibility === node.eligibility) return;
+    const message = `${node.name} is ${eligibility}.`;
+    commitNode(
+      this.#core,
+      { ...node, eligibility },
+      { type: `node.${eligibility}`, cause: 'system', message },
+    );
   }
 
   #seen(nodeId: string, { reconciled }: Pick<NodePresence, 'reconciled'>): void {
-    const { nodes, clock } = this.#core;
+    const { nodes, clock, options } = this.#core;
     const before = nodes.presence(nodeId);
     const seen = { lastSeenMs: clock.monotonicMs(), lastSeenAtMs: clock.nowMs() };
     nodes.setPresence(nodeId, { connectivity: 'connected', reconciled, ...seen });
-    const node = nodes.node(nodeId);
     const isBack = before?.connectivity !== 'connected';
     const isReady = reconciled && before?.reconciled !== true;
-    if (node && isBack) this.#record(node, 'connected', `${node.name} is connected.`);
+    if (!isBack && !isReady) return;
+    const node = nodes.node(nodeId);
+    if (node && isBack) this.#back(node, options.leaseMs);
     if (node && isReady) this.#record(node, 'reconciled', `${node.name} runs only what it should.`);
-    if (isBack || isReady) this.#core.capacityChanged(nodeId);
+    this.#core.capacityChanged(nodeId);
   }
 
-  #store(node: NodeRecord): void {
-    this.#core.nodes.put(node);
-    this.#core.writer.write(nodeRow(node));
+  #back(node: NodeRecord, graceMs: number): void {
+    const { silentSinceMs, ...heard } = node;
+    if (silentSinceMs !== undefined) {
+      this.#core.nodes.put(heard);
+      this.#core.writer.write(nodeRow(heard));
+    }
+    this.#record(heard, 'connected', `${node.name} is connected.`);
+    if (this.#guard.back(node.id))
+      this.#thawed('Most of the nodes that fell silent together are back.', 'system', { graceMs });
   }
 
   #record(node: NodeRecord, change: string, message: string): void {
-    this.#core.writer.record({
-      namespace: 'default',
-      type: `node.${change}`,
-      subject: node.id,
-      cause: change === 'approved' || change === 'draining' || change === 'schedulable' ? 'user' : 'system',
-      message,
-      facts: { name: node.name },
-    });
+    recordNode(this.#core, node, { type: `node.${change}`, cause: 'system', message });
   }
 
   #refuseTakenName(id: string, name: string): void {
@@ -209,17 +260,21 @@ export class NodeRegistry {
   }
 }
 
-const SILENCE: Record<NodePresence['connectivity'], number> = {
-  connected: 0,
-  suspect: 1,
-  disconnected: 2,
-  lost: 3,
-};
-
 function admitted(
-  before: NodeRecord['eligibility'] | undefined,
-  approved: boolean,
-): NodeRecord['eligibility'] {
-  if (!approved) return 'joining';
-  return before === undefined || before === 'joining' ? 'schedulable' : before;
+  before: NodeRecord | undefined,
+  { approved, preApproved }: { readonly approved: boolean; readonly preApproved: boolean },
+): Eligibility {
+  const eligibility = before?.eligibility ?? 'joining';
+  const returns = eligibility === 'retired' && preApproved;
+  return (approved && eligibility === 'joining') || returns
+    ? present(afterAct(eligibility, 'approve'), 'the eligibility of an admitted node')
+    : eligibility;
+}
+
+function inventoryOf(node: NodeRecord | undefined): Partial<Pick<NodeRecord, 'inventory'>> {
+  return node ? { inventory: node.inventory } : {};
+}
+
+function canonicalText(node: NodeRecord | undefined): string | undefined {
+  return node && canonicalJson(JSON.parse(JSON.stringify(node)) as Json);
 }

@@ -22,6 +22,17 @@ export class NodeTable {
     return this.#nodes.size;
   }
 
+  /** Nodes of the fleet whose lease has not expired. */
+  get reachable(): number {
+    let count = 0;
+    for (const { id, approved, eligibility } of this.#nodes.values()) {
+      const connectivity = this.#presence.get(id)?.connectivity;
+      const holdsLease = connectivity === 'connected' || connectivity === 'suspect';
+      if (approved && eligibility !== 'retired' && holdsLease) count += 1;
+    }
+    return count;
+  }
+
   /** Rises with every change that the scheduler could see. */
   get version(): number {
     return this.#version;
@@ -78,13 +89,17 @@ export class NodeTable {
     const views: SnapshotNode[] = [];
     for (const id of ids) {
       const node = this.#nodes.get(id);
-      if (node?.approved) views.push(this.view(node));
+      if (node?.approved && node.eligibility !== 'retired') views.push(this.view(node));
     }
     return views;
   }
 
   /** Names of nodes that wait for approval. */
   unapproved(): readonly string[] {
-    return [...this.#nodes.values()].filter((node) => !node.approved).map((node) => node.name);
+    return [...this.#nodes.values()].filter(waitsForApproval).map((node) => node.name);
   }
+}
+
+export function waitsForApproval({ approved, eligibility }: NodeRecord): boolean {
+  return !approved && eligibility !== 'retired';
 }

@@ -1,4 +1,5 @@
 import type { AttemptRecord, NodePresence, NodeRecord } from '../records.ts';
+import { isOutOfUse, type GpuCondition } from './gpu-condition.ts';
 import { NODE_NAME_LABEL, type SnapshotGpu, type SnapshotNode } from '../scheduler/snapshot.ts';
 
 /** The scheduler's view of a node: what it has, less what its live attempts hold. */
@@ -16,7 +17,8 @@ export function snapshotNode(
     name: node.name,
     schedulable: reason === undefined,
     ...(reason === undefined ? {} : { unschedulableReason: reason }),
-    labels: { ...node.labels, [NODE_NAME_LABEL]: node.name },
+    labels: { ...node.labels, ...node.givenLabels, [NODE_NAME_LABEL]: node.name },
+    ...(node.taints?.length ? { taints: node.taints } : {}),
     capacity,
     free: {
       cpuMilli: capacity.cpuMilli - live.reduce((sum, attempt) => sum + attempt.cpuMilli, 0),
@@ -28,7 +30,10 @@ export function snapshotNode(
   };
 }
 
-function snapshotGpus({ inventory }: NodeRecord, held: ReadonlySet<string>): readonly SnapshotGpu[] {
+function snapshotGpus(
+  { inventory, gpuConditions }: NodeRecord,
+  held: ReadonlySet<string>,
+): readonly SnapshotGpu[] {
   const sliced = new Set(inventory.gpus.flatMap((gpu) => gpu.parentId ?? []));
   return inventory.gpus.map((gpu) => ({
     id: gpu.id,
@@ -36,8 +41,14 @@ function snapshotGpus({ inventory }: NodeRecord, held: ReadonlySet<string>): rea
     memoryMib: gpu.memoryMib,
     ...(gpu.numaNode === undefined ? {} : { numaNode: gpu.numaNode }),
     free: !held.has(gpu.id),
-    usable: gpu.health.state !== 'unhealthy' && !sliced.has(gpu.id),
+    usable: !isOutOfUse(gpuConditions?.[gpu.id]) && !sliced.has(gpu.id),
+    ...outOfUseReason(gpuConditions?.[gpu.id]),
   }));
+}
+
+function outOfUseReason(condition: GpuCondition | undefined): Pick<SnapshotGpu, 'outOfUse'> {
+  if (!condition || !isOutOfUse(condition)) return {};
+  return { outOfUse: condition.state === 'probation' ? 'on probation' : condition.state };
 }
 
 function unschedulableReason(node: NodeRecord, presence: NodePresence | undefined): string | undefined {

@@ -2,6 +2,7 @@ import { formatBytes } from '@clawbernetes/kernel';
 import type { WaitReason } from '@clawbernetes/protocol';
 import { neverFits, suits, type Misfit } from './fit.ts';
 import type { Shape } from './resources.ts';
+import { describeTaint, describeTerm, repelling } from './node-constraints.ts';
 import { NODE_NAME_LABEL, type Snapshot, type SnapshotNode } from './snapshot.ts';
 
 export interface Waiting {
@@ -32,6 +33,9 @@ function explainEmpty([waiting, ...others]: readonly string[]): Waiting {
 /** What no node offers, and what would help. */
 const MISFITS: Record<Misfit, (shape: Shape, nodes: readonly SnapshotNode[]) => string> = {
   selector: selectorUnknown,
+  affinity: ({ affinity }) =>
+    `no node meets all of its affinity: ${(affinity?.required ?? []).map(describeTerm).join('; ')}. ` +
+    'Ask for other labels, or label a node: clawbernetes node label.',
   executor: (shape) =>
     shape.executor === 'container'
       ? 'no node has a container engine. Start Docker or Podman on one.'
@@ -48,6 +52,7 @@ const MISFITS: Record<Misfit, (shape: Shape, nodes: readonly SnapshotNode[]) => 
   },
   'gpu-count': gpusMissing,
   'gpu-model': gpusMissing,
+  taint: taintsRepel,
 };
 
 function selectorUnknown({ nodeId, nodeSelector }: Shape): string {
@@ -58,6 +63,33 @@ function selectorUnknown({ nodeId, nodeSelector }: Shape): string {
   return `no node has the labels ${labelsOf(nodeSelector)}. Ask for other labels, or add such a node.`;
 }
 
+function taintsRepel({ tolerations = [] }: Shape, nodes: readonly SnapshotNode[]): string {
+  const named = nodes.slice(0, NAMED).map(({ name, taints = [] }) => {
+    const why = repelling(taints, tolerations).map(describeTaint);
+    return `${name} has ${why.join(' and ')}`;
+  });
+  const rest = nodes.length > NAMED ? `, and ${nodes.length - NAMED} more` : '';
+  return (
+    `nodes that could take it have taints that it does not tolerate: ${named.join(', ')}${rest}. ` +
+    'Give it tolerations, or remove a taint: clawbernetes node taint.'
+  );
+}
+
+/** The node that would do if all its GPUs were in order. */
+function nearlyEnough(shape: Shape, nodes: readonly SnapshotNode[]): string {
+  for (const { name, gpus } of nodes) {
+    const out = gpus.filter((gpu) => gpu.outOfUse !== undefined);
+    const whole = gpus.filter((gpu) =>
+      suits({ ...gpu, usable: gpu.usable || gpu.outOfUse !== undefined }, shape),
+    );
+    if (out.length === 0 || whole.length < shape.gpus) continue;
+    const why = [...new Set(out.map((gpu) => gpu.outOfUse))].join(' or ');
+    const some = out.length === 1 ? '1 of them is' : `${out.length} of them are`;
+    return `; ${name} has ${gpus.length} GPUs, but ${some} ${why} (see clawbernetes node info ${name})`;
+  }
+  return '';
+}
+
 const ASK_FOR_LESS = 'Ask for less, or add such a node.';
 
 function gpusMissing(shape: Shape, nodes: readonly SnapshotNode[]): string {
@@ -66,18 +98,21 @@ function gpusMissing(shape: Shape, nodes: readonly SnapshotNode[]): string {
   const have = most.count > 0 ? `; the most in working order are ${most.count} (${most.name})` : '';
   const broken =
     unfit > 0 ? `; ${unfit} of the fleet's GPUs cannot be given out (see clawbernetes status)` : '';
-  return `no node has ${describeGpus(shape)}${have}${broken}. ${ASK_FOR_LESS}`;
+  const nearly = nearlyEnough(shape, nodes);
+  return `no node has ${describeGpus(shape)}${have}${nearly === '' ? broken : nearly}. ${ASK_FOR_LESS}`;
 }
 
 /** The nearest miss: the check that fails last is the one whose remedy is smallest. */
 const MISFIT_ORDER: readonly Misfit[] = [
   'selector',
+  'affinity',
   'executor',
   'sandbox',
   'cpu',
   'memory',
   'gpu-count',
   'gpu-model',
+  'taint',
 ];
 
 function explainNever(nodes: readonly SnapshotNode[], shape: Shape): Waiting {
@@ -97,9 +132,11 @@ function explainUnschedulable(able: readonly SnapshotNode[], shape: Shape): Wait
   const named = able.slice(0, NAMED);
   const why = named.map((node) => `${node.name} is ${node.unschedulableReason ?? 'not ready'}`).join(', ');
   const rest = able.length > NAMED ? `, and ${able.length - NAMED} more are not ready either` : '';
-  const drained = able.find(({ unschedulableReason: reason }) => reason?.startsWith('drain'));
-  const help = drained
-    ? `It starts after: clawbernetes node undrain ${drained.name}`
+  const held = able.find(
+    ({ unschedulableReason: reason }) => reason?.startsWith('drain') || reason === 'cordoned',
+  );
+  const help = held
+    ? `It starts after: clawbernetes node ${held.unschedulableReason === 'cordoned' ? 'uncordon' : 'undrain'} ${held.name}`
     : 'It starts when one of them is connected again.';
   const only = able.length === 1 ? help.replace('one of them', 'that node') : help;
   return { reason: 'no-nodes', message: `It needs ${describe(shape)}, but ${why}${rest}. ${only}` };

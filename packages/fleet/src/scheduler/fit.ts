@@ -1,8 +1,10 @@
 import type { Shape } from './resources.ts';
+import { discouraging, meets, repelling, unmetWeight } from './node-constraints.ts';
 import type { SnapshotGpu, SnapshotNode } from './snapshot.ts';
 
 /** Why a node could not host a shape even if it were empty. */
-export type Misfit = 'selector' | 'executor' | 'sandbox' | 'cpu' | 'memory' | 'gpu-model' | 'gpu-count';
+export type Misfit =
+  'selector' | 'affinity' | 'executor' | 'sandbox' | 'cpu' | 'memory' | 'gpu-model' | 'gpu-count' | 'taint';
 
 export function suits(gpu: SnapshotGpu, shape: Shape): boolean {
   if (!gpu.usable || gpu.memoryMib < shape.minGpuMemoryMib) return false;
@@ -16,14 +18,15 @@ export function neverFits(node: SnapshotNode, shape: Shape): Misfit | undefined 
   for (const [label, value] of Object.entries(shape.nodeSelector)) {
     if (node.labels[label] !== value) return 'selector';
   }
+  if (shape.affinity?.required.some((term) => !meets(node.labels, term))) return 'affinity';
   if (!node.executors.has(shape.executor)) return 'executor';
   if (shape.sandboxRequired && !node.sandboxed) return 'sandbox';
   if (node.capacity.cpuMilli < shape.cpuMilli) return 'cpu';
   if (node.capacity.memoryMib < shape.memoryMib) return 'memory';
-  if (shape.gpus === 0) return undefined;
-  const suitable = node.gpus.filter((gpu) => suits(gpu, shape)).length;
-  if (suitable >= shape.gpus) return undefined;
-  return node.gpus.length >= shape.gpus ? 'gpu-model' : 'gpu-count';
+  const suitable = shape.gpus === 0 ? 0 : node.gpus.filter((gpu) => suits(gpu, shape)).length;
+  if (suitable < shape.gpus) return node.gpus.length >= shape.gpus ? 'gpu-model' : 'gpu-count';
+  const isRepelled = node.taints !== undefined && repelling(node.taints, shape.tolerations ?? []).length > 0;
+  return isRepelled ? 'taint' : undefined;
 }
 
 /** The GPUs to give on this node now, or undefined if it has too little free. */
@@ -49,7 +52,7 @@ function chooseGpus(free: readonly SnapshotGpu[], count: number): readonly strin
 }
 
 /**
- * Best fit: the share of the node that stays free after placement, GPUs first, then the scarcer of CPU and
+ * The share of the node that stays free after placement, GPUs first, then the scarcer of CPU and
  * memory. Lower is better. A node with GPUs is the last choice for work without.
  */
 export function leftover(node: SnapshotNode, shape: Shape): number {
@@ -57,4 +60,17 @@ export function leftover(node: SnapshotNode, shape: Shape): number {
   const cpu = (node.free.cpuMilli - shape.cpuMilli) / Math.max(1, node.capacity.cpuMilli);
   const memory = (node.free.memoryMib - shape.memoryMib) / Math.max(1, node.capacity.memoryMib);
   return freeGpus * 2 + (cpu + memory) / 2;
+}
+
+// More than any loss of packing: taints that discourage come first, then preferences by their weight.
+const DISCOURAGED = 100_000_000_000;
+const UNMET = 10_000_000;
+
+/** How little the node is wanted for the shape though it may take it. */
+export function reluctance(
+  { taints = [], labels }: SnapshotNode,
+  { tolerations = [], affinity }: Shape,
+): number {
+  const discouraged = taints.length === 0 ? 0 : discouraging(taints, tolerations).length;
+  return discouraged * DISCOURAGED + (affinity ? unmetWeight(labels, affinity.preferred) * UNMET : 0);
 }

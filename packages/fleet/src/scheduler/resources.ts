@@ -1,5 +1,10 @@
 import { canonicalJson } from '@clawbernetes/kernel';
-import { DEFAULT_RESERVATION, type WorkloadSpec } from '@clawbernetes/protocol';
+import {
+  DEFAULT_RESERVATION,
+  type Affinity,
+  type Toleration,
+  type WorkloadSpec,
+} from '@clawbernetes/protocol';
 
 /**
  * What placing a workload depends on, and nothing else: workloads of one shape fit, or fail to fit, alike.
@@ -14,6 +19,9 @@ export interface Shape {
   readonly sandboxRequired: boolean;
   readonly nodeSelector: Readonly<Record<string, string>>;
   readonly nodeId?: string;
+  /** Absent = none. */
+  readonly tolerations?: readonly Toleration[];
+  readonly affinity?: Affinity;
 }
 
 export function shapeOf(spec: WorkloadSpec, nodeId: string | undefined): Shape {
@@ -28,6 +36,8 @@ export function shapeOf(spec: WorkloadSpec, nodeId: string | undefined): Shape {
     sandboxRequired: spec.image === undefined && spec.sandbox === 'required',
     nodeSelector: spec.nodeSelector,
     ...(nodeId === undefined ? {} : { nodeId }),
+    ...(spec.tolerations?.length ? { tolerations: spec.tolerations } : {}),
+    ...(spec.affinity ? { affinity: spec.affinity } : {}),
   };
 }
 

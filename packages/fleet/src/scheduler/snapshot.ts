@@ -1,4 +1,4 @@
-import type { GpuDevice } from '@clawbernetes/protocol';
+import type { GpuDevice, Taint } from '@clawbernetes/protocol';
 
 /** Every node carries its own name under this label, so that a selector can ask for it. */
 export const NODE_NAME_LABEL = 'node';
@@ -8,6 +8,8 @@ export interface SnapshotGpu extends Pick<GpuDevice, 'id' | 'model' | 'memoryMib
   readonly free: boolean;
   /** Fit for work: healthy enough, and not merely the parent of MIG slices. */
   readonly usable: boolean;
+  /** Why not, if health is the reason: `quarantined`, `on probation`. */
+  readonly outOfUse?: string;
 }
 
 export interface SnapshotNode {
@@ -18,6 +20,8 @@ export interface SnapshotNode {
   /** Why not, if not. */
   readonly unschedulableReason?: string;
   readonly labels: Readonly<Record<string, string>>;
+  /** Keep away what does not tolerate them; absent = none. */
+  readonly taints?: readonly Taint[];
   readonly capacity: { readonly cpuMilli: number; readonly memoryMib: number };
   readonly free: { readonly cpuMilli: number; readonly memoryMib: number };
   readonly gpus: readonly SnapshotGpu[];

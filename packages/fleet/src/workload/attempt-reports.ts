@@ -1,6 +1,6 @@
 import { present } from '@clawbernetes/kernel';
 import { compareEpochs, isTerminal, type AttemptStatus } from '@clawbernetes/protocol';
-import { commitAttempt, orderNode, type FleetCore } from '../fleet-core.ts';
+import { commitAttempt, orderNode, orderStop, type FleetCore } from '../fleet-core.ts';
 import type { AttemptRecord } from '../records.ts';
 import { afterReport, isEnded } from './lifecycle.ts';
 import { describeEnd, settleWorkload } from './settle-workload.ts';
@@ -52,7 +52,7 @@ export class AttemptReports {
         this.#core.workloads.workload(attempt.workloadId),
         'the workload of an attempt',
       );
-      if (attempt.revision > 0 || workload.stopRequested) continue;
+      if (attempt.revision > 0 || workload.stopRequested || attempt.evicted) continue;
       orderNode(this.#core, nodeId, { kind: 'start', attempt, workload });
     }
   }
@@ -96,24 +96,14 @@ export class AttemptReports {
       commitAttempt(this.#core, known, 'node', 'Its node is back and still has it.');
     }
     const workload = present(this.#core.workloads.workload(attempt.workloadId), 'the workload of an attempt');
-    if (!workload.stopRequested) return;
-    const { id: attemptId, epoch, nodeId } = attempt;
-    const graceMs = workload.spec.stopGraceMs;
-    orderNode(this.#core, nodeId, {
-      kind: 'stop',
-      attemptId,
-      epoch,
-      graceMs,
-      graceful: true,
-      reason: 'stopped',
-    });
+    if (workload.stopRequested || attempt.evicted) orderStop(this.#core, attempt, workload);
   }
 
   #missing(attempt: AttemptRecord): void {
     const workload = present(this.#core.workloads.workload(attempt.workloadId), 'the workload of an attempt');
     const neverAccepted = attempt.revision === 0;
     if (neverAccepted && this.#mayBeOnItsWay(attempt)) return;
-    if (neverAccepted && !workload.stopRequested) {
+    if (neverAccepted && !workload.stopRequested && !attempt.evicted) {
       orderNode(this.#core, attempt.nodeId, { kind: 'start', attempt, workload });
       return;
     }

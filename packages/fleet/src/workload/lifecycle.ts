@@ -59,6 +59,18 @@ function endFacts(status: AttemptStatus): Partial<AttemptRecord> {
   };
 }
 
+/**
+ * Whether a workload whose attempt was taken off its node begins anew on another: not if that attempt came to
+ * a good end in its last moments, nor if the workload is bound to that node or wants to end then.
+ */
+export function beginsAnew(workload: WorkloadRecord, attempt: AttemptRecord, maxMoves: number): boolean {
+  if (!attempt.evicted || !isEnded(attempt.state)) return false;
+  if (workload.stopRequested || workload.waitsAfter === attempt.number) return false;
+  if (attempt.state === 'exited' && attempt.exitCode === 0) return false;
+  if (workload.nodeId !== undefined || workload.spec.reschedule?.evicted === 'end') return false;
+  return (workload.moves ?? 0) < maxMoves;
+}
+
 const LIVE_STATES: Record<Exclude<AttemptState, 'exited' | 'killed' | 'lost'>, WorkloadState> = {
   placed: 'reserved',
   offered: 'reserved',
@@ -74,8 +86,9 @@ export function deriveState(workload: WorkloadRecord, attempt: AttemptRecord | u
   if (attempt === undefined) return workload.stopRequested ? 'cancelled' : 'queued';
   const { state } = attempt;
   if (state !== 'exited' && state !== 'killed' && state !== 'lost') {
-    return workload.stopRequested ? 'stopping' : LIVE_STATES[state];
+    return workload.stopRequested || attempt.evicted ? 'stopping' : LIVE_STATES[state];
   }
   if (workload.stopRequested) return 'cancelled';
+  if (workload.waitsAfter === attempt.number) return 'queued';
   return state === 'exited' && attempt.exitCode === 0 ? 'succeeded' : 'failed';
 }

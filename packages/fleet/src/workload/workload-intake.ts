@@ -1,6 +1,8 @@
 import { canonicalJson, newId } from '@clawbernetes/kernel';
 import { apiError, hasEnded, type WorkloadSpec } from '@clawbernetes/protocol';
 import { commitAttempt, commitWorkload, orderNode, type FleetCore } from '../fleet-core.ts';
+import { refuseUnsupported } from './unsupported.ts';
+import { isEnded } from './lifecycle.ts';
 import type { AttemptRecord, WorkloadRecord } from '../records.ts';
 import { settleWorkload } from './settle-workload.ts';
 
@@ -22,11 +24,13 @@ export class WorkloadIntake {
 
   /**
    * Stores a new workload and queues it. The same idempotency key with the same specification answers the
-   * workload that it made the first time. @throws CodedError `conflict`, `name-taken`, `overloaded`.
+   * workload that it made the first time. @throws CodedError `conflict`, `name-taken`, `overloaded`,
+   * `not-supported`.
    */
   submit(submission: Submission): WorkloadRecord {
     const known = this.#known(submission);
     if (known) return known;
+    refuseUnsupported(submission.spec);
     this.#refuseWhenFull();
     const workload = this.#create(submission);
     commitWorkload(this.#core, workload, 'user', `${workload.name} was submitted.`);
@@ -41,7 +45,7 @@ export class WorkloadIntake {
     if (hasEnded(workload.state)) return workload;
     const attempt = this.#core.workloads.latestAttempt(workload.id);
     const stopping = { ...workload, stopRequested: true };
-    if (attempt) this.#stopAttempt(attempt, stopping, force);
+    if (attempt && !isEnded(attempt.state)) this.#stopAttempt(attempt, stopping, force);
     return settleWorkload(this.#core, stopping, 'user');
   }
 

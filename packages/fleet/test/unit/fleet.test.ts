@@ -317,7 +317,7 @@ describe('nodes', () => {
     fixture.join('n');
     const workload = fixture.submit();
     await fixture.settle();
-    fixture.fleet.registry.drain(fixture.fleet.node('n'));
+    fixture.fleet.administration.drain(fixture.fleet.node('n'));
     const later = fixture.submit();
     await fixture.settle();
     expect(fixture.state(later)).toBe('queued');
@@ -326,7 +326,7 @@ describe('nodes', () => {
     await fixture.settle();
     await fixture.settle();
     expect(fixture.fleet.node('n').eligibility).toBe('drained');
-    fixture.fleet.registry.undrain(fixture.fleet.node('n'));
+    fixture.fleet.administration.uncordon(fixture.fleet.node('n'));
     await fixture.settle();
     expect(fixture.state(later)).toBe('reserved');
   });
@@ -350,10 +350,10 @@ describe('nodes', () => {
       capacity: { gpus: 1 },
     });
     const events = await fixture.fleet.events({ from: 0, subject: id, limit: 100 });
-    expect(events.at(-1)).toMatchObject({
-      type: 'node.inventory',
-      message: expect.stringContaining('Xid 79'),
-    });
+    expect(events.slice(-2)).toMatchObject([
+      { type: 'node.inventory', message: expect.stringContaining('Xid 79') },
+      { type: 'gpu.quarantined', cause: 'health', message: expect.stringContaining('Xid 79') },
+    ]);
   });
 
   test('a name belongs to one key', () => {

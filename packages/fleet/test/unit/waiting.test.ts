@@ -46,8 +46,8 @@ async function apply(fixture: FleetFixture, change: Change): Promise<void> {
     fleet.reports.repair(node.id, []);
   } else if (node && change.kind === 'silence') fleet.registry.disconnected(node.id);
   else if (node && change.kind === 'hear') fixture.connect(node.id);
-  else if (node && change.kind === 'drain') fleet.registry.drain(node);
-  else if (node && change.kind === 'undrain') fleet.registry.undrain(node);
+  else if (node && change.kind === 'drain') fleet.administration.drain(node);
+  else if (node && change.kind === 'undrain') fleet.administration.uncordon(node);
   else if (node && 'gpus' in change)
     fleet.registry.changeInventory(node.id, inventory(node.name, change.gpus));
   await fixture.settle();
@@ -97,11 +97,11 @@ describe('whatever happened, a workload that waits', () => {
 test('what becomes free is given out whole, though one turn places only some', async () => {
   const fixture = await FleetFixture.open(options);
   const node = fixture.fleet.node(fixture.join('a'));
-  fixture.fleet.registry.drain(node);
+  fixture.fleet.administration.drain(node);
   for (let count = 0; count < 5; count += 1) fixture.submit();
   await fixture.settle();
   expect(views(fixture).every(({ state }) => state === 'queued')).toBe(true);
-  fixture.fleet.registry.undrain(fixture.fleet.node('a'));
+  fixture.fleet.administration.uncordon(fixture.fleet.node('a'));
   await fixture.settle();
   expect(views(fixture).map(({ state }) => state)).toEqual(Array.from({ length: 5 }, () => 'reserved'));
 });
@@ -136,7 +136,7 @@ describe('the reason is about the fleet as it is when one asks', () => {
 
   test('a drained node is named with the command that helps', async () => {
     const fixture = await FleetFixture.open();
-    fixture.fleet.registry.drain(fixture.fleet.node(fixture.join('a')));
+    fixture.fleet.administration.drain(fixture.fleet.node(fixture.join('a')));
     fixture.submit();
     await fixture.settle();
     expect(message(fixture)).toContain('a is drained. It starts after: clawbernetes node undrain a');

@@ -1,9 +1,8 @@
 import { z } from 'zod';
-import { eventViewSchema, nodeViewSchema } from '../views.ts';
+import { eventViewSchema } from '../views.ts';
 import { command } from './command.ts';
-import { cursorSchema, nextSchema, nodeReference } from './references.ts';
+import { nodeCommands } from './node-commands.ts';
 
-const toNode = z.strictObject({ node: nodeReference });
 const count = z.int().min(0);
 
 export const fleetCommands = {
@@ -30,75 +29,22 @@ export const fleetCommands = {
         })
         .optional()
         .describe('The ledger of this gateway; absent where it has none.'),
+      frozen: z
+        .object({
+          sinceMs: z.number(),
+          silent: count.describe('Nodes that fell silent and are not back.'),
+          of: count.describe('Nodes that were there.'),
+        })
+        .optional()
+        .describe(
+          'So many nodes fell silent together that the network of the gateway is suspected: nothing is moved, ' +
+            'evicted or called lost until most are back, or until node.thaw.',
+        ),
       warnings: z.array(z.string()).describe('What needs the attention of somebody, in sentences.'),
     }),
     errors: [],
   }),
-  'node.list': command({
-    tier: 'fleet',
-    target: 'gateway',
-    summary: 'Nodes of the fleet, by name, in pages',
-    input: z.strictObject({
-      limit: z.int().min(1).max(10_000).default(1000).describe('Nodes of one page.'),
-      cursor: cursorSchema,
-    }),
-    output: z.object({ nodes: z.array(nodeViewSchema), next: nextSchema }),
-    errors: [],
-  }),
-  'node.info': command({
-    tier: 'fleet',
-    target: 'gateway',
-    summary: 'One node in full',
-    input: toNode,
-    output: nodeViewSchema,
-    errors: ['not-found'],
-  }),
-  'node.pending': command({
-    tier: 'fleet',
-    target: 'gateway',
-    summary: 'Nodes that wait for approval',
-    input: z.strictObject({}),
-    output: z.object({ nodes: z.array(nodeViewSchema) }),
-    errors: [],
-  }),
-  'node.approve': command({
-    tier: 'fleet',
-    target: 'gateway',
-    summary: 'Admit a waiting node to the fleet',
-    input: toNode,
-    output: nodeViewSchema,
-    errors: ['not-found', 'name-taken'],
-  }),
-  'node.drain': command({
-    tier: 'fleet',
-    target: 'gateway',
-    summary: 'Place nothing more on a node and let its work end; with force stop the work',
-    input: z.strictObject({
-      node: nodeReference,
-      force: z.boolean().default(false).describe('Stop the work that runs there.'),
-    }),
-    output: nodeViewSchema,
-    errors: ['not-found', 'conflict'],
-  }),
-  'node.undrain': command({
-    tier: 'fleet',
-    target: 'gateway',
-    summary: 'Make a cordoned, draining or drained node schedulable again',
-    input: toNode,
-    output: nodeViewSchema,
-    errors: ['not-found', 'conflict'],
-  }),
-  'node.token': command({
-    tier: 'fleet',
-    target: 'gateway',
-    summary: 'Make a one-time token with which a node may join',
-    input: z.strictObject({
-      approve: z.boolean().default(true).describe('The node that uses it needs no approval.'),
-      lifetimeMs: z.int().min(1000).max(604_800_000).default(3_600_000).describe('How long it may be used.'),
-    }),
-    output: z.object({ token: z.string(), expiresAtMs: z.number() }),
-    errors: [],
-  }),
+  ...nodeCommands,
   'event.list': command({
     tier: 'fleet',
     target: 'gateway',

@@ -45,7 +45,7 @@ export const workloadCommands = {
       waitMs,
     }),
     output: workloadViewSchema,
-    errors: ['conflict', 'name-taken'],
+    errors: ['conflict', 'name-taken', 'not-supported'],
   }),
   'workload.stop': command({
     tier: 'core',
