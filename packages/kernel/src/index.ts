@@ -1,5 +1,6 @@
 export { assert, present, unreachable } from './assert.ts';
 export { backoffMs, retry, type BackoffOptions, type RetryOptions } from './backoff.ts';
+export { BinaryHeap } from './binary-heap.ts';
 export { BoundedQueue } from './bounded-queue.ts';
 export { canonicalJson, type Json } from './canonical-json.ts';
 export { every, sleep, systemClock, withTimeout, type Clock, type Timer } from './clock.ts';

@@ -18,6 +18,7 @@ export class PendingQueue {
   readonly #groupOf = new Map<string, Group>();
   /** Not known to fit nowhere: a group leaves when it is blocked. */
   readonly #open = new Set<Group>();
+  #arrivals: Shape[] = [];
 
   get size(): number {
     return this.#groupOf.size;
@@ -33,6 +34,14 @@ export class PendingQueue {
     const group = this.#group(shapeKey(shape), shape);
     group.workloads.set(workload.id, workload);
     this.#groupOf.set(workload.id, group);
+    this.#arrivals.push(shape);
+  }
+
+  /** Of all that were added since this was asked last. */
+  takeArrivals(): readonly Shape[] {
+    const arrivals = this.#arrivals;
+    this.#arrivals = [];
+    return arrivals;
   }
 
   remove(workloadId: string): void {

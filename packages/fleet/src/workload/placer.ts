@@ -4,6 +4,7 @@ import type { AttemptRecord } from '../records.ts';
 import { explainWait, type Waiting } from '../scheduler/explain.ts';
 import { fitNow, neverFits } from '../scheduler/fit.ts';
 import { planPlacements, type Placement } from '../scheduler/plan.ts';
+import { FleetPacking } from '../scheduler/score/fleet-packing.ts';
 import { settleWorkload } from './settle-workload.ts';
 
 /** Applies plans: the one serial place where work gets its node, after everything was checked again. */
@@ -14,6 +15,7 @@ export class Placer {
   /** By shape, as of `#explainedVersion` of the nodes. */
   readonly #explained = new Map<string, Waiting>();
   #explainedVersion = -1;
+  readonly #packing = new FleetPacking();
 
   constructor(core: FleetCore) {
     this.#core = core;
@@ -29,7 +31,15 @@ export class Placer {
     const limit = options.placementsPerTurn;
     if (!pending.hasOpen && this.#changed.size === 0) return false;
     const snapshot = pending.hasOpen ? nodes.snapshot() : nodes.snapshot(this.#changed);
-    const plan = planPlacements({ nodes: snapshot }, pending.pending(limit, this.#changed), limit);
+    // What arrives often is kept room for, whether or not it gets any now.
+    for (const shape of pending.takeArrivals()) this.#packing.arrived(shape);
+    if (pending.hasOpen) this.#packing.refresh(snapshot);
+    const plan = planPlacements(
+      { nodes: snapshot },
+      pending.pending(limit, this.#changed),
+      limit,
+      this.#packing,
+    );
     pending.block(plan.blocked);
     for (const placement of plan.placements) this.#apply(placement);
     const more = plan.placements.length >= limit;
@@ -82,7 +92,7 @@ export class Placer {
       placedAtMs: clock.nowMs(),
       logEnd: 0,
     };
-    const why = `${workload.name} was placed on ${node.name}, the tightest fit of ${trace.candidates}.`;
+    const why = `${workload.name} was placed on ${node.name}, where it costs others the least room, of ${trace.candidates} that have room.`;
     commitAttempt(this.#core, attempt, 'scheduler', why);
     settleWorkload(this.#core, { ...workload, attempts: attempt.number }, 'scheduler');
     orderNode(this.#core, nodeId, { kind: 'start', attempt, workload });

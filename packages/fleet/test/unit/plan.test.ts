@@ -12,6 +12,7 @@ import {
 import { explainWait } from '../../src/scheduler/explain.ts';
 import { fitNow, neverFits } from '../../src/scheduler/fit.ts';
 import { afterPlacement } from '../../src/scheduler/plan.ts';
+import { FleetPacking } from '../../src/scheduler/score/fleet-packing.ts';
 
 const MODELS = ['NVIDIA H100 80GB HBM3', 'NVIDIA A100-SXM4-40GB', 'RTX 4090'];
 
@@ -98,7 +99,7 @@ describe('planPlacements', () => {
   test('never double-books, and leaves nothing that would still fit', () => {
     fc.assert(
       fc.property(nodesArbitrary, pendingArbitrary, (nodes, pending) => {
-        const plan = planPlacements({ nodes }, pending, 1000);
+        const plan = planPlacements({ nodes }, pending, 1000, new FleetPacking());
         const after = replay(nodes, plan.placements);
         const placed = new Set(plan.placements.map(({ workloadId }) => workloadId));
         expect(placed.size).toBe(plan.placements.length);
@@ -118,7 +119,12 @@ describe('planPlacements', () => {
   test('says "never fits" exactly when even empty nodes could not take it', () => {
     fc.assert(
       fc.property(nodesArbitrary, shapeArbitrary, (nodes, shape) => {
-        const plan = planPlacements({ nodes }, [{ key: 'k', shape, workloadIds: ['w'] }], 10);
+        const plan = planPlacements(
+          { nodes },
+          [{ key: 'k', shape, workloadIds: ['w'] }],
+          10,
+          new FleetPacking(),
+        );
         const waiting = plan.blocked.length > 0 ? explainWait({ nodes }, shape) : undefined;
         const empty = nodes.map((node) => ({
           ...node,
@@ -140,8 +146,8 @@ describe('planPlacements', () => {
         pendingArbitrary,
         fc.integer({ min: 0, max: 5 }),
         (nodes, pending, limit) => {
-          const few = planPlacements({ nodes }, pending, limit).placements;
-          const all = planPlacements({ nodes }, pending, 1000).placements;
+          const few = planPlacements({ nodes }, pending, limit, new FleetPacking()).placements;
+          const all = planPlacements({ nodes }, pending, 1000, new FleetPacking()).placements;
           expect(few).toEqual(all.slice(0, limit));
         },
       ),

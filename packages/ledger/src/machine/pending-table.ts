@@ -1,5 +1,4 @@
-import { assert } from '@clawbernetes/kernel';
-import { BinaryHeap } from './binary-heap.ts';
+import { assert, BinaryHeap } from '@clawbernetes/kernel';
 import { f64, u32, u64 } from './cells.ts';
 
 /** Time of a pending transfer that never expires. */

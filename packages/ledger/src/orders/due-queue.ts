@@ -1,4 +1,4 @@
-import { BinaryHeap } from '../machine/binary-heap.ts';
+import { BinaryHeap } from '@clawbernetes/kernel';
 
 /** One time per key, the earliest first; of equal times the lower key, so that every replay agrees. */
 export class DueQueue {

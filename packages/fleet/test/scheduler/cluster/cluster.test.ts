@@ -1,5 +1,5 @@
-// Shows that a cluster counts what is free as a plain model does, gives nothing twice, takes back what it gave,
-// and that its groups are all its nodes by what is free on them.
+// Shows that a cluster counts what is free as a plain model does, gives nothing twice, takes back what it
+// gave, and that its groups are all its nodes by what is free on them.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { checkDemand, type Cluster, hasRoom, WHOLE_GPU, type Given } from '../../../src/scheduler/index.ts';
