@@ -1,0 +1,40 @@
+import type { TopologyLevel, TopologyTree } from '../topology/topology-tree.ts';
+
+/** What a gang asks for. A member is one process group on one node; its size is in `room`, not here. */
+export interface GangDemand {
+  /** All of them or none; of an elastic gang at least `min`, and as many as there is room for up to `max`. */
+  readonly members: { readonly min: number; readonly max: number };
+  /** All in one domain of this level or a lower one. Absent: anywhere, still as near as possible. */
+  readonly topology?: TopologyConstraint;
+  readonly slices?: GangSlices;
+}
+
+export interface TopologyConstraint {
+  readonly level: TopologyLevel;
+  /** `required` waits rather than spread wider; `preferred` climbs. */
+  readonly rule: 'required' | 'preferred';
+}
+
+/** Ranks 0…size-1, size…2·size-1, … each within one domain of the level: tensor-parallel groups. Required. */
+export interface GangSlices {
+  readonly size: number;
+  readonly level: TopologyLevel;
+}
+
+/** The fleet as one gang sees it; never changed by planning. */
+export interface GangFleet {
+  readonly tree: TopologyTree;
+  /** By node number: members that fit on it now; 0 on nodes that may not be used. */
+  readonly room: Int32Array;
+  /** By domain number: sums of `room`, where they are kept (`DomainCapacity`). */
+  readonly members?: Int32Array;
+  /** Members that would fit if nothing ran. Without it a refusal does not say whether waiting can help. */
+  readonly roomWhenEmpty?: (node: number) => number;
+  /**
+   * Of nodes with equal room the lowest is taken first: suspicion, a missing image, a whole rack to spare.
+   */
+  readonly penalty?: (node: number) => number;
+}
+
+/** Most members of a gang; plans hold an entry for each. */
+export const MAX_GANG_MEMBERS = 65_536;
