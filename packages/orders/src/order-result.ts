@@ -177,6 +177,14 @@ export const ORDER_RESULTS = {
     code: 68,
     says: 'An escrow of this ledger holds more than that: at least its minEscrow. Pay for more at once.',
   },
+  'payments-too-small': {
+    code: 69,
+    says: 'Payments of an escrow that are held come to minEscrow each, but for one. Pay more at once, or later.',
+  },
+  'reference-used': {
+    code: 70,
+    says: 'In the last 7 days another deposit was booked with this reference. Compare the two: each payment has its own.',
+  },
 } as const satisfies Record<string, { code: number; says: string }>;
 
 export type OrderResultName = keyof typeof ORDER_RESULTS;

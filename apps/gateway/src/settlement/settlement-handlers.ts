@@ -49,8 +49,7 @@ export function settlementHandlers({
       use(async (settlement) => outcome(await settlement.order(new TextEncoder().encode(order)))),
     'ledger.account': ({ account }) => use((settlement) => accountOf(settlement, account)),
     'ledger.audit': (request, { signal }) => use((settlement) => audit(settlement, request, signal)),
-    'ledger.operate': ({ type, body }) =>
-      use(async (settlement) => outcome(await settlement.operate(type, body))),
+    'ledger.operate': (request) => use((settlement) => operate(settlement, request)),
     'ledger.withdrawals': (request) => use((settlement) => openWithdrawals(settlement, request)),
     'molt.balance': ({ owner }) => use((settlement) => balance(settlement, checkedAddress(owner))),
     'molt.statement': (request) =>
@@ -123,6 +122,18 @@ async function submit(
   const results = Array.from(await ledger.submit(operation), (code) => resultName(code) ?? 'ok');
   const meanings = Object.fromEntries([...new Set(results)].map((name) => [name, RESULTS[name].says]));
   return { results, meanings };
+}
+
+/** Where an outside payment is booked already, the answer names the deposit. */
+async function operate(
+  settlement: Settlement,
+  { type, body }: CommandRequest<'ledger.operate'>,
+): Promise<CommandOutput<'ledger.operate'>> {
+  const { result, says } = outcome(await settlement.operate(type, body));
+  const { reference } = body;
+  if (result !== 'reference-used' || typeof reference !== 'string') return { result, says };
+  const first = await settlement.ledger.read(({ orders }) => orders.depositOf(reference));
+  return { result, says: first ? `${says} It is ${first.id}, for ${first.owner}.` : says };
 }
 
 function outcome(result: OrderResultName): CommandOutput<'ledger.order'> {

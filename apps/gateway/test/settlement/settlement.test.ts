@@ -263,6 +263,9 @@ test('its owner acts as operator and council: pays out, takes in, resolves', asy
   expect((await api.call('ledger.withdrawals', {})).withdrawals).toEqual([]);
   const coming = { deposit, owner: buyer.address, amount: String(MOLT), reference: 'tx-2' };
   expect([await operate('deposit', coming), await operate('deposit', coming)]).toEqual(['ok', 'id-used']);
+  const twice = { ...coming, deposit: newOrderId(Date.now(), systemRandom, buyer.address) };
+  const { result, says } = await api.call('ledger.operate', { type: 'deposit', body: twice });
+  expect([result, says]).toEqual(['reference-used', expect.stringContaining(deposit)]);
   expect(await provider.order('stake-deposit', { amount: String(100n * MOLT) })).toBe('ok');
   const parties = { buyer: buyer.address, provider: provider.address, releaser: buyer.address };
   const terms = { escrow, ...parties, amount: String(4n * MOLT), release: 'single' };

@@ -6,8 +6,12 @@
  * - 2: ids are their signer's (see id-scope.ts); accounts are opened by orders and by the ledger itself;
  *   stake is slashed within its limit in all, and leaves no sooner by that; what one party has open is
  *   bounded, and a quarter of what can be pending is the ledger's own.
+ * - 3: payments of an escrow that are held come to `minEscrow` each, but for one; a reference of a deposit is
+ *   booked once.
  */
 export const OWN_IDS_RULES = 2;
 export const BOUNDED_RULES = 2;
+export const HELD_RULES = 3;
+export const REFERENCE_RULES = 3;
 /** Of every frame that is written. */
-export const NEWEST_RULES: number = Math.max(OWN_IDS_RULES, BOUNDED_RULES);
+export const NEWEST_RULES: number = Math.max(OWN_IDS_RULES, BOUNDED_RULES, HELD_RULES, REFERENCE_RULES);

@@ -1,6 +1,6 @@
 import { present } from '@clawbernetes/kernel';
 import { check } from '@clawbernetes/orders';
-import { BOUNDED_RULES } from '../machine/rules.ts';
+import { BOUNDED_RULES, HELD_RULES } from '../machine/rules.ts';
 import type { Step } from './books.ts';
 import { feeOf, tierOf } from './fees.ts';
 import { REMEMBERED_MS, type OrderContext } from './order-context.ts';
@@ -42,10 +42,22 @@ export function feeStep(provider: string, fee: bigint): Step {
   };
 }
 
-/** Refuses when an escrow has too many payments that are held, before another is made. */
-export function checkClaimRoom({ state, settings }: OrderContext, escrow: Escrow): void {
-  check(escrow.claims.length < MAX_CLAIMS, 'too-many-claims');
-  check(state.claims.size < settings.maxOpen, 'ledger-full');
+/**
+ * Refuses when too many payments are held, before another is made. Of each escrow one may be of any size;
+ * what is held beyond that comes to `minEscrow` for each payment. So nobody fills the table with payments of
+ * next to nothing: there are at most as many as escrows, and the rest of the room, once more as much, is
+ * taken only by whoever has `maxOpen` times `minEscrow` in it. A bound for each owner would be filled by
+ * others: who is paid has no say in how often.
+ */
+export function checkClaimRoom(context: OrderContext, escrow: Escrow, gross: bigint): void {
+  const { state, settings } = context;
+  const { length: held } = escrow.claims;
+  check(held < MAX_CLAIMS, 'too-many-claims');
+  const isBounded = context.isUnder(HELD_RULES);
+  check(state.claims.size < settings.maxOpen * (isBounded ? 2 : 1), 'ledger-full');
+  if (!isBounded || gross === 0n) return;
+  const sum = claimsOf(state, escrow).reduce((total, claim) => total + claim.gross, gross);
+  check(sum >= BigInt(held) * (settings.minEscrow ?? 0n), 'payments-too-small');
 }
 
 /** Another payment that is held from now. @returns the escrow with it, yet to be kept. */

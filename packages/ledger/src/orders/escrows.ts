@@ -133,7 +133,7 @@ export function pay(
   gross: bigint,
   before: readonly Step[] = [],
 ): Escrow {
-  checkClaimRoom(context, escrow);
+  checkClaimRoom(context, escrow, gross);
   const { state, timeMs } = context;
   const { id, pendingId, provider } = escrow;
   const remaining = escrow.remaining - gross;

@@ -31,13 +31,12 @@ import { OrderSnapshot, restoreState } from './order-snapshot.ts';
 import { deviations, type Deviation } from './order-totals.ts';
 import { OrderState, type DueKind } from './order-state.ts';
 import { readOrder, type Order } from './order.ts';
-import type { Agreement, Claim, Escrow, Settings, Stake, Withdrawal } from './records.ts';
+import type { Agreement, Claim, Deposit, Escrow, Settings, Stake, Withdrawal } from './records.ts';
 import { settleAgreements } from './settlement.ts';
 import { depositStake, returnStake, slashStake, stakeOf, withdrawStake } from './stakes.ts';
 import {
   bookDeposit,
   dueWithdrawals,
-  forgetDeposit,
   forgetWithdrawal,
   reportWithdrawal,
   requestWithdrawal,
@@ -228,6 +227,11 @@ export class OrderMachine {
     return this.#state.withdrawals.values();
   }
 
+  /** The first deposit with this reference that is remembered. */
+  depositOf(reference: string): Deposit | undefined {
+    return this.#state.deposits.values().find((deposit) => deposit.reference === reference);
+  }
+
   /** Withdrawals that are to be sent by now. */
   dueWithdrawals(): readonly Withdrawal[] {
     return dueWithdrawals(this.#state, this.#timeMs);
@@ -314,7 +318,7 @@ function happen(context: OrderContext, kind: DueKind, id: string): void {
       forgetWithdrawal(state, id);
       return;
     case 'deposit':
-      forgetDeposit(state, id);
+      state.forgetDeposit(id);
       return;
     case 'faucet':
       state.faucet.delete(id);

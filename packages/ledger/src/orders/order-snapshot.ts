@@ -119,7 +119,7 @@ const RESTORE = {
     state.keepWithdrawal(withdrawal);
   },
   deposit: (state: OrderState, deposit: Deposit) => {
-    state.deposits.set(deposit.id, deposit);
+    state.keepDeposit(deposit);
   },
   faucet: (state: OrderState, use: FaucetUse) => {
     state.faucet.set(use.owner, use);

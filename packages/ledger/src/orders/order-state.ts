@@ -36,10 +36,11 @@ export class OrderState {
   readonly due = new DueQueue();
   /** Of what happened by itself, so far. */
   events = 0;
-  /** Follow from the escrows and withdrawals. */
+  /** Follow from the escrows, withdrawals and deposits. */
   readonly #unfunded = new Tally();
   readonly #expired = new Tally();
   readonly #outbound = new Tally();
+  readonly #references = new Tally();
   readonly #escrowsOf = new OwnerIndex();
   readonly #agreementsOf = new OwnerIndex();
 
@@ -115,6 +116,23 @@ export class OrderState {
     if (before && before.endedAtMs === undefined) this.#outbound.add(owner, -1);
     if (endedAtMs === undefined) this.#outbound.add(owner, 1);
     this.withdrawals.set(id, withdrawal);
+  }
+
+  /** Whether a deposit that is remembered has this reference. */
+  isBooked(reference: string): boolean {
+    return this.#references.of(reference) > 0;
+  }
+
+  keepDeposit(deposit: Deposit): void {
+    this.#references.add(deposit.reference, 1);
+    this.deposits.set(deposit.id, deposit);
+  }
+
+  forgetDeposit(id: string): void {
+    const { reference } = present(this.deposits.get(id), 'a deposit that is forgotten');
+    this.#references.add(reference, -1);
+    this.deposits.delete(id);
+    this.nonces.forget(scopeOf('deposit', id));
   }
 
   schedule(kind: DueKind, id: string, atMs: number): void {

@@ -43,9 +43,9 @@ function dueOf(context: OrderContext, receipt: Receipt): Due {
   check(isOfParties, 'signer-not-allowed');
   const last = checkReceipt(agreement, receipt, timeMs);
   const escrow = escrowOf(state, agreement);
-  checkClaimRoom(context, escrow);
   const owed = last.cumulativeAmount - agreement.paid;
   const gross = owed < escrow.remaining ? owed : escrow.remaining;
+  checkClaimRoom(context, escrow, gross);
   const { jobFee } = tierOf(state.stakes.get(agreement.provider)?.staked ?? 0n);
   const feeParts = gross * jobFee + agreement.feeRemainder;
   const pausedMs = Math.max(agreement.pausedMs, receipt.timeMs - agreement.originMs - last.activeMs);

@@ -1,6 +1,6 @@
 import { assert, present } from '@clawbernetes/kernel';
 import { check, refuse, type OrderBody } from '@clawbernetes/orders';
-import { BOUNDED_RULES } from '../machine/rules.ts';
+import { BOUNDED_RULES, REFERENCE_RULES } from '../machine/rules.ts';
 import { allOf } from './authorization.ts';
 import type { Step } from './books.ts';
 import { feeOf, tierOf } from './fees.ts';
@@ -96,10 +96,12 @@ export function bookDeposit(context: OrderContext, body: OrderBody<'deposit'>): 
       check(!state.deposits.has(id), 'id-used');
       // Only operators use such ids.
       context.checkNewId(id);
+      const isNew = !context.isUnder(REFERENCE_RULES) || !state.isBooked(reference);
+      check(isNew, 'reference-used');
       context.checkRoom(state.deposits);
       const to = { kind: 'available', owner } as const;
       context.book(id, [{ do: 'move', from: { kind: 'external' }, to, amount, kind: 'deposit' }]);
-      state.deposits.set(id, { id, owner, amount, reference, atMs: timeMs });
+      state.keepDeposit({ id, owner, amount, reference, atMs: timeMs });
       state.schedule('deposit', id, timeMs + REMEMBERED_MS);
     },
   };
@@ -111,11 +113,6 @@ export function forgetWithdrawal(state: OrderState, id: string): void {
   assert(withdrawal.endedAtMs !== undefined, 'only what has ended is forgotten');
   state.withdrawals.delete(id);
   state.nonces.forget(scopeOf('withdrawal', id));
-}
-
-export function forgetDeposit(state: OrderState, id: string): void {
-  state.deposits.delete(id);
-  state.nonces.forget(scopeOf('deposit', id));
 }
 
 function reportSteps(

@@ -122,8 +122,9 @@ type Said = readonly [OrderType, Parameters<OrderWorld['sign']>[2], ...Name[]];
 function orders(world: OrderWorld): readonly Said[] {
   const terms = world.terms({ deadlineMs: START_MS + 2 * 86_400_000 });
   const { escrow } = terms;
+  const deposit = { deposit: world.id(), owner: address('buyer'), amount: '6', reference: 'tx-1' };
   return [
-    ['ledger-open', { ...SETTINGS, minDisputeDeposit: molt(1), maxDailyOpenings: 1 }],
+    ['ledger-open', { ...SETTINGS, minDisputeDeposit: molt(1), minEscrow: molt(1), maxDailyOpenings: 1 }],
     ['account-open', {}, 'one'],
     ['account-open', {}, 'two'],
     ['faucet', { amount: molt(1000) }, 'buyer'],
@@ -132,9 +133,13 @@ function orders(world: OrderWorld): readonly Said[] {
     ['escrow-create', terms, 'buyer'],
     ['escrow-fund', { escrow }, 'buyer'],
     ['escrow-fund', { escrow }, 'buyer'],
+    ['escrow-release', { escrow, amount: '3' }, 'buyer'],
+    ['escrow-release', { escrow, amount: '4' }, 'buyer'],
     ['escrow-release', { escrow, amount: molt(40) }, 'buyer'],
     ['escrow-create', world.terms({ escrow: world.id(START_MS, address('other')) }), 'buyer'],
     ['escrow-dispute', { escrow, amount: molt(2), reason: 'Late.' }, 'buyer'],
+    ['deposit', deposit, 'operator'],
+    ['deposit', { ...deposit, deposit: world.id() }, 'operator'],
     ['withdraw', { withdrawal: world.id(), amount: '5', to: address('other'), speed: 'normal' }, 'buyer'],
   ];
 }

@@ -192,6 +192,24 @@ describe('receipts', () => {
     at.wait(DAY_MS);
     expect(at.settle(at.receipt(agreement, 2001, 20_010))).toBe('ok');
   });
+
+  test('that come to next to nothing are paid together', () => {
+    const at = new OrderWorld({ settings: { minEscrow: '1000' } });
+    at.fundParties();
+    const agreement = at.leased();
+    at.wait(10_000);
+    const settle = (n: number, activeMs: number): string => at.settle(at.receipt(agreement, n, activeMs));
+    expect([settle(1, 10), settle(2, 20), settle(3, 999)]).toEqual([
+      'ok',
+      'payments-too-small',
+      'payments-too-small',
+    ]);
+    const receipt = at.receipt(agreement, 2, 1000);
+    // What was settled is not settled again, which takes no room.
+    expect([at.settle(receipt), at.settle(receipt)]).toEqual(['ok', 'ok']);
+    expect([settle(3, 1001), settle(3, 2000)]).toEqual(['payments-too-small', 'ok']);
+    expect(at.orders.agreement(agreement)?.paid).toBe(2000n);
+  });
 });
 
 describe('an agreement', () => {

@@ -11,9 +11,10 @@ const FIRST_RULES = 1;
 const reason = 'x';
 
 class OldWorld {
-  readonly at = new OrderWorld();
+  readonly at: OrderWorld;
 
-  constructor() {
+  constructor(settings = {}) {
+    this.at = new OrderWorld({ settings });
     this.at.fundParties();
   }
 
@@ -87,4 +88,27 @@ test('withdrawals on their way, and escrows that waited in vain, are any number'
   expect(at.orders.escrow(first?.id ?? '')?.state).toBe('expired');
   old.wait(1);
   expect(at.orders.escrow(first?.id ?? '')).toBeUndefined();
+});
+
+test('payments are as small as the buyer says, until the ledger is full of them', () => {
+  const old = new OldWorld({ minEscrow: molt(1), maxOpen: 5 });
+  const escrow = old.at.funded({ amount: molt(1) });
+  const pay = (): string | undefined => old.does('escrow-release', { escrow, amount: '1' }, 'buyer');
+  for (let payment = 0; payment < 5; payment += 1) expect(pay()).toBe('ok');
+  expect(pay()).toBe('ledger-full');
+});
+
+test('a reference is booked as often as operators say', () => {
+  const old = new OldWorld();
+  const book = (): string | undefined => {
+    const body = { deposit: old.at.id(), owner: address('buyer'), amount: '5', reference: 'tx-1' };
+    return old.does('deposit', body, 'operator');
+  };
+  expect([book(), book()]).toEqual(['ok', 'ok']);
+  // Under the newer rules it is known as long as one of them is.
+  old.wait(7 * DAY_MS - 1);
+  expect(book()).toBe('ok');
+  old.wait(1);
+  const body = { deposit: old.at.id(), owner: address('buyer'), amount: '5', reference: 'tx-1' };
+  expect(old.at.do('deposit', body, ['operator'])).toBe('reference-used');
 });

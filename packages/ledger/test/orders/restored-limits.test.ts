@@ -62,5 +62,15 @@ test('signatures, deposits and what is due', () => {
   restart(at);
   expect(at.do('stake-deposit', { amount: '2' }, ['buyer'], again)).toBe('nonce-replayed');
   expect(at.do('deposit', deposit, ['operator'])).toBe('id-used');
+  expect(at.do('deposit', { ...deposit, deposit: at.id() }, ['operator'])).toBe('reference-used');
   expect(at.orders.nextDueMs).toBe(dueMs);
+});
+
+test('payments that are held', () => {
+  const at = world({ minEscrow: molt(1) });
+  const escrow = at.funded();
+  const pay = (): string => at.do('escrow-release', { escrow, amount: '1' }, ['buyer']);
+  expect(pay()).toBe('ok');
+  restart(at);
+  expect(pay()).toBe('payments-too-small');
 });

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { MOLT, type Json } from '@clawbernetes/kernel';
 import { MOVEMENT_KINDS } from '../../src/orders/movement-kinds.ts';
 import { readTransfer } from '../../src/index.ts';
-import { address, molt, OrderWorld } from './order-world.ts';
+import { address, molt, OrderWorld, type Name } from './order-world.ts';
 
 const DAY_MS = 86_400_000;
 const HOUR_MS = 3_600_000;
@@ -155,11 +155,37 @@ describe('a deposit', () => {
   test('is no reason to reach 2^63 base units', () => {
     const at = new OrderWorld();
     const most = (2n ** 63n - 1n).toString();
-    const body = { owner: address('buyer'), reference: 'x' };
-    expect(at.do('deposit', { ...body, deposit: at.id(), amount: most }, ['operator'])).toBe('ok');
-    expect(at.do('deposit', { ...body, deposit: at.id(), amount: '1' }, ['operator'])).toBe(
-      'balance-too-large',
-    );
+    const book = (reference: string, amount: string): string => {
+      const body = { deposit: at.id(), owner: address('buyer'), reference, amount };
+      return at.do('deposit', body, ['operator']);
+    };
+    expect([book('x', most), book('y', '1')]).toEqual(['ok', 'balance-too-large']);
+  });
+
+  test('is booked once, whatever id, owner and amount it is given', () => {
+    const at = new OrderWorld();
+    const book = (reference: string, name: Name, amount: string): string => {
+      const body = { deposit: at.id(), owner: address(name), reference, amount };
+      return at.do('deposit', body, ['operator']);
+    };
+    expect([book('tx-1', 'buyer', '5'), book('tx-2', 'buyer', '5')]).toEqual(['ok', 'ok']);
+    for (const name of ['buyer', 'other'] as const) expect(book('tx-1', name, '4')).toBe('reference-used');
+    expect(at.orders.depositOf('tx-1')).toMatchObject({ owner: address('buyer'), amount: 5n });
+    at.wait(7 * DAY_MS - 1);
+    expect(book('tx-1', 'buyer', '5')).toBe('reference-used');
+    at.wait(1);
+    expect([book('tx-1', 'buyer', '5'), book('tx-1', 'buyer', '5')]).toEqual(['ok', 'reference-used']);
+    expect(at.orders.depositOf('tx-2')).toBeUndefined();
+  });
+
+  test('that was refused leaves its reference free', () => {
+    const at = new OrderWorld();
+    const body = { deposit: at.id(), owner: address('buyer'), reference: 'x', amount: '1' };
+    at.give('buyer', 1);
+    at.freeze('available', 'buyer');
+    expect(at.do('deposit', body, ['operator'])).toBe('account-frozen');
+    at.freeze('available', 'buyer', false);
+    expect(at.do('deposit', body, ['operator'])).toBe('ok');
   });
 });
 
