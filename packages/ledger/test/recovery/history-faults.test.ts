@@ -3,7 +3,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { seededRandom, silentLogger, systemClock } from '@clawbernetes/kernel';
+import { seededRandom, silentLogger, systemClock, type CodedError } from '@clawbernetes/kernel';
 import { VirtualClock } from '@clawbernetes/kernel/testing';
 import {
   auditLedger,
@@ -118,7 +118,7 @@ describe('on a simulated disk', () => {
       asked.push(
         booked.then(
           () => codes.push('ok'),
-          (error: { readonly code: string }) => codes.push(error.code),
+          (error: unknown) => codes.push((error as CodedError).code),
         ),
       );
       await clock.advance(10);
