@@ -25,7 +25,7 @@ export const fleetCommands = {
         .object({
           state: z.enum(['open', 'opening', 'failed']),
           network: z.string().optional(),
-          message: z.string().optional().describe('Why it is not open.'),
+          message: z.string().optional().describe('Why it is not open, or what is not as it should be.'),
         })
         .optional()
         .describe('The ledger of this gateway; absent where it has none.'),
