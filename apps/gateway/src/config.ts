@@ -1,8 +1,10 @@
 import { errorCode, errorMessage, nearest } from '@clawbernetes/kernel';
+import type { FleetOptions } from '@clawbernetes/fleet';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { gatewayError } from './errors.ts';
+import { parseFaultActions, parseProbation } from './gpu-policy.ts';
 import { NETWORKS, type Network } from './settlement/network.ts';
 
 /** The gateway's configuration, read once. This file is the only reader of arguments and environment. */
@@ -16,6 +18,8 @@ export interface GatewayConfig {
   readonly databaseUrl?: string;
   readonly insecure: boolean;
   readonly logLevel: LogLevel;
+  /** What differs from the defaults in how broken GPUs are dealt with. */
+  readonly gpus: Partial<GpuOptions>;
   /** The settlement role: keeps the ledger of this network. */
   readonly settlement?: Network;
 }
@@ -31,6 +35,8 @@ const OPTIONS = {
   port: { type: 'string' },
   insecure: { type: 'boolean' },
   settlement: { type: 'string' },
+  'gpu-probation': { type: 'string' },
+  'gpu-fault-actions': { type: 'string' },
   'log-level': { type: 'string' },
   version: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
@@ -45,6 +51,10 @@ Usage: claw-gateway [options]
   --port <number>      port to listen on, 0 for any free one (default: ${DEFAULT_PORT})
   --insecure           listen on other addresses than loopback without TLS
   --settlement <kind>  keep the ledger of a network: development (with a faucet), test or main; for good
+  --gpu-probation <time>  a GPU gets work again when it showed no fault for so long (default: 10m)
+  --gpu-fault-actions <list>
+                       what faults call for in this fleet, such as xid-13=ignore,ecc=replace:
+                       ignore, restart-app, reset-gpu, drain-reboot or replace
   --log-level <level>  ${LOG_LEVELS.join(', ')} (default: info)
   --version, --help
 
@@ -57,6 +67,7 @@ export type ParsedConfig =
   | { readonly kind: 'help' }
   | { readonly kind: 'version' };
 
+type GpuOptions = FleetOptions['gpus'];
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /** @throws CodedError `invalid-config`, with one message that says what to change. */
@@ -84,6 +95,7 @@ export function parseConfig(argv: readonly string[], env: Environment): ParsedCo
       port: parsePort(values.port),
       ...(databaseUrl === undefined || databaseUrl === '' ? {} : { databaseUrl: checkedUrl(databaseUrl) }),
       insecure: values.insecure ?? false,
+      gpus: gpuOptions(values),
       logLevel: parseLevel(values['log-level']),
       ...(values.settlement !== undefined && { settlement: parseNetwork(values.settlement) }),
     },
@@ -104,6 +116,14 @@ function parseOptions(
     const hint = near ? `Did you mean --${near}?` : 'claw-gateway --help lists the options.';
     throw invalid(`Unknown option ${unknown}. ${hint}`);
   }
+}
+
+function gpuOptions(values: ReturnType<typeof parseOptions>): Partial<GpuOptions> {
+  const { 'gpu-probation': probation, 'gpu-fault-actions': actions } = values;
+  return {
+    ...(probation !== undefined && { probationMs: parseProbation(probation) }),
+    ...(actions !== undefined && { actions: parseFaultActions(actions) }),
+  };
 }
 
 function parsePort(text: string | undefined): number {

@@ -45,7 +45,9 @@ export async function serveGateway(
   logger: Logger,
   options: ServeOptions = {},
 ): Promise<RunningGateway> {
-  const limits = { ...DEFAULT_GATEWAY_OPTIONS, ...options };
+  const given = { ...DEFAULT_GATEWAY_OPTIONS, ...options };
+  const gpus = { ...given.fleet.gpus, ...config.gpus };
+  const limits = { ...given, fleet: { ...given.fleet, gpus } };
   await using stack = new AsyncDisposableStack();
   await prepareFolder(config.folder);
   const fleetHost = await openHost(config, logger);

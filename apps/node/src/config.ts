@@ -39,6 +39,8 @@ export interface GpuChoice {
   readonly only?: readonly (string | number)[];
   /** Such as `8xH100`. */
   readonly simulate?: string;
+  /** File with faults of simulated GPUs, read at each detection. */
+  readonly simulateFaults?: string;
 }
 
 export interface WorkloadChoice {
@@ -157,6 +159,7 @@ function gpuChoice(flags: Flags, { gpu = {} }: ConfigFile): GpuChoice {
     autoDetect: gpu.auto_detect ?? true,
     ...(gpu.gpus === undefined ? {} : { only: gpu.gpus }),
     ...(simulate === undefined ? {} : { simulate }),
+    ...(gpu.simulate_faults === undefined ? {} : { simulateFaults: gpu.simulate_faults }),
   };
 }
 

@@ -1,8 +1,10 @@
-import type { CommandName, NodeView } from '@clawbernetes/protocol';
+import type { NodeView } from '@clawbernetes/protocol';
+import { formatDuration } from '@clawbernetes/kernel';
 import type { Client } from '@clawbernetes/sdk';
 import type { Context } from '../context.ts';
 import type { Call } from '../declare/declaration.ts';
 import { paintState, type Colours } from '../output/colours.ts';
+import { gpuLine } from '../output/gpu-line.ts';
 import { gpuSummary } from '../output/gpu-summary.ts';
 import { age, cores, count, memory, oneLine } from '../output/phrases.ts';
 import { renderFacts } from '../output/table.ts';
@@ -56,11 +58,13 @@ async function nodeTable(
   );
 }
 
-/** The axis that matters most to the reader: where connected and schedulable, one word is enough. */
+/** Connection and eligibility in as few words as tell both; health has its own column. */
 function nodeState(colours: Colours, node: NodeView): string {
-  if (!node.approved) return colours.yellow('pending');
-  if (node.connectivity !== 'connected') return paintState(colours, node.connectivity);
-  return paintState(colours, node.eligibility);
+  if (!node.approved && node.eligibility !== 'retired') return colours.yellow('pending');
+  const tainted = node.taints.length > 0 ? colours.dim(' tainted') : '';
+  if (node.connectivity === 'connected') return paintState(colours, node.eligibility) + tainted;
+  const connectivity = paintState(colours, node.connectivity);
+  return node.eligibility === 'schedulable' ? connectivity : `${connectivity}, ${node.eligibility}`;
 }
 
 export async function showNode({ context, operands: [node = ''] }: Call): Promise<void> {
@@ -78,18 +82,24 @@ function nodeText({ terminal: { colours }, clock, config }: Context, node: NodeV
     ['Name', node.simulated ? `${node.name} ${colours.yellow('(simulated GPUs)')}` : node.name],
     ['Id', node.id],
     ['Host', `${node.hostname}, agent ${node.agentVersion}, key ${node.fingerprint}`],
-    ['State', `${paintState(colours, node.connectivity)}, ${paintState(colours, node.eligibility)}`],
+    ['Connection', paintState(colours, node.connectivity)],
+    ['Work', `${paintState(colours, node.eligibility)}${eligibilityHelp(node, config.programName, nowMs)}`],
     [
       'Health',
       paintState(colours, node.health) + (node.healthReason ? `: ${oneLine(node.healthReason, 200)}` : ''),
     ],
-    ['Approved', node.approved ? undefined : `no; run: ${config.programName} node approve ${node.name}`],
+    [
+      'Approved',
+      node.approved || node.eligibility === 'retired'
+        ? undefined
+        : `no; run: ${config.programName} node approve ${node.name}`,
+    ],
     [
       'CPU',
       `${oneLine(node.cpuModel)}: ${cores(node.free.cpuMilli)} of ${cores(node.capacity.cpuMilli)} cores free`,
     ],
     ['Memory', `${memory(node.free.memoryMib)} of ${memory(node.capacity.memoryMib)} free`],
-    ['GPUs', node.gpus.map((gpu) => gpuLine(colours, gpu)).join('\n') || 'none'],
+    ['GPUs', node.gpus.map((gpu) => gpuLine(colours, gpu, nowMs)).join('\n') || 'none'],
     ['Executors', node.executors.map((executor) => executorLine(colours, executor)).join('\n')],
     [
       'Labels',
@@ -97,19 +107,42 @@ function nodeText({ terminal: { colours }, clock, config }: Context, node: NodeV
         .map(([key, value]) => `${key}=${value}`)
         .join(' '),
     ],
+    ['Taints', node.taints.map(taintText).join(' ') || undefined],
     ['Workloads', count(node.attempts, 'live attempt')],
     ['Joined', `${age(node.joinedAtMs, nowMs)} ago, last seen ${age(node.lastSeenAtMs, nowMs)} ago`],
   ]);
 }
 
-function gpuLine(colours: Colours, gpu: NodeView['gpus'][number]): string {
-  const simulated = gpu.simulated ? colours.yellow(' simulated') : '';
-  const health =
-    gpu.health.state === 'healthy'
-      ? ''
-      : ` ${paintState(colours, gpu.health.state)} ${gpu.health.reason ?? ''}`;
-  const user = gpu.attemptId === undefined ? '' : ` by ${gpu.attemptId}`;
-  return `${gpu.index}: ${oneLine(gpu.model)} ${memory(gpu.memoryMib)} ${gpu.state}${user}${simulated}${health}`;
+/** What to do about a node that takes no work. */
+function eligibilityHelp(
+  { name, eligibility, drain, attempts }: NodeView,
+  program: string,
+  nowMs: number,
+): string {
+  switch (eligibility) {
+    case 'cordoned':
+    case 'drained':
+      return `; to give it work again: ${program} node uncordon ${name}`;
+    case 'draining': {
+      const left = drain?.deadlineAtMs === undefined ? undefined : drain.deadlineAtMs - nowMs;
+      const then = left === undefined ? 'they may take as long as they need' : deadlineText(left);
+      return `; ${count(attempts, 'workload')} left, ${then}; undo: ${program} node uncordon ${name}`;
+    }
+    case 'retired':
+      return `; to admit it anew: ${program} node approve ${name}`;
+    case 'joining':
+    case 'verifying':
+    case 'schedulable':
+      return '';
+  }
+}
+
+function deadlineText(leftMs: number): string {
+  return leftMs > 0 ? `moved away in ${formatDuration(leftMs)}` : 'being moved away';
+}
+
+function taintText({ key, value, effect }: NodeView['taints'][number]): string {
+  return `${key}${value === '' ? '' : `=${value}`}:${effect}`;
 }
 
 function executorLine(colours: Colours, executor: NodeView['executors'][number]): string {
@@ -142,32 +175,10 @@ export async function listPendingNodes({ context }: Call): Promise<void> {
   });
 }
 
-type NodeCommand = Extract<CommandName, 'node.approve' | 'node.undrain'>;
-
-async function change(call: Call, name: NodeCommand, done: string): Promise<void> {
-  const client = await call.context.client();
-  const view = await client.command(name, { node: call.operands[0] ?? '' });
-  await call.context.print(view, () => `${view.name} ${done}`);
-}
-
-export async function approveNode(call: Call): Promise<void> {
-  await change(call, 'node.approve', 'is part of the fleet now.');
-}
-
-export async function undrainNode(call: Call): Promise<void> {
-  await change(call, 'node.undrain', 'takes work again.');
-}
-
-export async function drainNode({ context, operands: [node = ''], options }: Call): Promise<void> {
-  const { force = false } = options as { readonly force?: boolean };
+export async function approveNode({ context, operands: [node = ''] }: Call): Promise<void> {
   const client = await context.client();
-  const view = await client.command('node.drain', { node, force });
-  const rest = view.attempts === 0 ? 'nothing runs on it' : `${count(view.attempts, 'workload')} still on it`;
-  await context.print(
-    view,
-    () =>
-      `${view.name} is ${view.eligibility}: ${rest}. Undo with: ${context.config.programName} node undrain ${view.name}`,
-  );
+  const view = await client.command('node.approve', { node });
+  await context.print(view, () => `${view.name} is part of the fleet now.`);
 }
 
 export async function makeJoinToken({ context, options }: Call): Promise<void> {

@@ -25,6 +25,7 @@ function statusText(
   const uptime = formatDuration(Math.max(0, clock.nowMs() - status.startedAtMs));
   const waiting =
     nodes.pending > 0 ? `, ${nodes.pending} waiting for approval ("${program} node pending")` : '';
+  const frozen = status.frozen ? `, ${colours.red('frozen, see below')}` : '';
   const simulated = gpus.simulated > 0 ? colours.yellow(` (${gpus.simulated} simulated)`) : '';
   const workloads = WORKLOAD_STATES.map((state) => [state, status.workloads[state] ?? 0] as const).filter(
     ([, amount]) => amount > 0,
@@ -36,7 +37,7 @@ function statusText(
     ['Ledger', status.settlement && ledgerLine(colours, status.settlement)],
     [
       'Nodes',
-      `${nodes.connected} of ${count(nodes.total, 'node')} connected, ${nodes.schedulable} schedulable${waiting}`,
+      `${nodes.connected} of ${count(nodes.total, 'node')} connected, ${nodes.schedulable} schedulable${waiting}${frozen}`,
     ],
     ['GPUs', gpus.total === 0 ? 'none' : `${gpus.free} of ${gpus.total} free${simulated}`],
     [

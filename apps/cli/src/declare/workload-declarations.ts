@@ -25,6 +25,10 @@ const runOptions = (): Option[] => [
   new Option('--node-selector <key=value>', 'label that the node must have; may be repeated').argParser(
     pairs,
   ),
+  new Option(
+    '--tolerate <key[=value][:effect]>',
+    'taint that does not keep it away; may be repeated',
+  ).argParser(repeated),
   new Option('-l, --label <key=value>', 'label of the workload; may be repeated').argParser(pairs),
 ];
 

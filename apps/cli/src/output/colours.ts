@@ -23,6 +23,7 @@ function paintOf({ green, red, yellow, cyan, dim }: Colours, state: string): Pai
     case 'failed':
     case 'rejected':
     case 'lost':
+    case 'missing':
     case 'unhealthy':
     case 'quarantined':
     case 'disconnected':
@@ -34,14 +35,18 @@ function paintOf({ green, red, yellow, cyan, dim }: Colours, state: string): Pai
     case 'cordoned':
     case 'stopping':
     case 'held':
+    case 'probation':
       return yellow;
     case 'reserved':
     case 'preparing':
     case 'starting':
     case 'submitted':
+    case 'joining':
+    case 'verifying':
       return cyan;
     case 'cancelled':
     case 'drained':
+    case 'retired':
       return dim;
     default:
       return (text) => text;

@@ -40,7 +40,8 @@ export function oneLine(text: string, limit = 60): string {
   return clean.length > limit ? `${clean.slice(0, limit - 1)}…` : clean;
 }
 
-const COMMANDS = 'run|workload|exec|status|node|events|up|down|invoke|config|token|molt|ledger|completion';
+const COMMANDS =
+  'run|workload|exec|status|node|gpu|events|up|down|invoke|config|token|molt|ledger|completion';
 const COMMAND_IN_TEXT = new RegExp(`\\bclawbernetes (?=(?:${COMMANDS})\\b)`, 'g');
 
 /** Commands named in a message as this user has to type them: `npx clawbernetes …` in a clone. */

@@ -16,6 +16,7 @@ const OPTIONS: Readonly<Record<string, string>> = {
   'resources.memoryMib': '--memory, in MiB',
   mounts: '--mount',
   nodeSelector: '--node-selector',
+  tolerations: '--tolerate',
   labels: '--label',
   timeoutMs: '--timeout, in ms',
   stopGraceMs: '--stop-grace, in ms',

@@ -20,5 +20,6 @@ export interface RunOptions extends GlobalOptions {
   readonly network?: 'host' | 'none';
   readonly node?: string;
   readonly nodeSelector?: Readonly<Record<string, string>>;
+  readonly tolerate?: readonly string[];
   readonly label?: Readonly<Record<string, string>>;
 }

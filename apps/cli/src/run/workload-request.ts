@@ -13,6 +13,8 @@ export interface RunRequest {
   readonly gatewayUrl: string;
 }
 
+type Toleration = NonNullable<WorkloadSpecInput['tolerations']>[number];
+
 /** Label of each node that is its name; the gateway keeps it. */
 const NODE_LABEL = 'node';
 
@@ -49,10 +51,18 @@ export async function workloadRequest(
     network: options.network,
     mounts: options.mount?.map((text) => parseMount(text, config.cwd)),
     nodeSelector: Object.keys(selector).length > 0 ? selector : undefined,
+    tolerations: options.tolerate?.map((text) => parseToleration(text)),
     labels: options.label,
     timeoutMs: options.timeout,
     stopGraceMs: options.stopGrace,
   });
+}
+
+/** `team`, `team=vision`, `team=vision:no-execute`. The gateway checks the words. */
+function parseToleration(text: string): Toleration {
+  const [, key = text, , value, , effect] = /^([^=:]+)(=([^:]*))?(:(.+))?$/.exec(text) ?? [];
+  // An effect that is not one is told by the gateway, with those that there are.
+  return withoutUndefined({ key, value, effect: effect as Toleration['effect'] });
 }
 
 /** `run python3 train.py` could mean either; a guess would run the wrong thing. */

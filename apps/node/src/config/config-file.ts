@@ -39,6 +39,7 @@ const TABLES = {
     gpus: rule(z.array(z.union([z.string(), z.int().min(0)])).max(256), 'a list of GPU ids or numbers'),
     memory_alert_threshold: rule(z.number().min(1).max(100), 'a percentage from 1 to 100'),
     simulate: text,
+    simulate_faults: rule(z.string().regex(/^\//), 'an absolute path'),
   },
   metrics: {
     interval_secs: rule(z.number().min(1).max(3600), 'a number of seconds from 1 to 3600'),

@@ -1,4 +1,4 @@
-import type { GpuDevice } from '@clawbernetes/protocol';
+import { MAX_GPU_FAULTS, type GpuDevice, type GpuFault } from '@clawbernetes/protocol';
 import { formatDuration } from '@clawbernetes/kernel';
 import type { NvidiaGpu } from './nvidia-query.ts';
 import { classifyXid, type XidAction } from './xid.ts';
@@ -35,6 +35,50 @@ function deviceHealth(gpu: NvidiaGpu): GpuHealth | undefined {
   const action = gpu.recoveryAction ?? 'None';
   if (/reset|reboot/i.test(action)) return unhealthy(`The driver asks for recovery: ${action}.`);
   return action === 'None' ? undefined : degraded(`The driver asks for recovery: ${action}.`);
+}
+
+/**
+ * What is wrong with an NVIDIA GPU and still counts, the gravest first: the gateway decides from it. Pure, as
+ * `nvidiaHealth`. What only degrades it is no fault: it can go on working.
+ */
+export function nvidiaFaults(
+  gpu: NvidiaGpu,
+  events: readonly XidEvent[],
+  uptimeMs: number,
+): readonly GpuFault[] {
+  const device = deviceHealth(gpu);
+  const driverIsContent = gpu.recoveryAction === 'None';
+  const xids = events.flatMap((event): readonly GpuFault[] => {
+    const { meaning, action } = classifyXid(event.xid, event.message);
+    const ageMs = event.bootSeconds === undefined ? 0 : Math.max(0, uptimeMs - event.bootSeconds * 1_000);
+    if (action === 'ignore' || (ageMs > RESET_XID_COUNTS_MS && RANK[action] < RANK['drain-reboot']))
+      return [];
+    const recovered = action === 'reset-gpu' && driverIsContent;
+    return [
+      {
+        key: `xid-${event.xid}@${event.bootSeconds ?? 'boot'}`,
+        ...{ kind: 'xid', code: event.xid, action: recovered ? 'restart-app' : action },
+        message: `Xid ${event.xid}: ${meaning}${recovered ? '; the driver needs no recovery' : ''}.`,
+      },
+    ];
+  });
+  const own = device?.state === 'unhealthy' ? [deviceFault(gpu, device.reason ?? '')] : [];
+  return distinct([...own, ...xids])
+    .toSorted((left, right) => RANK[right.action] - RANK[left.action])
+    .slice(0, MAX_GPU_FAULTS);
+}
+
+function deviceFault(gpu: NvidiaGpu, message: string): GpuFault {
+  if (gpu.fault !== undefined) return { key: 'driver', kind: 'driver', action: 'drain-reboot', message };
+  if (gpu.rowRemapFailed === true) return { key: 'ecc-row-remap', kind: 'ecc', action: 'replace', message };
+  if (gpu.retiredPagesPending === true)
+    return { key: 'ecc-retired-pages', kind: 'ecc', action: 'reset-gpu', message };
+  return { key: 'driver-recovery', kind: 'driver', action: 'reset-gpu', message };
+}
+
+/** A broken GPU repeats itself: of each Xid the newest. */
+function distinct(faults: readonly GpuFault[]): GpuFault[] {
+  return [...new Map(faults.map((fault) => [`${fault.kind}-${fault.code ?? fault.key}`, fault])).values()];
 }
 
 /** The gravest of the Xids that still count. */

@@ -1,4 +1,4 @@
-import type { GpuDevice } from '@clawbernetes/protocol';
+import type { GpuDevice, GpuFault } from '@clawbernetes/protocol';
 import {
   probeRecord,
   type GpuDetection,
@@ -6,7 +6,7 @@ import {
   type GpuLink,
   type ProbeRecord,
 } from './gpu-detection.ts';
-import { nvidiaHealth } from './gpu-health.ts';
+import { nvidiaFaults, nvidiaHealth } from './gpu-health.ts';
 import { queryNvidiaGpus } from './nvidia-answer.ts';
 import { migProfileMemoryMib, parseMigInstances, parseMigMemoryMib } from './nvidia-mig.ts';
 import type { NvidiaGpu } from './nvidia-query.ts';
@@ -36,7 +36,10 @@ export async function detectNvidiaGpus(
     const events = xid.events.filter((event) => sameCard(event.pciAddress, gpu.pciAddress));
     const card = deps.cards.find((candidate) => candidate.address === gpu.pciAddress);
     const numaNode = topology.matrix.numaNodes[gpu.index] ?? card?.numaNode;
-    return toDevice(gpu, numaNode, nvidiaHealth(gpu, events, uptimeMs));
+    return toDevice(gpu, numaNode, {
+      health: nvidiaHealth(gpu, events, uptimeMs),
+      faults: [...nvidiaFaults(gpu, events, uptimeMs)],
+    });
   });
   return {
     gpus: [...devices, ...mig.instances(devices)],
@@ -109,7 +112,11 @@ function sameCard(one: string, other: string | undefined): boolean {
   return other !== undefined && one.split('.', 1)[0] === other.split('.', 1)[0];
 }
 
-function toDevice(gpu: NvidiaGpu, numaNode: number | undefined, health: GpuDevice['health']): GpuDevice {
+function toDevice(
+  gpu: NvidiaGpu,
+  numaNode: number | undefined,
+  { health, faults }: { readonly health: GpuDevice['health']; readonly faults: GpuFault[] },
+): GpuDevice {
   const {
     uuid,
     index,
@@ -134,6 +141,7 @@ function toDevice(gpu: NvidiaGpu, numaNode: number | undefined, health: GpuDevic
     powerLimitW,
     migEnabled,
     health,
+    ...(faults.length > 0 && { faults }),
     simulated: false,
   };
 }

@@ -1,8 +1,6 @@
-/**
- * What an Xid calls for, least first: nothing; the program that met it starts again; the GPU is reset when it
- * is free; the node is drained and rebooted; a person repairs or replaces hardware.
- */
-export type XidAction = 'ignore' | 'restart-app' | 'reset-gpu' | 'drain-reboot' | 'replace';
+import type { FaultAction } from '@clawbernetes/protocol';
+
+export type XidAction = FaultAction;
 
 export interface XidClass {
   readonly meaning: string;

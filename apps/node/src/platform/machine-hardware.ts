@@ -5,7 +5,8 @@ import { detectHardware } from '../hardware/detect-hardware.ts';
 import { MetricsSampler } from '../hardware/metrics-sampler.ts';
 import { nodeProbeProcesses } from '../hardware/probe-processes.ts';
 import { ProbeRunner } from '../hardware/probe-runner.ts';
-import { simulateGpus } from '../hardware/simulated-gpus.ts';
+import { withSimulatedFaults } from '../hardware/simulated-faults.ts';
+import { simulateGpus, type SimulatedGpus } from '../hardware/simulated-gpus.ts';
 import { DiskProbe } from '../hardware/system-facts.ts';
 import type { Hardware, MetricsSample } from '../host.ts';
 
@@ -53,7 +54,7 @@ export class MachineHardware implements Hardware, AsyncDisposable {
 
   async detect(): Promise<NodeInventory> {
     const { gpu, platform } = this.#options;
-    const simulated = gpu.simulate === undefined ? undefined : simulateGpus(gpu.simulate);
+    const simulated = await this.#simulated();
     const [found, executors] = await Promise.all([
       detectHardware(
         { clock: this.#deps.clock, probes: this.#probes, disk: this.#disk },
@@ -66,6 +67,13 @@ export class MachineHardware implements Hardware, AsyncDisposable {
     const gpuLinks = found.gpuLinks.filter(({ from, to }) => ids.has(from) && ids.has(to));
     this.#gpus = gpus;
     return { ...found, gpus, gpuLinks, executors };
+  }
+
+  async #simulated(): Promise<SimulatedGpus | undefined> {
+    const { simulate, simulateFaults } = this.#options.gpu;
+    if (simulate === undefined) return undefined;
+    const gpus = simulateGpus(simulate);
+    return simulateFaults === undefined ? gpus : withSimulatedFaults(gpus, simulateFaults);
   }
 
   async sample(): Promise<MetricsSample> {

@@ -1,6 +1,7 @@
 // Shows when work may not be placed on a GPU (Xid, ECC, what the driver asks for) and that this ends again.
+import { MAX_GPU_FAULTS } from '@clawbernetes/protocol';
 import { describe, expect, it } from 'vitest';
-import { nvidiaHealth } from '../../src/hardware/gpu-health.ts';
+import { nvidiaFaults, nvidiaHealth } from '../../src/hardware/gpu-health.ts';
 import { NVIDIA_GPU_FIELDS, parseNvidiaGpus, type NvidiaGpu } from '../../src/hardware/nvidia-query.ts';
 import type { XidEvent } from '../../src/hardware/xid-events.ts';
 import { fixture } from './fixtures.ts';
@@ -73,5 +74,41 @@ describe('nvidiaHealth', () => {
     expect(nvidiaHealth({ ...h100, recoveryAction: 'Reset' }, [], 0).state).toBe('unhealthy');
     expect(nvidiaHealth({ ...h100, recoveryAction: 'Drain and Reset' }, [], 0).state).toBe('unhealthy');
     expect(nvidiaHealth({ ...h100, recoveryAction: 'Drain P2P' }, [], 0).state).toBe('degraded');
+  });
+});
+
+describe('nvidiaFaults', () => {
+  const faults = (gpu: NvidiaGpu, ...events: readonly XidEvent[]): string[] =>
+    nvidiaFaults(gpu, events, HOUR_MS).map(({ key, kind, action }) => `${key} ${kind} ${action}`);
+
+  it('are what a gateway can decide from: the gravest first, of each Xid the newest occurrence', () => {
+    expect(faults(h100)).toEqual([]);
+    expect(faults(oldDriver, xid(13, 5), xid(79, 6), xid(119, 7), xid(119, 8), xid(45, 9))).toEqual([
+      'xid-79@6 xid drain-reboot',
+      'xid-119@8 xid reset-gpu',
+      'xid-13@5 xid restart-app',
+    ]);
+  });
+
+  it('ask for nothing but a new start where the driver is content after all', () => {
+    expect(faults(h100, xid(119, 7))).toEqual(['xid-119@7 xid restart-app']);
+  });
+
+  it('end with the day on which they came, unless only a reboot helps', () => {
+    const old = (number: number): number => nvidiaFaults(oldDriver, [xid(number)], 25 * HOUR_MS).length;
+    expect([old(13), old(119), old(79), old(54)]).toEqual([0, 0, 1, 1]);
+  });
+
+  it('tell memory that cannot be repaired from a driver that does not answer', () => {
+    expect(faults({ ...h100, rowRemapFailed: true })).toEqual(['ecc-row-remap ecc replace']);
+    expect(faults({ ...h100, retiredPagesPending: true })).toEqual(['ecc-retired-pages ecc reset-gpu']);
+    expect(faults({ ...h100, fault: 'GPU is lost' })).toEqual(['driver driver drain-reboot']);
+    expect(faults({ ...h100, recoveryAction: 'Reset' })).toEqual(['driver-recovery driver reset-gpu']);
+    expect(faults({ ...h100, recoveryAction: 'Drain P2P' })).toEqual([]);
+  });
+
+  it('are never more than a report may carry', () => {
+    const many = Array.from({ length: 40 }, (_, index) => xid(8 + index, index));
+    expect(nvidiaFaults(oldDriver, many, HOUR_MS).length).toBeLessThanOrEqual(MAX_GPU_FAULTS);
   });
 });

@@ -1,0 +1,32 @@
+import { formatDuration } from '@clawbernetes/kernel';
+import type { NodeView } from '@clawbernetes/protocol';
+import { paintState, type Colours } from './colours.ts';
+import { memory, oneLine } from './phrases.ts';
+
+type GpuView = NodeView['gpus'][number];
+
+/** Longest piece of a node's own words. */
+const WORDS = 200;
+
+/** `3: NVIDIA H100 80 GiB quarantined (xid): Xid 79: …; needs drain-reboot`. */
+export function gpuLine(colours: Colours, gpu: GpuView, nowMs: number): string {
+  const simulated = gpu.simulated ? colours.yellow(' simulated') : '';
+  const user = gpu.attemptId === undefined ? '' : ` by ${gpu.attemptId}`;
+  return `${gpu.index}: ${oneLine(gpu.model)} ${memory(gpu.memoryMib)} ${gpuState(colours, gpu)}${user}${simulated}${gpuTrouble(colours, gpu, nowMs)}`;
+}
+
+/** `quarantined` and `probation` are one state to the scheduler, and two to a reader. */
+export function gpuState(colours: Colours, { state, condition }: GpuView): string {
+  return paintState(colours, condition?.state === 'probation' ? 'probation' : state);
+}
+
+/** What is wrong with it, and until when. */
+export function gpuTrouble(colours: Colours, { condition, health }: GpuView, nowMs: number): string {
+  if (condition?.untilMs !== undefined)
+    return `: ${oneLine(condition.message, WORDS)} Back in ${formatDuration(Math.max(0, condition.untilMs - nowMs))} if no fault comes.`;
+  if (condition)
+    return ` (${condition.kind}): ${oneLine(condition.message, WORDS)} Needs ${condition.action}.`;
+  return health.state === 'healthy'
+    ? ''
+    : ` ${paintState(colours, health.state)} ${oneLine(health.reason ?? '', WORDS)}`;
+}
