@@ -6,14 +6,41 @@ export interface Random {
   fraction(): number;
 }
 
-/** The platform's cryptographic generator. */
-export const systemRandom: Random = {
-  bytes: (length) => crypto.getRandomValues(new Uint8Array(length)),
-  fraction() {
-    const [word = 0] = crypto.getRandomValues(new Uint32Array(1));
-    return word / 2 ** 32;
-  },
-};
+/** Up to so many bytes come out of a block: an id, but no key. */
+const MAX_POOLED_BYTES = 8;
+const BLOCK_BYTES = 4096;
+
+/**
+ * The platform's cryptographic generator. It costs microseconds a call, whatever the length, so short draws
+ * share one; each byte of a block is given out once and wiped as it goes, and longer draws, keys among them,
+ * never lie in a block.
+ */
+class SystemRandom implements Random {
+  readonly #block = new Uint8Array(BLOCK_BYTES);
+  #used = BLOCK_BYTES;
+
+  bytes(length: number): Uint8Array {
+    if (length > MAX_POOLED_BYTES) return crypto.getRandomValues(new Uint8Array(length));
+    if (this.#used + length > BLOCK_BYTES) this.#refill();
+    const end = this.#used + length;
+    const drawn = this.#block.slice(this.#used, end);
+    this.#block.fill(0, this.#used, end);
+    this.#used = end;
+    return drawn;
+  }
+
+  fraction(): number {
+    const [a = 0, b = 0, c = 0, d = 0] = this.bytes(4);
+    return (((a << 24) | (b << 16) | (c << 8) | d) >>> 0) / 2 ** 32;
+  }
+
+  #refill(): void {
+    crypto.getRandomValues(this.#block);
+    this.#used = 0;
+  }
+}
+
+export const systemRandom: Random = new SystemRandom();
 
 /**
  * A reproducible generator for simulation and tests: xoshiro128** (Blackman and Vigna, 2018) seeded by

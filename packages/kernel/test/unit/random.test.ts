@@ -53,3 +53,20 @@ it('takes fresh bytes and fractions from the system', () => {
   expect(systemRandom.fraction()).toBeLessThan(1);
   expect(systemRandom.fraction()).not.toBe(systemRandom.fraction());
 });
+
+it.each([1, 7, 8, 9, 5000])('gives out no byte twice, %s at a time', (length) => {
+  // Over the edges of several blocks. A repeated run of 8 bytes has odds of 2^-42 by chance.
+  const drawn: number[] = [];
+  while (drawn.length < 20_000) drawn.push(...systemRandom.bytes(length));
+  const runs = new Set<string>();
+  for (let at = 0; at + 8 <= drawn.length; at += 8) runs.add(drawn.slice(at, at + 8).join());
+  expect(runs.size).toBe(Math.floor(drawn.length / 8));
+});
+
+it('hands out short draws with memory of their own', () => {
+  const first = systemRandom.bytes(7);
+  const copy = Uint8Array.from(first);
+  expect(first.buffer.byteLength).toBe(7);
+  systemRandom.bytes(7).fill(0);
+  expect(first).toEqual(copy);
+});
