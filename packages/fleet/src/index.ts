@@ -8,8 +8,29 @@ export type { Freeze } from './node/mass-loss-guard.ts';
 export { waitsForApproval } from './node/node-table.ts';
 export type { NodeRegistration } from './node/node-registry.ts';
 export type { AttemptRecord, NodeRecord, WorkloadRecord } from './records.ts';
+export { describeRefusal } from './scheduler/gang/describe-refusal.ts';
+export type { GangDemand, GangFleet, GangSlices, TopologyConstraint } from './scheduler/gang/gang-demand.ts';
+export type {
+  GangPlacement,
+  GangPlan,
+  GangRefusal,
+  LevelTrace,
+  PlaceFacts,
+} from './scheduler/gang/gang-plan.ts';
+export { planGang } from './scheduler/gang/plan-gang.ts';
+export { nodesByRank, replaceMembers, type GangReplacement } from './scheduler/gang/replace-members.ts';
 export { planPlacements, type PendingShape, type Placement, type Plan } from './scheduler/plan.ts';
 export { shapeKey, shapeOf, type Shape } from './scheduler/resources.ts';
 export type { Snapshot, SnapshotGpu, SnapshotNode } from './scheduler/snapshot.ts';
+export { DomainCapacity, type ShapeCapacity } from './scheduler/topology/domain-capacity.ts';
+export type { MaskTable, MemberRequest, NvlinkRule } from './scheduler/topology/mask-table.ts';
+export {
+  maskGpus,
+  NodeClasses,
+  nodeClassFacts,
+  type NodeClass,
+  type NodeClassFacts,
+} from './scheduler/topology/node-class.ts';
+export { topologyPlace, TopologyTree, type TopologyLevel } from './scheduler/topology/topology-tree.ts';
 export type { NodeSummary } from './views.ts';
 export type { Submission } from './workload/workload-intake.ts';

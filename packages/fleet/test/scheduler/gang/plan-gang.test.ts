@@ -172,16 +172,14 @@ const A = { site: 's', rack: 'a' };
 const B = { site: 's', rack: 'b' };
 
 describe('of the places that fit', () => {
-  test('the one with the fewest members to spare is taken', () => {
-    const fleet = build([
-      [A, 4],
-      [A, 4],
-      [B, 3],
-      [B, 3],
-    ]);
-    expect(planned(fleet, { members: exactly(6) }).place.name).toBe('s/b');
-    expect(planned(fleet, { members: exactly(7) }).place.name).toBe('s/a');
-    expect(planned(fleet, { members: exactly(3) }).place.name).toBe('n2');
+  test.each([
+    { order: 'last', rooms: [4, 4, 3, 3], six: 's/b', three: 'n2' },
+    { order: 'first', rooms: [3, 3, 4, 4], six: 's/a', three: 'n0' },
+  ])('the one with the fewest members to spare is taken, if it comes $order', ({ rooms, six, three }) => {
+    const fleet = build(rooms.map((room, node) => [node < 2 ? A : B, room]));
+    expect(planned(fleet, { members: exactly(6) }).place.name).toBe(six);
+    expect(planned(fleet, { members: exactly(7) }).place.members).toBe(8);
+    expect(planned(fleet, { members: exactly(3) }).place.name).toBe(three);
   });
 
   test('parts are filled largest first, the last one is the tightest for the remainder', () => {

@@ -152,6 +152,17 @@ describe('one lost member of a gang without slices', () => {
     });
   });
 
+  test('stays in its rack although its node was moved to another one', () => {
+    const required = { ...DEMAND, topology: { level: 'rack', rule: 'required' } } as const;
+    const moved = { demand: required, nodeOfRank: Int32Array.of(0, 0, 1, 3) };
+    const answer = replaceMembers(moved, [3], { tree, room: Int32Array.of(0, 0, 1, 1, 1) });
+    expect(answer).toMatchObject({
+      kind: 'replacement',
+      level: 'rack',
+      moves: [{ rank: 3, from: 3, to: 2 }],
+    });
+  });
+
   test('a gang of which nobody lives is planned anew, not replaced', () => {
     expect(() => replaceMembers(gang, [0, 1, 2, 3], { tree, room: new Int32Array(5) })).toThrow('lives');
   });

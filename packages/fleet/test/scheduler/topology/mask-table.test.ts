@@ -221,6 +221,8 @@ describe('9 to 32 GPUs', () => {
     expect(table.best(0xff7f, 8, 'require')).toBe(0xff00);
     // Seven and nine are free: what is broken already gives first.
     expect(table.best(0xff7f, 1, 'require')).toBe(0x0040);
+    // A four of the half that is broken already, not the whole half.
+    expect(table.best(0xf0ff, 1, 'require')).toBe(0x1000);
     expect(countBits(table.best(0xffff, 12, 'require'))).toBe(12);
     expect(table.members(0xffff, 8, 'require')).toBe(2);
     expect(table.members(0xfffe, 5, 'require')).toBe(3);
