@@ -1,0 +1,117 @@
+import { assert } from '@clawbernetes/kernel';
+import { amountOf, describeAmount, Tally, type Amounts, type Dimension } from './amounts.ts';
+import type { Queue, QueueTree } from './queue-tree.ts';
+import type { Worth } from './worth.ts';
+
+/** A queue that keeps work from starting now. */
+export interface QueueStop {
+  readonly queue: string;
+  /** `limit`: of all work. `guarantee`: of work that may not be preempted, which must not borrow. */
+  readonly rule: 'limit' | 'guarantee';
+  readonly dimension: Dimension;
+  readonly allowed: number;
+  readonly used: number;
+  readonly asked: number;
+  /** It can never start, however empty the queue is. */
+  readonly never: boolean;
+}
+
+/** What runs in each queue and all below it, kept while work starts and ends. */
+export class QueueUsage {
+  readonly #tree: QueueTree;
+  readonly #worth: Worth;
+  readonly #used = new Tally();
+  readonly #firm = new Tally();
+
+  constructor(tree: QueueTree, worth: Worth) {
+    this.#tree = tree;
+    this.#worth = worth;
+  }
+
+  /** Never refuses: what runs is counted, also where limits were lowered under it. */
+  charge(queue: string, vector: Amounts, preemptible: boolean): void {
+    this.#move(queue, vector, preemptible, 1);
+  }
+
+  refund(queue: string, vector: Amounts, preemptible: boolean): void {
+    this.#move(queue, vector, preemptible, -1);
+  }
+
+  used(queue: string): Amounts {
+    return this.#used.of(queue);
+  }
+
+  /** The part of `used` that may not be preempted. */
+  firm(queue: string): Amounts {
+    return this.#firm.of(queue);
+  }
+
+  /** The first queue, from the work's own upwards, that has no room for it; undefined if it may start. */
+  stopOf(queue: string, asked: Amounts, preemptible: boolean): QueueStop | undefined {
+    for (const one of this.#tree.leaf(queue).path) {
+      const stop = this.#limitStop(one, asked) ?? (preemptible ? undefined : this.#guaranteeStop(one, asked));
+      if (stop) return stop;
+    }
+    return undefined;
+  }
+
+  #limitStop({ name, limit }: Queue, asked: Amounts): QueueStop | undefined {
+    for (const [dimension, allowed] of limit) {
+      const stop = stopIn(
+        dimension,
+        allowed,
+        amountOf(this.used(name), dimension),
+        amountOf(asked, dimension),
+      );
+      if (stop) return { queue: name, rule: 'limit', ...stop };
+    }
+    return undefined;
+  }
+
+  #guaranteeStop({ name, guaranteed }: Queue, asked: Amounts): QueueStop | undefined {
+    for (const [dimension, amount] of this.#worth.governed(asked)) {
+      const allowed = amountOf(guaranteed, dimension);
+      const stop = stopIn(dimension, allowed, amountOf(this.firm(name), dimension), amount);
+      if (stop) return { queue: name, rule: 'guarantee', ...stop };
+    }
+    return undefined;
+  }
+
+  #move(queue: string, vector: Amounts, preemptible: boolean, sign: 1 | -1): void {
+    for (const { name } of this.#tree.leaf(queue).path) {
+      this.#used.add(name, vector, sign);
+      if (!preemptible) this.#firm.add(name, vector, sign);
+      for (const dimension of vector.keys()) {
+        const least = Math.min(amountOf(this.used(name), dimension), amountOf(this.firm(name), dimension));
+        assert(least >= 0, `queue ${name} gives back no more ${dimension} than it took`);
+      }
+    }
+  }
+}
+
+function stopIn(
+  dimension: Dimension,
+  allowed: number,
+  used: number,
+  asked: number,
+): Omit<QueueStop, 'queue' | 'rule'> | undefined {
+  if (asked === 0 || used + asked <= allowed) return undefined;
+  return { dimension, allowed, used, asked, never: asked > allowed };
+}
+
+/** What stands in the way and what would help, for the person who waits. */
+export function explainQueueStop({ queue, rule, dimension, allowed, used, asked, never }: QueueStop): string {
+  const wants = `It needs ${describeAmount(dimension, asked)}`;
+  const most = describeAmount(dimension, allowed);
+  const room =
+    rule === 'limit'
+      ? `queue ${queue} may use ${most}`
+      : `queue ${queue} is guaranteed ${most} for such work`;
+  if (never) return `${wants}, but ${room}. ${rule === 'limit' ? ASK_LESS : ASK_PREEMPTIBLE}`;
+  const rest = `${room}, of which ${describeAmount(dimension, used)} are in use`;
+  const help = rule === 'limit' ? '.' : '; work that may be preempted could borrow.';
+  return `${wants}, but ${rest}. It starts when work of that queue ends${help}`;
+}
+
+const ASK_LESS = 'Ask for less, or have its limit raised.';
+const ASK_PREEMPTIBLE = 'Allow it to be preempted, ask for less, or have the guarantee raised.';

@@ -1,0 +1,137 @@
+// Shows that evictions end: nobody gets back from his evictor what he lost while demand stays as it is.
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { sumOf } from '../../../src/scheduler/queues/amounts.ts';
+import {
+  choosePreemption,
+  DEFAULT_PREEMPTION_LIMITS,
+} from '../../../src/scheduler/queues/choose-preemption.ts';
+import type { QueueSpec } from '../../../src/scheduler/queues/queue-spec.ts';
+import { QueueTree } from '../../../src/scheduler/queues/queue-tree.ts';
+import type { Reclaim } from '../../../src/scheduler/queues/running-unit.ts';
+import type { WaitingWork } from '../../../src/scheduler/queues/workload-order.ts';
+import { evictionsIn, h100Of, unit, usageOf, work, type FleetState } from './eviction-fixture.ts';
+import { gpus } from './queue-fixture.ts';
+
+const TREES: readonly (readonly QueueSpec[])[] = [
+  [{ name: 'a' }, { name: 'b', weight: 2 }, { name: 'c', weight: 3 }],
+  [
+    { name: 'a', guaranteed: gpus(4) },
+    { name: 'b', guaranteed: gpus(3) },
+    { name: 'c', weight: 2, priorityClass: 1 },
+  ],
+  [
+    { name: 'top', guaranteed: gpus(6) },
+    { name: 'a', parent: 'top', guaranteed: gpus(3) },
+    { name: 'b', parent: 'top', weight: 2 },
+    { name: 'c', guaranteed: gpus(2), weight: 2 },
+  ],
+];
+
+const workArbitrary = fc.record({
+  queue: fc.constantFrom('a', 'b', 'c'),
+  count: fc.integer({ min: 1, max: 6 }),
+  priority: fc.nat(2),
+  preemptible: fc.oneof({ weight: 6, arbitrary: fc.constant(true) }, fc.boolean()),
+});
+
+interface Eviction {
+  readonly by: string;
+  readonly of: string;
+}
+
+/** One workload gets its turn: it starts where there is room, else in place of others. */
+function step(
+  state: FleetState,
+  chosen: WaitingWork,
+  at: number,
+): { state: FleetState; evictions: readonly Eviction[] } {
+  const { units, waits, capacity } = state;
+  const nothing = { state, evictions: [] };
+  if (usageOf(state).stopOf(chosen.queue, chosen.amounts, chosen.preemptible)) return nothing;
+  const free = h100Of(capacity) - h100Of(sumOf(units.map(({ amounts }) => amounts)));
+  const evictions = evictionsIn(state);
+  const candidates = evictions.victimsFor(chosen);
+  const choice = choosePreemption({
+    candidates,
+    domains: [{ id: 'fleet', unitIds: candidates.map(({ unit: { id } }) => id) }],
+    fits: (removed) => {
+      const freed = units.filter(({ id }) => removed.has(id)).map(({ amounts }) => amounts);
+      return free + h100Of(sumOf(freed)) >= h100Of(chosen.amounts);
+    },
+    limits: DEFAULT_PREEMPTION_LIMITS,
+  });
+  if (choice.outcome !== 'chosen') return nothing;
+  const gone = new Set(choice.plan.victims.map((victim) => victim.unit));
+  const reclaims: readonly Reclaim[] = evictions.reclaimsBy(chosen, [...gone]);
+  const { id, queue, priority, preemptible, amounts } = chosen;
+  const started = unit(id, queue, 0, { priority, preemptible, amounts, startedMs: at, reclaims });
+  const again = [...gone].map((one) =>
+    work(one.id, one.queue, 0, { priority: one.priority, amounts: one.amounts }),
+  );
+  return {
+    state: {
+      ...state,
+      units: [...units.filter((one) => !gone.has(one)), started],
+      waits: [...waits.filter((one) => one !== chosen), ...again],
+    },
+    evictions: [...gone].map((one) => ({ by: id, of: one.id })),
+  };
+}
+
+const caseArbitrary = fc.record({
+  specs: fc.constantFrom(...TREES),
+  works: fc.array(workArbitrary, { minLength: 3, maxLength: 9 }),
+  turns: fc.array(fc.nat(), { minLength: 40, maxLength: 40 }),
+});
+
+function run({ specs, works, turns }: typeof caseArbitrary extends fc.Arbitrary<infer C> ? C : never) {
+  let state: FleetState = {
+    tree: new QueueTree(specs),
+    capacity: gpus(10),
+    units: [],
+    waits: works.map(({ queue, count, ...rest }, at) => work(`w${at}`, queue, count, rest)),
+  };
+  const evictions: (Eviction & { readonly turn: number })[] = [];
+  for (const [turn, drawn] of turns.entries()) {
+    const chosen = state.waits[drawn % Math.max(1, state.waits.length)];
+    if (!chosen) break;
+    const after = step(state, chosen, turn);
+    state = after.state;
+    evictions.push(...after.evictions.map((one) => ({ ...one, turn })));
+  }
+  return { state, evictions };
+}
+
+test('nobody evicts his evictor while demand, capacity and queues stay the same', () => {
+  let seen = 0;
+  fc.assert(
+    fc.property(caseArbitrary, (one) => {
+      const { evictions } = run(one);
+      seen += evictions.length;
+      for (const { by, of, turn } of evictions) {
+        const back = evictions.find((later) => later.turn > turn && later.by === of && later.of === by);
+        expect(back).toBeUndefined();
+      }
+    }),
+    { numRuns: 600 },
+  );
+  expect(seen).toBeGreaterThan(200);
+});
+
+test('evictions come to an end: given turns enough, all that waits goes on waiting', () => {
+  fc.assert(
+    fc.property(caseArbitrary, (one) => {
+      let { state } = run(one);
+      let idle = 0;
+      for (let turn = 0; turn < 400 && idle < state.waits.length; turn += 1) {
+        const chosen = state.waits[turn % state.waits.length]!;
+        const after = step(state, chosen, 40 + turn);
+        idle = after.state === state ? idle + 1 : 0;
+        state = after.state;
+      }
+      expect(idle).toBeGreaterThanOrEqual(state.waits.length);
+    }),
+    { numRuns: 300 },
+  );
+});
