@@ -3,6 +3,7 @@ import { afterDemand, wholeGpus, type NodeState } from '../cluster/node-state.ts
 import { CpuBalance } from './cpu-balance.ts';
 import { PARTS, worthOfRests } from './cutting-stock.ts';
 import { DemandMix, gpusOf, type KindCount, type MixedKind } from './demand-mix.ts';
+import { scarcityPrices } from './scarcity.ts';
 
 /** What one kind of workload asks for, and on which nodes. */
 export interface PackedKind extends MixedKind {
@@ -16,20 +17,25 @@ export interface StateCount {
   readonly nodes: number;
 }
 
-/** What placing costs the fleet: the worth of the node before, less that after. */
+/**
+ * What placing costs the fleet: the worth of the node before, less that after, and the price of its model.
+ */
 export interface PackingCost {
   readonly loss: number;
   /** Thousandths that were free of the GPU that the share is taken from. */
   readonly from: number;
 }
 
-// Weights of the three worths, found on two orders of one list of the openb trace (see `bench -- openb`).
-// They are nearly an order of importance: whole GPUs are cut well before anything, then CPU is kept for
-// GPUs, and what frequent kinds could still fill decides between equals.
+// Weights of the worths and the price, found on a few orders of lists of the openb trace (`bench -- openb`).
+// They are nearly an order of importance: whole GPUs are cut well before anything, then CPU is kept for GPUs,
+// and what frequent kinds could still fill decides between equals.
 const SHARE_WEIGHT = 200;
 const BALANCE_WEIGHT = 40;
+const SCARCITY_WEIGHT = 10;
 /** Kinds that are looked at singly: those that ask for the most GPUs. */
 const TOP_KINDS = 64;
+/** Kinds that are looked at for the price of models. */
+const PRICED_KINDS = 256;
 /** Weights are computed anew after an eighth more arrivals, at the latest after so many. */
 const MAX_STALE_ARRIVALS = 200;
 const MIN_STALE_ARRIVALS = 4;
@@ -46,14 +52,16 @@ interface WeightedKind {
  * is what its free resources can still be used for, by three measures: the rests of its GPUs
  * (`worthOfRests`), its GPUs for which there is CPU (`CpuBalance`), and what each frequent kind could still
  * fill if only that kind came, weighted by how scarce the room for it is. It is learnt from arrivals, of
- * which nothing needs to be known beforehand. Fragmentation as a measure is from Weng et al., "Beware of
- * Fragmentation", USENIX ATC 2023.
+ * which nothing needs to be known beforehand. On top comes a price for models that others depend on
+ * (`scarcityPrices`). Fragmentation as a measure is from Weng et al., "Beware of Fragmentation", USENIX ATC
+ * 2023.
  */
 export class PackingScorer<Kind extends PackedKind> {
   readonly #mix = new DemandMix<Kind>();
   #rests = worthOfRests([]);
   #balance = new CpuBalance([]);
   #kinds: readonly WeightedKind[] = [];
+  #prices: ReadonlyMap<number, number> = new Map();
   #refreshAt = 0;
   /** Of states that nodes were in since the last refresh. */
   #worths = new WeakMap<NodeState, number>();
@@ -73,7 +81,9 @@ export class PackingScorer<Kind extends PackedKind> {
     const mix = this.#mix.byGpus();
     this.#rests = worthOfRests(piecesOf(mix));
     this.#balance = new CpuBalance(mix);
-    this.#kinds = weighted(mix.slice(0, TOP_KINDS), [...states]);
+    const counts = [...states];
+    this.#kinds = weighted(mix.slice(0, TOP_KINDS), counts);
+    this.#prices = scarcityPrices(mix.slice(0, PRICED_KINDS), counts);
     this.#worths = new WeakMap();
     this.version += 1;
   }
@@ -82,12 +92,17 @@ export class PackingScorer<Kind extends PackedKind> {
   cost(state: NodeState, demand: Demand): PackingCost {
     const worth = this.#worths.get(state) ?? this.worth(state);
     this.#worths.set(state, worth);
+    const price = this.price(state.profile, demand);
     let best = { loss: Infinity, from: 0 };
     for (const from of sources(state, demand)) {
-      const loss = worth - this.worth(afterDemand(state, demand, from));
+      const loss = price + worth - this.worth(afterDemand(state, demand, from));
       if (loss < best.loss - 1e-9) best = { loss, from };
     }
     return best;
+  }
+
+  price(profile: number, demand: Demand): number {
+    return SCARCITY_WEIGHT * gpuShare(demand) * (this.#prices.get(profile) ?? 0);
   }
 
   worth(state: NodeState): number {

@@ -27,7 +27,9 @@ function leastLoss(
     const isShare = kind.demand.gpus === 1 && kind.demand.gpuMilli < WHOLE_GPU;
     const shares = isShare ? state.gpus.filter((free) => free >= kind.demand.gpuMilli) : [WHOLE_GPU];
     for (const from of shares) {
-      const loss = scorer.worth(state) - scorer.worth(afterDemand(state, kind.demand, from));
+      // The price is that of the profile, whichever share is taken.
+      const price = scorer.price(state.profile, kind.demand);
+      const loss = price + scorer.worth(state) - scorer.worth(afterDemand(state, kind.demand, from));
       least = Math.min(least ?? Infinity, loss);
     }
   }
@@ -117,5 +119,20 @@ describe('the place that is found', () => {
       if (place) cluster.give(place.given);
     }
     expect(cluster.free(0).toSorted((left, right) => left - right)).toEqual([60, 1000]);
+  });
+
+  test('of what could run anywhere is not on a model that others depend on', () => {
+    const cluster = clusterOf([
+      { profile: 1, cpuMilli: 64, memoryMib: 0, gpus },
+      { profile: 0, cpuMilli: 64, memoryMib: 0, gpus },
+    ]);
+    const scorer = new PackingScorer<PackedKind>();
+    const bound: PackedKind = { ...whole('bound', 1, 8), suits: (profile) => profile === 1 };
+    const free = whole('free', 1, 8);
+    for (let arrival = 0; arrival < 10; arrival += 1) for (const kind of [bound, free]) scorer.arrived(kind);
+    const places = new PlaceFinder(cluster, scorer);
+    expect(places.find(free)?.given.node).toBe(1);
+    expect(places.find(bound)?.given.node).toBe(0);
+    expect(scorer.price(1, free.demand)).toBeGreaterThan(scorer.price(0, free.demand));
   });
 });
