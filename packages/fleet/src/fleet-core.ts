@@ -4,7 +4,6 @@ import type { FleetWriter } from './fleet-writer.ts';
 import type { GpuPolicy } from './node/gpu-condition.ts';
 import type { NodeTable } from './node/node-table.ts';
 import type { AttemptRecord, WorkloadRecord } from './records.ts';
-import { attemptRow, workloadRow } from './rows.ts';
 import type { PendingQueue } from './workload/pending-queue.ts';
 import type { WorkloadTable } from './workload/workload-table.ts';
 
@@ -96,7 +95,7 @@ export interface FleetCore {
 /** Stores an attempt's new state with its event. */
 export function commitAttempt(core: FleetCore, attempt: AttemptRecord, cause: Cause, message: string): void {
   core.workloads.putAttempt(attempt);
-  core.writer.write(attemptRow(attempt));
+  core.writer.writeAttempt(attempt);
   core.nodes.touch(attempt.nodeId);
   const state = attempt.unknownSinceMs === undefined ? attempt.state : 'unknown';
   core.writer.record({
@@ -118,7 +117,7 @@ export function commitWorkload(
 ): void {
   const before = core.workloads.workload(workload.id);
   core.workloads.putWorkload(workload);
-  core.writer.write(workloadRow(workload, { first: before === undefined }));
+  core.writer.writeWorkload(workload, { first: before === undefined });
   if (before?.state === workload.state) return;
   core.writer.record({
     namespace: workload.namespace,

@@ -1,7 +1,9 @@
 import { errorMessage, type Clock, type Logger } from '@clawbernetes/kernel';
 import type { Cause, EventView } from '@clawbernetes/protocol';
 import type { RowChange, Store } from '@clawbernetes/storage';
+import type { AttemptRecord, WorkloadRecord } from './records.ts';
 import { eventRow } from './rows.ts';
+import { TurnRows } from './turn-rows.ts';
 
 export interface NewEvent {
   readonly namespace: string;
@@ -26,7 +28,7 @@ export interface FleetWriterDeps {
 export class FleetWriter {
   readonly #deps: FleetWriterDeps;
   #sequence: number;
-  #rows: RowChange[] = [];
+  #rows = new TurnRows();
   #events: EventView[] = [];
   #actions: (() => void)[] = [];
   #turn: Promise<void> | undefined;
@@ -70,19 +72,24 @@ export class FleetWriter {
   }
 
   write(...changes: readonly RowChange[]): void {
-    this.#rows.push(...changes);
+    this.#rows.other(changes);
     void this.#begin();
   }
 
-  record(event: NewEvent): void {
+  writeWorkload(workload: WorkloadRecord, isNew: { readonly first: boolean }): void {
+    this.#rows.workload(workload, isNew);
+    void this.#begin();
+  }
+
+  writeAttempt(attempt: AttemptRecord): void {
+    this.#rows.attempt(attempt);
+    void this.#begin();
+  }
+
+  record({ namespace, type, subject, cause, message, facts = {} }: NewEvent): void {
     this.#sequence += 1;
-    const stored = {
-      facts: {},
-      ...event,
-      message: storable(event.message),
-      sequence: this.#sequence,
-      timeMs: this.#deps.clock.nowMs(),
-    };
+    const [sequence, timeMs] = [this.#sequence, this.#deps.clock.nowMs()];
+    const stored = { sequence, timeMs, namespace, type, subject, cause, message: storable(message), facts };
     this.#events.push(stored);
     this.write(eventRow(stored));
   }
@@ -124,8 +131,8 @@ export class FleetWriter {
     } catch (error) {
       this.#fail(error);
     }
-    const turn = { rows: this.#rows, events: this.#events, actions: this.#actions };
-    this.#rows = [];
+    const turn = { rows: this.#rows.changes(), events: this.#events, actions: this.#actions };
+    this.#rows = new TurnRows();
     this.#events = [];
     this.#actions = [];
     this.#turn = undefined;
@@ -163,5 +170,7 @@ export class FleetWriter {
 
 /** A message may quote a node; what no database holds as text must not fail the batch. */
 function storable(message: string): string {
-  return message.replaceAll('\0', '\uFFFD').toWellFormed();
+  return message.includes('\0') || !message.isWellFormed()
+    ? message.replaceAll('\0', '\uFFFD').toWellFormed()
+    : message;
 }

@@ -41,7 +41,14 @@ export function shapeOf(spec: WorkloadSpec, nodeId: string | undefined): Shape {
   };
 }
 
-/** Equal for equal shapes. */
+/** Equal for equal shapes. Most ask for amounts only, which is said without canonical JSON, the slow part. */
 export function shapeKey(shape: Shape): string {
-  return canonicalJson({ ...shape });
+  const { gpus, minGpuMemoryMib, cpuMilli, memoryMib, executor, sandboxRequired, ...where } = shape;
+  const amounts = `${gpus} ${minGpuMemoryMib} ${cpuMilli} ${memoryMib} ${executor} ${sandboxRequired}`;
+  return goesAnywhere(shape) ? amounts : `${amounts} ${canonicalJson(where)}`;
+}
+
+function goesAnywhere({ gpuModels, nodeSelector, nodeId, tolerations, affinity }: Shape): boolean {
+  if (gpuModels.length > 0 || nodeId !== undefined || tolerations || affinity) return false;
+  return Object.keys(nodeSelector).length === 0;
 }

@@ -2,7 +2,6 @@ import { present } from '@clawbernetes/kernel';
 import type { Cause } from '@clawbernetes/protocol';
 import { orderStop, type FleetCore } from '../fleet-core.ts';
 import type { AttemptRecord } from '../records.ts';
-import { attemptRow } from '../rows.ts';
 import { isEnded } from './lifecycle.ts';
 import { settleWorkload } from './settle-workload.ts';
 
@@ -15,7 +14,7 @@ export function evict(core: FleetCore, attempt: AttemptRecord, cause: Cause, mes
   const workload = present(core.workloads.workload(attempt.workloadId), 'the workload of an attempt');
   const evicted: AttemptRecord = { ...attempt, evicted: { cause, message } };
   core.workloads.putAttempt(evicted);
-  core.writer.write(attemptRow(evicted));
+  core.writer.writeAttempt(evicted);
   core.writer.record({
     namespace: attempt.namespace,
     type: 'attempt.evicted',

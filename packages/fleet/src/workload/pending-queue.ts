@@ -34,7 +34,7 @@ export class PendingQueue {
     const group = this.#group(shapeKey(shape), shape);
     group.workloads.set(workload.id, workload);
     this.#groupOf.set(workload.id, group);
-    this.#arrivals.push(shape);
+    this.#arrivals.push(group.shape);
   }
 
   /** Of all that were added since this was asked last. */

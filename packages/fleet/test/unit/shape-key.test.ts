@@ -1,0 +1,60 @@
+// Shows that shapes have the same key exactly when they are the same, whatever they ask for.
+import { canonicalJson } from '@clawbernetes/kernel';
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import { shapeKey, type Shape } from '../../src/index.ts';
+
+/** Of few values each, so that equal shapes are drawn often; every member of a shape is named. */
+const always: { readonly [Name in keyof Required<Shape>]: fc.Arbitrary<NonNullable<Shape[Name]>> } = {
+  gpus: fc.constantFrom(0, 1, 11),
+  gpuModels: fc.constantFrom([], ['h100'], ['a100', 'h100']),
+  minGpuMemoryMib: fc.constantFrom(0, 1, 11),
+  cpuMilli: fc.constantFrom(1, 11),
+  memoryMib: fc.constantFrom(1, 11),
+  executor: fc.constantFrom('process', 'container'),
+  sandboxRequired: fc.boolean(),
+  nodeSelector: fc.constantFrom<Record<string, string>>({}, { rack: 'a' }, { rack: 'b' }),
+  nodeId: fc.constantFrom('node-1', 'node-2'),
+  tolerations: fc.constantFrom([{ key: 'a' }], [{ key: 'a', value: 'b' }]),
+  affinity: fc.constantFrom(
+    { required: [], preferred: [] },
+    { required: [{ label: 'ssd', operator: 'exists' as const, values: [] }], preferred: [] },
+  ),
+};
+const { nodeId, tolerations, affinity, ...required } = always;
+
+const shapes: fc.Arbitrary<Shape> = fc
+  .tuple(
+    fc.record(required),
+    fc.record({ nodeId, tolerations, affinity }, { requiredKeys: [] }),
+    fc.boolean(),
+  )
+  .map(([shape, rest, isPlain]) =>
+    isPlain ? { ...shape, gpuModels: [], nodeSelector: {} } : { ...shape, ...rest },
+  );
+
+it('tells shapes apart, and nothing else', () => {
+  fc.assert(
+    fc.property(shapes, shapes, (left, right) => {
+      const isSame = canonicalJson({ ...left }) === canonicalJson({ ...right });
+      expect(shapeKey(left) === shapeKey(right)).toBe(isSame);
+    }),
+    { numRuns: 3000 },
+  );
+});
+
+it('tells apart what differs in one member', () => {
+  fc.assert(
+    fc.property(
+      shapes,
+      shapes,
+      fc.constantFrom(...(Object.keys(always) as (keyof Shape)[])),
+      (shape, other, name) => {
+        const changed = { ...shape, [name]: other[name] };
+        const isSame = canonicalJson({ ...shape }) === canonicalJson(changed);
+        expect(shapeKey(shape) === shapeKey(changed)).toBe(isSame);
+      },
+    ),
+    { numRuns: 3000 },
+  );
+});
