@@ -12,7 +12,8 @@ const WORDS = 200;
 export function gpuLine(colours: Colours, gpu: GpuView, nowMs: number): string {
   const simulated = gpu.simulated ? colours.yellow(' simulated') : '';
   const user = gpu.attemptId === undefined ? '' : ` by ${gpu.attemptId}`;
-  return `${gpu.index}: ${oneLine(gpu.model)} ${memory(gpu.memoryMib)} ${gpuState(colours, gpu)}${user}${simulated}${gpuTrouble(colours, gpu, nowMs)}`;
+  const device = `${gpu.index}: ${oneLine(gpu.model)} ${memory(gpu.memoryMib)}`;
+  return `${device} ${gpuState(colours, gpu)}${user}${simulated}${gpuTrouble(colours, gpu, nowMs)}`;
 }
 
 /** `quarantined` and `probation` are one state to the scheduler, and two to a reader. */

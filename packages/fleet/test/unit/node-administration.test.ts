@@ -1,0 +1,437 @@
+// Shows what people and broken GPUs do to the work of a node: where it may not go, when it must leave, that
+// it begins anew elsewhere only after its end is proven, and that all of it survives a crash.
+import { beforeEach, describe, expect, test } from 'vitest';
+import type { GpuDevice, GpuFault } from '@clawbernetes/protocol';
+import type { AttemptRecord, WorkloadRecord } from '../../src/index.ts';
+import { codeOf, FleetFixture, inventory } from './fleet-fixture.ts';
+
+const MINUTE = 60_000;
+
+let fixture: FleetFixture;
+beforeEach(async () => {
+  fixture = await FleetFixture.open();
+});
+
+const administration = (): FleetFixture['fleet']['administration'] => fixture.fleet.administration;
+const node = (name: string): ReturnType<FleetFixture['fleet']['node']> => fixture.fleet.node(name);
+
+/** Submitted, placed and running. */
+async function running(spec: Parameters<FleetFixture['submit']>[0] = {}): Promise<WorkloadRecord> {
+  const workload = fixture.submit(spec);
+  await fixture.settle();
+  fixture.report(fixture.attemptOf(workload), { state: 'running', revision: 1, startedAtMs: 5 });
+  return workload;
+}
+
+function stopsOf(attempt: AttemptRecord): number {
+  return fixture.orders.filter(({ order }) => order.kind === 'stop' && order.attemptId === attempt.id).length;
+}
+
+/** Time passes for nodes that stay connected. */
+async function pass(ms: number, ...names: readonly string[]): Promise<void> {
+  for (let passed = 0; passed < ms; passed += 10_000) {
+    for (const name of names) fixture.fleet.registry.heard(`node-${name}`);
+    await fixture.settle(Math.min(10_000, ms - passed));
+  }
+}
+
+function whyWaiting(workload: WorkloadRecord): string {
+  return fixture.fleet.workloadView(workload).waiting?.message ?? '';
+}
+
+describe('cordon and drain', () => {
+  test('a cordoned node keeps its work, gets no more, and says so', async () => {
+    fixture.join('a');
+    const first = await running();
+    administration().cordon(node('a'));
+    const second = fixture.submit();
+    await fixture.settle();
+    expect([fixture.state(first), fixture.state(second)]).toEqual(['running', 'queued']);
+    expect(whyWaiting(second)).toContain('clawbernetes node uncordon a');
+    administration().uncordon(node('a'));
+    await fixture.settle();
+    expect(fixture.state(second)).toBe('reserved');
+  });
+
+  test('at the deadline what still runs is stopped, and begins anew elsewhere once its end is proven', async () => {
+    fixture.join('a');
+    const workload = await running();
+    const [attempt] = [fixture.attemptOf(workload)];
+    fixture.join('b');
+    administration().drain(node('a'), { deadlineMs: 5 * MINUTE });
+    await pass(5 * MINUTE - 1000, 'a', 'b');
+    expect([fixture.state(workload), stopsOf(attempt)]).toEqual(['running', 0]);
+    await pass(2000, 'a', 'b');
+    expect([fixture.state(workload), stopsOf(attempt)]).toEqual(['stopping', 1]);
+    expect(node('a').eligibility).toBe('draining');
+    fixture.report(fixture.attemptOf(workload), { state: 'killed', revision: 2, signal: 'SIGTERM' });
+    await fixture.settle(1000);
+    expect(fixture.attemptOf(workload)).toMatchObject({ nodeId: 'node-b', number: 2, state: 'placed' });
+    expect(fixture.fleet.workloadView(workload)).toMatchObject({ state: 'reserved', moves: 1 });
+    expect(fixture.ended).toEqual([]);
+    expect(node('a').eligibility).toBe('drained');
+  });
+
+  test('no more are moved at once than may', async () => {
+    fixture.join('a');
+    const workloads = [await running(), await running(), await running()];
+    administration().drain(node('a'), { deadlineMs: 0, maxParallel: 2 });
+    const states = (): string[] => workloads.map((workload) => fixture.state(workload));
+    await pass(3000, 'a');
+    expect(states()).toEqual(['stopping', 'stopping', 'running']);
+    const [first] = workloads;
+    if (first) fixture.report(fixture.attemptOf(first), { state: 'killed', revision: 2 });
+    await pass(2000, 'a');
+    expect(states()).toEqual(['queued', 'stopping', 'stopping']);
+  });
+
+  test('what comes to a good end in its last moments is done; what is bound to its node or wants to end, ends', async () => {
+    const id = fixture.join('a');
+    const good = await running();
+    const ending = await running({ reschedule: { evicted: 'end' } });
+    const bound = fixture.fleet.intake.submit({ namespace: 'default', spec: good.spec, nodeId: id });
+    await fixture.settle();
+    administration().drain(node('a'), { deadlineMs: 0 });
+    await pass(2000, 'a');
+    fixture.report(fixture.attemptOf(good), { state: 'exited', revision: 2, exitCode: 0 });
+    for (const workload of [ending, bound])
+      fixture.report(fixture.attemptOf(workload), { state: 'killed', revision: 2, signal: 'SIGTERM' });
+    await fixture.settle();
+    expect([good, ending, bound].map((workload) => fixture.state(workload))).toEqual([
+      'succeeded',
+      'failed',
+      'failed',
+    ]);
+  });
+
+  test('uncordon takes the drain back, not the moves under way', async () => {
+    fixture.join('a');
+    const workload = await running();
+    administration().drain(node('a'), { deadlineMs: MINUTE });
+    administration().uncordon(node('a'));
+    await pass(5 * MINUTE, 'a');
+    expect(fixture.state(workload)).toBe('running');
+    administration().drain(node('a'), { deadlineMs: 0 });
+    await pass(1000, 'a');
+    administration().uncordon(node('a'));
+    expect(fixture.state(workload)).toBe('stopping');
+  });
+
+  test('a wall clock that is set moves no deadline; a crash keeps it', async () => {
+    fixture.join('a');
+    const workload = await running();
+    administration().drain(node('a'), { deadlineMs: 10 * MINUTE });
+    await pass(1000, 'a');
+    fixture.clock.jumpWallTime(60 * MINUTE);
+    await pass(MINUTE, 'a');
+    expect(fixture.state(workload)).toBe('running');
+    fixture.clock.jumpWallTime(-60 * MINUTE);
+    await fixture.crashAndReopen();
+    fixture.connect('node-a');
+    await pass(10 * MINUTE, 'a');
+    expect(fixture.state(workload)).toBe('stopping');
+  });
+
+  test('a workload that waits after a move waits after a crash, too, and can be stopped', async () => {
+    fixture.join('a');
+    const workload = await running();
+    const other = await running();
+    administration().drain(node('a'), { deadlineMs: 0 });
+    await pass(1000, 'a');
+    for (const one of [workload, other])
+      fixture.report(fixture.attemptOf(one), { state: 'killed', revision: 2 });
+    await fixture.settle();
+    await fixture.crashAndReopen();
+    expect(fixture.state(workload)).toBe('queued');
+    fixture.fleet.intake.stop(fixture.fleet.workload('default', other.id), false);
+    expect(fixture.state(other)).toBe('cancelled');
+    fixture.join('b');
+    await fixture.settle();
+    expect(fixture.attemptOf(workload)).toMatchObject({ nodeId: 'node-b', number: 2 });
+    expect(fixture.attemptOf(other).number).toBe(1);
+  });
+
+  test('on a node out of reach nothing begins anew before it is back', async () => {
+    fixture.join('a');
+    fixture.join('b');
+    const workload = await running();
+    const attempt = fixture.attemptOf(workload);
+    const away = attempt.nodeId === 'node-a' ? 'a' : 'b';
+    const near = away === 'a' ? 'b' : 'a';
+    administration().drain(node(away), { deadlineMs: MINUTE });
+    await pass(20 * MINUTE, near);
+    expect(fixture.attemptOf(workload)).toMatchObject({ number: 1, unknownSinceMs: expect.any(Number) });
+    fixture.orders.length = 0;
+    fixture.fleet.registry.connected(`node-${away}`);
+    fixture.fleet.reports.repair(`node-${away}`, [
+      { ...listed(attempt), revision: 2, state: 'running', acceptedAtMs: 1 },
+    ]);
+    await fixture.settle();
+    expect(stopsOf(attempt)).toBe(1);
+  });
+
+  test('a workload that is taken off too often ends', async () => {
+    fixture = await FleetFixture.open({ maxMoves: 1 });
+    fixture.join('a');
+    const workload = await running();
+    for (let move = 1; move <= 2; move += 1) {
+      administration().drain(node('a'), { deadlineMs: 0 });
+      await pass(1000, 'a');
+      fixture.report(fixture.attemptOf(workload), { state: 'killed', revision: 2 });
+      await pass(1000, 'a');
+      administration().uncordon(node('a'));
+      await fixture.settle();
+    }
+    expect(fixture.state(workload)).toBe('failed');
+    expect(fixture.attemptOf(workload).number).toBe(2);
+  });
+
+  test('only an empty node retires; a new approval admits it anew', async () => {
+    fixture.join('a');
+    const workload = await running();
+    expect(codeOf(() => administration().retire(node('a')))).toBe('conflict');
+    administration().drain(node('a'));
+    expect(codeOf(() => administration().retire(node('a')))).toBe('conflict');
+    fixture.report(fixture.attemptOf(workload), { state: 'exited', revision: 2, exitCode: 0 });
+    await fixture.settle(1000);
+    administration().retire(node('a'));
+    await fixture.settle();
+    await fixture.crashAndReopen();
+    // It has no new token, only the key that it had.
+    fixture.join('a', 0, {}, false);
+    const waiting = fixture.submit();
+    await fixture.settle();
+    expect(fixture.state(waiting)).toBe('queued');
+    expect(whyWaiting(waiting)).toContain('no nodes yet');
+    fixture.fleet.registry.approve(node('a'));
+    await fixture.settle();
+    expect(fixture.state(waiting)).toBe('reserved');
+  });
+});
+
+function listed(attempt: AttemptRecord): Parameters<FleetFixture['fleet']['reports']['repair']>[1][number] {
+  const { id: attemptId, epoch } = attempt;
+  return {
+    ...{ attemptId, epoch, revision: 1, state: 'running', acceptedAtMs: 1, sandbox: 'none', logEnd: 0 },
+    limitations: [],
+  };
+}
+
+describe('labels, taints and affinity', () => {
+  test('a label of people goes before one of the node; neither may be called node', async () => {
+    fixture.join('a');
+    administration().label(node('a'), { set: { rack: 'r1', tier: 'spot' }, remove: [] });
+    const wants = { affinity: { required: [{ label: 'rack', values: ['r1', 'r2'] }] } };
+    const workload = fixture.submit(wants);
+    await fixture.settle();
+    expect(fixture.state(workload)).toBe('reserved');
+    administration().label(node('a'), { set: {}, remove: ['rack'] });
+    expect(fixture.fleet.nodeView(node('a')).labels).toEqual({ node: 'a', tier: 'spot' });
+    const late = fixture.submit(wants);
+    await fixture.settle();
+    expect(whyWaiting(late)).toContain('rack in r1, r2');
+    expect(codeOf(() => administration().label(node('a'), { set: { node: 'x' }, remove: [] }))).toBe(
+      'conflict',
+    );
+    expect(codeOf(() => administration().label(node('a'), { set: {}, remove: ['rack'] }))).toBe('conflict');
+  });
+
+  test('labels and taints have their limits', () => {
+    fixture.join('a');
+    const many = Object.fromEntries(Array.from({ length: 65 }, (_, index) => [`l${index}`, '']));
+    expect(codeOf(() => administration().label(node('a'), { set: many, remove: [] }))).toBe('conflict');
+    const taints = Array.from({ length: 33 }, (_, index) => ({
+      ...{ key: `k${index}`, value: '', effect: 'no-schedule' as const },
+    }));
+    expect(codeOf(() => administration().taint(node('a'), { add: taints, remove: [] }))).toBe('conflict');
+  });
+
+  test('a taint keeps away what does not tolerate it, which says why and waits for its end', async () => {
+    fixture.join('a');
+    administration().taint(node('a'), {
+      add: [{ key: 'team', value: 'vision', effect: 'no-schedule' }],
+      remove: [],
+    });
+    const [other, vision, audio] = [
+      fixture.submit(),
+      fixture.submit({ tolerations: [{ key: 'team', value: 'vision' }] }),
+      fixture.submit({ tolerations: [{ key: 'team', value: 'audio' }] }),
+    ];
+    await fixture.settle();
+    expect([other, vision, audio].map((one) => fixture.state(one))).toEqual(['queued', 'reserved', 'queued']);
+    expect(whyWaiting(other)).toContain('a has team=vision:no-schedule');
+    administration().taint(node('a'), { add: [], remove: [{ key: 'team' }] });
+    await fixture.settle();
+    expect([other, audio].map((one) => fixture.state(one))).toEqual(['reserved', 'reserved']);
+  });
+
+  test('no-execute moves what runs, prefer-no-schedule only what is new and only if there is another node', async () => {
+    fixture.join('a');
+    const [staying, leaving] = [await running({ tolerations: [{ key: 'repair' }] }), await running()];
+    fixture.join('b');
+    administration().taint(node('a'), {
+      add: [{ key: 'repair', value: '', effect: 'no-execute' }],
+      remove: [],
+    });
+    await pass(1000, 'a', 'b');
+    expect([staying, leaving].map((one) => fixture.state(one))).toEqual(['running', 'stopping']);
+    fixture.report(fixture.attemptOf(leaving), { state: 'killed', revision: 2 });
+    await fixture.settle();
+    expect(fixture.attemptOf(leaving).nodeId).toBe('node-b');
+    administration().taint(node('b'), {
+      add: [{ key: 'slow', value: '', effect: 'prefer-no-schedule' }],
+      remove: [],
+    });
+    administration().taint(node('a'), { add: [], remove: [{ key: 'repair', effect: 'no-execute' }] });
+    const preferring = fixture.submit();
+    await fixture.settle();
+    expect(fixture.attemptOf(preferring).nodeId).toBe('node-a');
+    administration().cordon(node('a'));
+    const taking = fixture.submit();
+    await fixture.settle();
+    expect(fixture.attemptOf(taking).nodeId).toBe('node-b');
+  });
+});
+
+describe('faults of GPUs', () => {
+  const xid = (code: number, action: GpuFault['action'], at = 1): GpuFault => ({
+    ...{ key: `xid-${code}@${at}`, kind: 'xid', code, action, message: `Xid ${code}.` },
+  });
+
+  /** Reports the node's four GPUs, with faults by index; `missing` ones are left out. */
+  function show(faults: Readonly<Record<number, GpuFault | 'missing'>>): void {
+    const whole = inventory('a', 4);
+    const gpus = whole.gpus.flatMap((gpu): GpuDevice[] => {
+      const fault = faults[gpu.index];
+      if (fault === 'missing') return [];
+      return [
+        fault ? { ...gpu, health: { state: 'unhealthy', reason: fault.message }, faults: [fault] } : gpu,
+      ];
+    });
+    fixture.fleet.registry.changeInventory('node-a', { ...whole, gpus });
+  }
+
+  const states = (): string[] =>
+    fixture.fleet.nodeView(node('a')).gpus.map(({ state, condition }) => condition?.state ?? state);
+
+  test('a grave one takes the GPU out and moves its work; the others stay useful', async () => {
+    fixture.join('a', 4);
+    const workloads = [await running({ resources: { gpus: 1 } }), await running({ resources: { gpus: 1 } })];
+    const [hit, spared] = workloads.toSorted((left, right) =>
+      fixture.attemptOf(left).devices.join().localeCompare(fixture.attemptOf(right).devices.join()),
+    );
+    if (!hit || !spared) throw new Error('two workloads run');
+    const [device = ''] = fixture.attemptOf(hit).devices;
+    const index = Number(device.slice(-1));
+    show({ [index]: xid(79, 'drain-reboot') });
+    await pass(1000, 'a');
+    expect([fixture.state(hit), fixture.state(spared)]).toEqual(['stopping', 'running']);
+    expect(fixture.fleet.attemptViews(hit)[0]?.evicted).toMatchObject({ cause: 'health' });
+    fixture.report(fixture.attemptOf(hit), { state: 'killed', revision: 2 });
+    await fixture.settle();
+    expect(fixture.attemptOf(hit).devices).not.toContain(device);
+    const four = fixture.submit({ resources: { gpus: 4 } });
+    await fixture.settle();
+    expect(whyWaiting(four)).toContain('a has 4 GPUs, but 1 of them is quarantined');
+    expect(fixture.fleet.nodeView(node('a'))).toMatchObject({ health: 'degraded', capacity: { gpus: 3 } });
+  });
+
+  test('one that asks for a new start of the program leaves GPU and work alone, and is told once', async () => {
+    const id = fixture.join('a', 4);
+    const workload = await running({ resources: { gpus: 4 } });
+    show({ 1: xid(31, 'restart-app') });
+    show({ 1: xid(31, 'restart-app'), 2: xid(13, 'restart-app') });
+    await pass(2000, 'a');
+    expect(fixture.state(workload)).toBe('running');
+    const events = await fixture.fleet.events({ from: 0, subject: id, limit: 100 });
+    expect(events.filter(({ type }) => type === 'gpu.fault').map(({ facts }) => facts['gpu'])).toEqual([
+      'a-gpu-1',
+      'a-gpu-2',
+    ]);
+  });
+
+  test('without faults it is on probation, and back after it; a new fault begins anew', async () => {
+    const id = fixture.join('a', 4);
+    show({ 0: xid(48, 'reset-gpu') });
+    show({});
+    expect(states()).toEqual(['probation', 'free', 'free', 'free']);
+    await pass(9 * MINUTE, 'a');
+    show({ 0: xid(48, 'reset-gpu', 2) });
+    expect(states()[0]).toBe('quarantined');
+    show({});
+    await fixture.settle();
+    await fixture.crashAndReopen();
+    fixture.connect('node-a');
+    await pass(10 * MINUTE - 1000, 'a');
+    expect(states()[0]).toBe('probation');
+    await pass(2000, 'a');
+    expect(states()[0]).toBe('free');
+    const events = await fixture.fleet.events({ from: 0, subject: id, limit: 100 });
+    expect(events.map(({ type }) => type).filter((type) => type.startsWith('gpu.'))).toEqual([
+      'gpu.quarantined',
+      'gpu.probation',
+      'gpu.quarantined',
+      'gpu.probation',
+      'gpu.healthy',
+    ]);
+  });
+
+  test('a person may release it: the same fault no longer counts, another does', () => {
+    fixture.join('a', 4);
+    show({ 3: xid(79, 'drain-reboot') });
+    fixture.fleet.gpuHealth.release(node('a'), '3');
+    show({ 2: 'missing', 3: xid(79, 'drain-reboot') });
+    expect(states()).toEqual(['free', 'free', 'free', 'missing']);
+    show({ 2: 'missing', 3: xid(79, 'drain-reboot', 2) });
+    expect(states()).toEqual(['free', 'free', 'quarantined', 'missing']);
+    fixture.fleet.gpuHealth.release(node('a'), 'a-gpu-2');
+    expect(states()).toEqual(['free', 'free', 'quarantined']);
+    expect(codeOf(() => fixture.fleet.gpuHealth.release(node('a'), '0'))).toBe('conflict');
+    expect(codeOf(() => fixture.fleet.gpuHealth.release(node('a'), '9'))).toBe('not-found');
+  });
+
+  test('heat that stays takes it out, and its end leads to probation', () => {
+    fixture.join('a', 4);
+    const read = (temperatureC: number): void =>
+      fixture.fleet.gpuHealth.readings('node-a', [{ deviceId: 'a-gpu-1', temperatureC }]);
+    for (const temperatureC of [96, 97, 80, 96, 97]) read(temperatureC);
+    expect(states()[1]).toBe('free');
+    read(98);
+    expect(states()[1]).toBe('quarantined');
+    read(90);
+    expect(states()[1]).toBe('quarantined');
+    read(85);
+    expect(states()[1]).toBe('probation');
+  });
+
+  test('nothing is moved while the gateway suspects itself', async () => {
+    const ids = ['b', 'c', 'd', 'e'].map((name) => fixture.join(name));
+    fixture.join('a', 4);
+    const workload = await running({ resources: { gpus: 4 } });
+    await pass(40_000, 'a');
+    expect(fixture.fleet.freeze).toMatchObject({ silent: 4, of: 5 });
+    show({ 1: xid(79, 'drain-reboot') });
+    await pass(10_000, 'a');
+    expect(fixture.state(workload)).toBe('running');
+    for (const id of ids) fixture.connect(id);
+    await pass(1000, 'a');
+    expect(fixture.state(workload)).toBe('stopping');
+  });
+});
+
+test.each([
+  ['gang', { gang: { members: 2 } }],
+  ['priority', { priority: 5 }],
+  ['queue', { queue: 'research' }],
+  ['exclusive', { exclusive: true }],
+  ['onDisconnect.action', { onDisconnect: { action: 'stop', afterMs: 1 } }],
+  ['restart.attempts', { restart: { attempts: 1 } }],
+  ['resources.gpuMilli', { resources: { gpuMilli: 500 } }],
+  ['resources.migProfile', { resources: { gpus: 1, migProfile: '1g.10gb' } }],
+  ['resources.nvlink', { resources: { gpus: 2, nvlink: 'required' } }],
+] as const)('%s is refused as long as it is not honoured', (field, spec) => {
+  fixture.join('a', 4);
+  const attempt = (): unknown => fixture.submit(spec);
+  expect(codeOf(attempt)).toBe('not-supported');
+  expect(attempt).toThrow(field);
+});
