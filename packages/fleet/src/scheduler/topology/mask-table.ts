@@ -44,34 +44,37 @@ export interface MemberRequest {
 export const MAX_TABLE_GPUS = 8;
 const MASKS = 2 ** MAX_TABLE_GPUS;
 
+/** Below every score. */
+const NOT_ALLOWED = -1;
+
+interface RuleTable {
+  /** By subset: the score of its links, or that the rule does not allow it. */
+  readonly scores: Float64Array;
+  /** By `[count * 256 + free]`, as the members below. */
+  readonly best: Uint8Array;
+  readonly members: Uint8Array;
+}
+
 /** At most 32 GPUs: complete up to 8, by islands of 8 above. */
 export function maskTable(graph: GpuGraph): MaskTable {
   return graph.size <= MAX_TABLE_GPUS ? new CompleteMaskTable(graph) : new WideMaskTable(graph);
 }
 
-/** Index `[gpus * 256 + free]`. */
-interface RuleTable {
-  readonly best: Uint8Array;
-  readonly members: Uint8Array;
-}
-
-/** All 256 masks × 8 counts, computed once per class: 3^8 pairs of a mask and a subset of it. */
+/** All 256 masks × 8 counts, computed once per class: 3^8 pairs of a mask and a subset of it for each rule. */
 class CompleteMaskTable implements MaskTable {
   readonly #graph: GpuGraph;
   readonly #blocks: GpuBlocks;
-  /** Of the links of each subset; those of no island are -1 in the second. */
-  readonly #scores: Readonly<Record<NvlinkRule, Float64Array>>;
   readonly #tables: Readonly<Record<NvlinkRule, RuleTable>>;
 
   constructor(graph: GpuGraph) {
     this.#graph = graph;
     this.#blocks = gpuBlocks(graph);
-    const prefer = Float64Array.from({ length: 1 << graph.size }, (_, subset) =>
+    const scores = Float64Array.from({ length: 1 << graph.size }, (_, subset) =>
       linkScore(subsetLinks(graph, subset)),
     );
-    const require = prefer.map((score, subset) => (isIsland(graph, subset) ? score : -1));
-    this.#scores = { prefer, require };
-    this.#tables = { prefer: this.#build(prefer), require: this.#build(require) };
+    const islands = scores.map((score, subset) => (isIsland(graph, subset) ? score : NOT_ALLOWED));
+    const prefer = this.#build(scores);
+    this.#tables = { prefer, require: islands.includes(NOT_ALLOWED) ? this.#build(islands) : prefer };
   }
 
   best(free: number, count: number, rule: NvlinkRule): number {
@@ -82,11 +85,11 @@ class CompleteMaskTable implements MaskTable {
     return this.#tables[rule].members[count * MASKS + free] ?? 0;
   }
 
-  assign(free: number, { members, gpusEach, nvlink }: MemberRequest): readonly number[] {
-    if (this.members(free, gpusEach, nvlink) < members) return [];
+  assign(free: number, request: MemberRequest): readonly number[] {
+    if (this.members(free, request.gpusEach, request.nvlink) < request.members) return [];
     const given: number[] = [];
-    for (let rest = free; given.length < members;) {
-      const subset = this.#bestThatLeaves(rest, members - given.length - 1, gpusEach, nvlink);
+    for (let rest = free; given.length < request.members;) {
+      const subset = this.#bestThatLeaves(rest, request.members - given.length - 1, request);
       given.push(subset);
       rest &= ~subset;
     }
@@ -102,56 +105,54 @@ class CompleteMaskTable implements MaskTable {
   }
 
   /** The best may cut the only island in two; then the best of those that leave room for the others. */
-  #bestThatLeaves(free: number, others: number, count: number, rule: NvlinkRule): number {
-    const best = this.best(free, count, rule);
-    if (this.members(free & ~best, count, rule) >= others) return best;
-    return this.#search(free, count, this.#scores[rule], (rest) => this.members(rest, count, rule) >= others);
-  }
-
-  #build(scores: Float64Array): RuleTable {
-    const table = {
-      best: new Uint8Array((MAX_TABLE_GPUS + 1) * MASKS),
-      members: new Uint8Array((MAX_TABLE_GPUS + 1) * MASKS),
-    };
-    for (let free = 1; free <= fullMask(this.#graph.size); free++) {
-      for (let count = 1; count <= countBits(free); count++) {
-        table.best[count * MASKS + free] = this.#search(free, count, scores);
-        table.members[count * MASKS + free] = packMembers(free, count, scores, table.members);
-      }
-    }
-    return table;
-  }
-
-  /** Of equals the lowest GPUs. 0 if there is none. */
-  #search(
-    free: number,
-    count: number,
-    scores: Float64Array,
-    accepts: (rest: number) => boolean = () => true,
-  ): number {
+  #bestThatLeaves(free: number, others: number, { gpusEach, nvlink }: MemberRequest): number {
+    const first = this.best(free, gpusEach, nvlink);
+    if (this.members(free & ~first, gpusEach, nvlink) >= others) return first;
+    const { scores } = this.#tables[nvlink];
     let best = 0;
-    let bestScore = -1;
-    for (const subset of subsetsOf(free, count)) {
-      const links = scores[subset] ?? -1;
-      if (links < 0 || !accepts(free & ~subset)) continue;
-      const score = withDamage(links, this.damage(free, subset));
-      if (score <= bestScore) continue;
+    let bestScore = NOT_ALLOWED;
+    for (const subset of subsetsOf(free, gpusEach)) {
+      const score = this.#score(scores, free, subset);
+      if (score <= bestScore || this.members(free & ~subset, gpusEach, nvlink) < others) continue;
       best = subset;
       bestScore = score;
     }
     return best;
   }
-}
 
-/** Set packing over smaller masks: the lowest free GPU is in no member, or in one of those that hold it. */
-function packMembers(free: number, count: number, scores: Float64Array, members: Uint8Array): number {
-  const lowest = free & -free;
-  let most = members[count * MASKS + (free & ~lowest)] ?? 0;
-  const bound = Math.floor(countBits(free) / count);
-  for (const subset of subsetsOf(free, count)) {
-    if (most === bound) break;
-    if ((subset & lowest) === 0 || (scores[subset] ?? -1) < 0) continue;
-    most = Math.max(most, 1 + (members[count * MASKS + (free & ~subset)] ?? 0));
+  #build(scores: Float64Array): RuleTable {
+    const length = (MAX_TABLE_GPUS + 1) * MASKS;
+    const table = { scores, best: new Uint8Array(length), members: new Uint8Array(length) };
+    for (let free = 1; free <= fullMask(this.#graph.size); free++) this.#fill(table, free);
+    return table;
   }
-  return most;
+
+  /**
+   * The best of each count, of equals the lowest GPUs. Members are packed by way of smaller masks: the lowest
+   * free GPU is in none, or in one of the subsets that hold it.
+   */
+  #fill({ scores, best, members }: RuleTable, free: number): void {
+    const bestScores = new Float64Array(MAX_TABLE_GPUS + 1).fill(NOT_ALLOWED);
+    const lowest = free & -free;
+    for (let row = 0; row < best.length; row += MASKS) {
+      members[row + free] = members[row + (free & ~lowest)] ?? 0;
+    }
+    for (let subset = lowest; subset !== 0; subset = (subset - free) & free) {
+      const score = this.#score(scores, free, subset);
+      if (score === NOT_ALLOWED) continue;
+      const count = countBits(subset);
+      const at = count * MASKS + free;
+      if (score > (bestScores[count] ?? 0)) {
+        best[at] = subset;
+        bestScores[count] = score;
+      }
+      if ((subset & lowest) === 0) continue;
+      members[at] = Math.max(members[at] ?? 0, 1 + (members[count * MASKS + (free & ~subset)] ?? 0));
+    }
+  }
+
+  #score(scores: Float64Array, free: number, subset: number): number {
+    const links = scores[subset] ?? NOT_ALLOWED;
+    return links === NOT_ALLOWED ? NOT_ALLOWED : withDamage(links, this.damage(free, subset));
+  }
 }
