@@ -24,7 +24,7 @@ export interface GangSlices {
 /** The fleet as one gang sees it; never changed by planning. */
 export interface GangFleet {
   readonly tree: TopologyTree;
-  /** By node number: members that fit on it now; 0 on nodes that may not be used. */
+  /** By node number: members that fit on it now, `MAX_ROOM` at most; 0 on nodes that may not be used. */
   readonly room: Int32Array;
   /** By domain number: sums of `room`, where they are kept (`DomainCapacity`). */
   readonly members?: Int32Array;

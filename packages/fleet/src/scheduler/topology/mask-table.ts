@@ -60,7 +60,7 @@ export function maskTable(graph: GpuGraph): MaskTable {
   return graph.size <= MAX_TABLE_GPUS ? new CompleteMaskTable(graph) : new WideMaskTable(graph);
 }
 
-/** All 256 masks × 8 counts, computed once per class: 3^8 pairs of a mask and a subset of it for each rule. */
+/** All 256 masks × 8 counts, computed once per class and rule: 3^8 pairs of a mask and a subset of it. */
 class CompleteMaskTable implements MaskTable {
   readonly #graph: GpuGraph;
   readonly #blocks: GpuBlocks;
