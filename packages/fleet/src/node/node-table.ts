@@ -1,7 +1,7 @@
 import type { NodePresence, NodeRecord } from '../records.ts';
 import type { SnapshotNode } from '../scheduler/snapshot.ts';
 import type { WorkloadTable } from '../workload/workload-table.ts';
-import { snapshotNode } from './snapshot-node.ts';
+import { emptyNode, snapshotNode } from './snapshot-node.ts';
 
 /**
  * Nodes in memory: stored record, presence, and the scheduler's view of each, rebuilt only after a change.
@@ -10,6 +10,8 @@ export class NodeTable {
   readonly #workloads: WorkloadTable;
   readonly #nodes = new Map<string, NodeRecord>();
   readonly #presence = new Map<string, NodePresence>();
+  /** What the views of a node are made from; lasts as long as nothing but placements changes. */
+  readonly #empty = new Map<string, SnapshotNode>();
   readonly #views = new Map<string, SnapshotNode>();
   readonly #byName = new Map<string, string>();
   #version = 0;
@@ -60,13 +62,13 @@ export class NodeTable {
     if (before && before.name !== node.name) this.#byName.delete(before.name);
     this.#nodes.set(node.id, node);
     this.#byName.set(node.name, node.id);
-    this.touch(node.id);
+    this.#rebuild(node.id);
   }
 
   setPresence(id: string, presence: NodePresence): void {
     const before = this.#presence.get(id);
     if (before?.connectivity !== presence.connectivity || before.reconciled !== presence.reconciled)
-      this.touch(id);
+      this.#rebuild(id);
     this.#presence.set(id, presence);
   }
 
@@ -79,9 +81,28 @@ export class NodeTable {
   view(node: NodeRecord): SnapshotNode {
     const cached = this.#views.get(node.id);
     if (cached) return cached;
-    const view = snapshotNode(node, this.#presence.get(node.id), this.#workloads.liveOn(node.id));
+    const view = snapshotNode(this.#emptyOf(node), this.#workloads.liveOn(node.id));
     this.#views.set(node.id, view);
     return view;
+  }
+
+  /** A placement has changed the node into this view; saves making it from all that runs there. */
+  placed(view: SnapshotNode): void {
+    this.touch(view.id);
+    this.#views.set(view.id, view);
+  }
+
+  #emptyOf(node: NodeRecord): SnapshotNode {
+    const known = this.#empty.get(node.id);
+    if (known) return known;
+    const empty = emptyNode(node, this.#presence.get(node.id));
+    this.#empty.set(node.id, empty);
+    return empty;
+  }
+
+  #rebuild(id: string): void {
+    this.#empty.delete(id);
+    this.touch(id);
   }
 
   /** Approved nodes as the scheduler sees them: all of them, or those of `ids`. */

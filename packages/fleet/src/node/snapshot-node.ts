@@ -2,13 +2,8 @@ import type { AttemptRecord, NodePresence, NodeRecord } from '../records.ts';
 import { isOutOfUse, type GpuCondition } from './gpu-condition.ts';
 import { NODE_NAME_LABEL, type SnapshotGpu, type SnapshotNode } from '../scheduler/snapshot.ts';
 
-/** The scheduler's view of a node: what it has, less what its live attempts hold. */
-export function snapshotNode(
-  node: NodeRecord,
-  presence: NodePresence | undefined,
-  live: readonly AttemptRecord[],
-): SnapshotNode {
-  const held = new Set(live.flatMap((attempt) => attempt.devices));
+/** The scheduler's view of a node with nothing placed on it. */
+export function emptyNode(node: NodeRecord, presence: NodePresence | undefined): SnapshotNode {
   const capacity = { cpuMilli: node.inventory.cpu.cores * 1000, memoryMib: node.inventory.memoryMib };
   const reason = unschedulableReason(node, presence);
   const process = node.inventory.executors.find((executor) => executor.kind === 'process');
@@ -20,27 +15,34 @@ export function snapshotNode(
     labels: { ...node.labels, ...node.givenLabels, [NODE_NAME_LABEL]: node.name },
     ...(node.taints?.length ? { taints: node.taints } : {}),
     capacity,
-    free: {
-      cpuMilli: capacity.cpuMilli - live.reduce((sum, attempt) => sum + attempt.cpuMilli, 0),
-      memoryMib: capacity.memoryMib - live.reduce((sum, attempt) => sum + attempt.memoryMib, 0),
-    },
-    gpus: snapshotGpus(node, held),
+    free: capacity,
+    gpus: snapshotGpus(node),
     executors: new Set(node.inventory.executors.filter(({ available }) => available).map(({ kind }) => kind)),
     sandboxed: process?.sandbox === 'bubblewrap',
   };
 }
 
-function snapshotGpus(
-  { inventory, gpuConditions }: NodeRecord,
-  held: ReadonlySet<string>,
-): readonly SnapshotGpu[] {
+/** What an empty node has, less what its live attempts hold. */
+export function snapshotNode(empty: SnapshotNode, live: readonly AttemptRecord[]): SnapshotNode {
+  let { cpuMilli, memoryMib } = empty.capacity;
+  const held = new Set<string>();
+  for (const attempt of live) {
+    cpuMilli -= attempt.cpuMilli;
+    memoryMib -= attempt.memoryMib;
+    for (const device of attempt.devices) held.add(device);
+  }
+  const gpus = empty.gpus.map((gpu) => (held.has(gpu.id) ? { ...gpu, free: false } : gpu));
+  return { ...empty, free: { cpuMilli, memoryMib }, gpus, empty };
+}
+
+function snapshotGpus({ inventory, gpuConditions }: NodeRecord): readonly SnapshotGpu[] {
   const sliced = new Set(inventory.gpus.flatMap((gpu) => gpu.parentId ?? []));
   return inventory.gpus.map((gpu) => ({
     id: gpu.id,
     model: gpu.model,
     memoryMib: gpu.memoryMib,
     ...(gpu.numaNode === undefined ? {} : { numaNode: gpu.numaNode }),
-    free: !held.has(gpu.id),
+    free: true,
     usable: !isOutOfUse(gpuConditions?.[gpu.id]) && !sliced.has(gpu.id),
     ...outOfUseReason(gpuConditions?.[gpu.id]),
   }));

@@ -8,8 +8,9 @@ export type Misfit =
 
 export function suits(gpu: SnapshotGpu, shape: Shape): boolean {
   if (!gpu.usable || gpu.memoryMib < shape.minGpuMemoryMib) return false;
+  if (shape.gpuModels.length === 0) return true;
   const model = gpu.model.toLowerCase();
-  return shape.gpuModels.length === 0 || shape.gpuModels.some((wanted) => model.includes(wanted));
+  return shape.gpuModels.some((wanted) => model.includes(wanted));
 }
 
 /** Why the node could not host the shape even if it were empty, or undefined if it could. */

@@ -27,6 +27,11 @@ export interface SnapshotNode {
   readonly gpus: readonly SnapshotGpu[];
   readonly executors: ReadonlySet<'process' | 'container'>;
   readonly sandboxed: boolean;
+  /**
+   * The node as it is with nothing placed on it; the same object in all views that differ only in what is
+   * free. Absent in that object itself, and where it is not known.
+   */
+  readonly empty?: SnapshotNode;
 }
 
 /** What the scheduler decides from: never changed while it does. */

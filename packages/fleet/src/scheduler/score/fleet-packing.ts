@@ -24,6 +24,8 @@ export class FleetPacking {
   readonly #kinds = new Map<string, FleetKind>();
   readonly #kindOf = new WeakMap<Shape, FleetKind>();
   readonly #profiles = new Map<string, number>();
+  /** By the empty node. */
+  readonly #profileOf = new WeakMap<SnapshotNode, number>();
   /** A node of each profile, which stands for all. */
   readonly #examples: SnapshotNode[] = [];
   /** A view of a node is never changed, so what follows from it holds as long as it does. */
@@ -95,6 +97,13 @@ export class FleetPacking {
   }
 
   #profile(node: SnapshotNode): number {
+    const { empty = node } = node;
+    const known = this.#profileOf.get(empty) ?? this.#newProfile(empty);
+    this.#profileOf.set(empty, known);
+    return known;
+  }
+
+  #newProfile(node: SnapshotNode): number {
     const { [NODE_NAME_LABEL]: _name, ...labels } = node.labels;
     const gpus = node.gpus.map(({ model, memoryMib, usable }) => [model, memoryMib, usable]);
     const { capacity, sandboxed, taints = [] } = node;
