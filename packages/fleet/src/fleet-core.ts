@@ -8,7 +8,9 @@ import type { PendingQueue } from './workload/pending-queue.ts';
 import type { WorkloadTable } from './workload/workload-table.ts';
 
 export interface FleetOptions {
-  /** Silence after which a node gets no more work, ms. */
+  /**
+   * Silence after which a node gets no more work, ms: 20 s are promised, and it is looked at twice a second.
+   */
   readonly suspectAfterMs: number;
   /** Silence after which its attempts are unknown, ms. */
   readonly leaseMs: number;
@@ -37,7 +39,7 @@ export interface FleetOptions {
 }
 
 export const DEFAULT_FLEET_OPTIONS: FleetOptions = {
-  suspectAfterMs: 20_000,
+  suspectAfterMs: 19_000,
   leaseMs: 30_000,
   lostAfterMs: 300_000,
   maxNodes: 10_000,
@@ -92,8 +94,14 @@ export interface FleetCore {
   readonly capacityChanged: (nodeId: string) => void;
 }
 
-/** Stores an attempt's new state with its event. */
-export function commitAttempt(core: FleetCore, attempt: AttemptRecord, cause: Cause, message: string): void {
+/** Stores an attempt's new state with its event. @param facts of the event, beside those that all have. */
+export function commitAttempt(
+  core: FleetCore,
+  attempt: AttemptRecord,
+  cause: Cause,
+  message: string,
+  facts: Readonly<Record<string, string | number | boolean>> = {},
+): void {
   core.workloads.putAttempt(attempt);
   core.writer.writeAttempt(attempt);
   core.nodes.touch(attempt.nodeId);
@@ -104,7 +112,7 @@ export function commitAttempt(core: FleetCore, attempt: AttemptRecord, cause: Ca
     subject: attempt.workloadId,
     cause,
     message,
-    facts: { attempt: attempt.id, node: attempt.nodeId, number: attempt.number },
+    facts: { attempt: attempt.id, node: attempt.nodeId, number: attempt.number, ...facts },
   });
 }
 

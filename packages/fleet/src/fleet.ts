@@ -43,7 +43,8 @@ export interface FleetDeps {
   readonly listeners: FleetListeners;
 }
 
-const TICK_MS = 1000;
+/** So often the silence of nodes is looked at, ms: what is acted on is late by so much at most. */
+const TICK_MS = 500;
 const MAX_JOIN_TOKENS = 10_000;
 /** Characters of an id that stand for it, at least. */
 const MIN_PREFIX = 6;

@@ -111,3 +111,24 @@ describe('the database', () => {
     expect(message).not.toContain('db.example');
   });
 });
+
+describe('what a fleet does about broken GPUs', () => {
+  test('is what the faults call for, unless it is said otherwise', () => {
+    expect(configOf().gpus).toEqual({});
+    const argv = ['--gpu-probation', '90s', '--gpu-fault-actions', 'xid-13=ignore, ecc=replace'];
+    expect(configOf(argv).gpus).toEqual({
+      probationMs: 90_000,
+      actions: { 'xid-13': 'ignore', ecc: 'replace' },
+    });
+  });
+
+  test.each([
+    [['--gpu-probation', 'soon'], 'is not a duration'],
+    [['--gpu-probation', '999h'], 'at most 168h'],
+    [['--gpu-fault-actions', 'xid=reset'], 'Did you mean reset-gpu?'],
+    [['--gpu-fault-actions', 'melted=ignore'], 'names no fault'],
+    [['--gpu-fault-actions', Array.from({ length: 201 }, () => 'ecc=ignore').join()], '200 is the limit'],
+  ])('%j is refused', (argv, says) => {
+    expect(refusalOf(argv)).toContain(says);
+  });
+});

@@ -226,9 +226,9 @@ describe('nodes out of reach', () => {
     const workload = fixture.submit({ resources: { gpus: 1 } });
     await fixture.settle();
     fixture.report(fixture.attemptOf(workload), { state: 'running', revision: 2 });
-    await fixture.settle(19_000);
+    await fixture.settle(18_900);
     expect(fixture.fleet.nodeView(fixture.fleet.node('n')).connectivity).toBe('connected');
-    await fixture.settle(2_000);
+    await fixture.settle(1_100);
     expect(fixture.fleet.nodeView(fixture.fleet.node('n')).connectivity).toBe('suspect');
     await fixture.settle(10_000);
     expect(fixture.fleet.nodeView(fixture.fleet.node('n'))).toMatchObject({

@@ -114,3 +114,36 @@ test('a loss spread over time is a loss', () => {
     expect(guard.silent(`n${index}`, 99 - index, at)).toBeUndefined();
   }
 });
+
+/** 10,000 is the limit of nodes of a fleet. */
+test('10,000 nodes that fall silent, each at a moment of its own: suspect within 20 s, lease acted on within 31 s', async () => {
+  const fixture = await FleetFixture.open();
+  const ids: string[] = [];
+  for (let batch = 0; batch < 50; batch += 1) {
+    for (let index = 0; index < 200; index += 1) ids.push(fixture.join(`n${batch}-${index}`));
+    await fixture.settle();
+  }
+  const lastHeard = new Map<string, number>();
+  for (let part = 0; part < 50; part += 1) {
+    for (const id of ids.slice(part * 200, (part + 1) * 200)) {
+      fixture.fleet.registry.heard(id);
+      lastHeard.set(id, fixture.clock.monotonicMs());
+    }
+    await fixture.settle(197);
+  }
+  const worst = { suspect: 0, disconnected: 0 };
+  const acted = new Set<string>();
+  fixture.fleet.onEvents((events) => {
+    for (const { type, subject } of events) {
+      const state = type === 'node.suspect' ? 'suspect' : 'disconnected';
+      if (type !== `node.${state}`) continue;
+      acted.add(`${state} ${subject}`);
+      worst[state] = Math.max(worst[state], fixture.clock.monotonicMs() - (lastHeard.get(subject) ?? 0));
+    }
+  });
+  await fixture.settle(45_000);
+  expect(acted.size).toBe(20_000);
+  expect(worst.suspect).toBeLessThanOrEqual(20_000);
+  expect(worst.disconnected).toBeLessThanOrEqual(31_000);
+  expect(fixture.fleet.freeze).toMatchObject({ silent: 10_000, of: 10_000 });
+});

@@ -88,3 +88,71 @@ test('names are DNS labels, so that they are safe in paths, tables and addresses
   for (const name of ['', '-a', 'a-', '.', 'a_b', 'ä', 'a b', '../x', 'x'.repeat(64), 'a\n'])
     expect(nameSchema.safeParse(name).success).toBe(false);
 });
+
+describe('where it may run and what becomes of it', () => {
+  const parse = (more: object): ReturnType<typeof workloadSpecSchema.safeParse> =>
+    workloadSpecSchema.safeParse({ command: ['true'], ...more });
+
+  test('what is not asked for is not there: a specification of an older version reads the same', () => {
+    const spec = workloadSpecSchema.parse({ command: ['true'] });
+    const fields = [
+      'tolerations',
+      'affinity',
+      'spread',
+      'priority',
+      'queue',
+      'gang',
+      'restart',
+      'reschedule',
+    ];
+    for (const field of fields) expect(spec).not.toHaveProperty(field);
+    expect(Object.keys(spec.resources)).not.toContain('gpuMilli');
+  });
+
+  test.each([
+    [{ tolerations: [{ key: 'team' }, { key: 'a/b', value: '', effect: 'no-execute' }] }],
+    [
+      {
+        affinity: {
+          required: [
+            { label: 'rack', values: ['a'] },
+            { label: 'ssd', operator: 'exists' },
+          ],
+        },
+      },
+    ],
+    [{ affinity: { preferred: [{ label: 'rack', values: ['a'], weight: 100 }] } }],
+    [{ gang: { members: 8, minMembers: 4, topology: { level: 'rack' } }, spread: { by: 'rack' } }],
+    [{ restart: { attempts: 3 }, reschedule: { evicted: 'end' }, replace: { attempts: 1 } }],
+    [{ onDisconnect: { action: 'stop', afterMs: 60_000 }, exclusive: true, priority: -5, queue: 'a/b' }],
+    [{ resources: { gpuMilli: 250 } }],
+    [{ resources: { gpus: 2, migProfile: '1g.10gb', nvlink: 'required' } }],
+  ])('%j is one', (more) => {
+    expect(parse(more).success).toBe(true);
+  });
+
+  test.each([
+    [{ tolerations: Array.from({ length: 33 }, () => ({ key: 'a' })) }, 'tolerations'],
+    [{ tolerations: [{ key: '-a' }] }, 'tolerations.0.key'],
+    [{ tolerations: [{ key: 'a', effect: 'noSchedule' }] }, 'tolerations.0.effect'],
+    [{ affinity: { required: [{ label: 'rack' }] } }, 'affinity.required.0'],
+    [
+      { affinity: { required: [{ label: 'rack', operator: 'exists', values: ['a'] }] } },
+      'affinity.required.0',
+    ],
+    [{ affinity: { preferred: [{ label: 'a', values: ['b'], weight: 0 }] } }, 'affinity.preferred.0.weight'],
+    [{ gang: { members: 2, minMembers: 3 } }, 'gang.minMembers'],
+    [{ gang: { members: 5000 } }, 'gang.members'],
+    [{ spread: { by: 'rack' } }, 'spread'],
+    [{ resources: { gpus: 1, gpuMilli: 500 } }, 'resources.gpuMilli'],
+    [{ resources: { gpuMilli: 1000 } }, 'resources.gpuMilli'],
+    [{ resources: { migProfile: 'big' } }, 'resources.migProfile'],
+    [{ onDisconnect: { action: 'stop' } }, 'onDisconnect.afterMs'],
+    [{ onDisconnect: { afterMs: 5 } }, 'onDisconnect.afterMs'],
+    [{ priority: 1001 }, 'priority'],
+    [{ queue: 'A B' }, 'queue'],
+    [{ restart: {} }, 'restart.attempts'],
+  ])('%j is none, at %s', (more, path) => {
+    expect(parse(more).error?.issues.map((issue) => issue.path.join('.'))).toContain(path);
+  });
+});
