@@ -125,7 +125,7 @@ describe('what a fleet does about broken GPUs', () => {
   test.each([
     [['--gpu-probation', 'soon'], 'is not a duration'],
     [['--gpu-probation', '999h'], 'at most 168h'],
-    [['--gpu-fault-actions', 'xid=reset'], 'Did you mean reset-gpu?'],
+    [['--gpu-fault-actions', 'xid=reset-gpus'], 'Did you mean reset-gpu?'],
     [['--gpu-fault-actions', 'melted=ignore'], 'names no fault'],
     [['--gpu-fault-actions', Array.from({ length: 201 }, () => 'ecc=ignore').join()], '200 is the limit'],
   ])('%j is refused', (argv, says) => {
