@@ -84,7 +84,8 @@ export class QueueOrder {
     const used = usage.used(queue.name);
     const share = shares.get(queue.name) ?? NOTHING;
     let saturation = 0;
-    for (const dimension of worth.governed(head.amounts).keys()) {
+    for (const [dimension, amount] of head.amounts) {
+      if (amount === 0 || !worth.governs(dimension)) continue;
       const part = amountOf(share, dimension);
       saturation = Math.max(saturation, part > 0 ? amountOf(used, dimension) / part : Infinity);
     }

@@ -53,7 +53,8 @@ export class Worth {
 
   /** Whether what is asked for stays within the room, together with what is used, wherever it is governed. */
   within(asked: Amounts, used: Amounts, room: Amounts): boolean {
-    for (const [dimension, amount] of this.governed(asked)) {
+    for (const [dimension, amount] of asked) {
+      if (amount === 0 || !this.governs(dimension)) continue;
       if (amountOf(used, dimension) + amount > amountOf(room, dimension)) return false;
     }
     return true;

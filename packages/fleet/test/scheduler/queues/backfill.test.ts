@@ -275,6 +275,21 @@ describe('by hand', () => {
     ]);
   });
 
+  test('work that has to yield gets the longest time that its place allows', () => {
+    const date = (id: string, from: number, to: number): Reservation<SlotWork> => ({
+      id,
+      kind: 'calendar',
+      domainId: '0',
+      fromMs: at(from),
+      toMs: at(to),
+    });
+    const one = { ...date('one-slot', 10, 15), work: { id: 'x', queue: 'x', members: 1, slots: 1 } };
+    const plan = (slots: number) =>
+      pass([waits('long', slots, undefined, true)], {}, [one, date('all', 20, 50)]);
+    expect(plan(1).starts).toEqual([{ workId: 'long', domainId: '0', yieldsAtMs: at(20) }]);
+    expect(plan(2).starts).toEqual([{ workId: 'long', domainId: '0', yieldsAtMs: at(10) }]);
+  });
+
   test('behind running work without a limit nothing is promised, and nothing held', () => {
     const endless: SlotRack = {
       slots: 8,

@@ -5,7 +5,8 @@ import { describe, expect, test } from 'vitest';
 import { amountOf, amounts, sumOf } from '../../../src/scheduler/queues/amounts.ts';
 import { ownWork } from '../../../src/scheduler/queues/own-work.ts';
 import { QueueTree } from '../../../src/scheduler/queues/queue-tree.ts';
-import { evictionGpuHours } from '../../../src/scheduler/queues/running-unit.ts';
+import { evictionGpuHours, type Standing } from '../../../src/scheduler/queues/running-unit.ts';
+import { compareWithinQueue } from '../../../src/scheduler/queues/workload-order.ts';
 import { DEFAULT_THRASH_GUARDS } from '../../../src/scheduler/queues/victims.ts';
 import {
   evictable,
@@ -24,6 +25,12 @@ const flat = new QueueTree([
   { name: 'b', guaranteed: gpus(4) },
   { name: 'c', guaranteed: gpus(4) },
 ]);
+const DEPARTMENTS = [
+  { name: 'research' },
+  { name: 'llm', parent: 'research' },
+  { name: 'vision', parent: 'research' },
+  { name: 'web' },
+];
 const base: FleetState = { tree: flat, capacity: gpus(12), units: [], waits: [] };
 
 describe('within a queue', () => {
@@ -112,6 +119,50 @@ describe('between queues', () => {
     ]);
     const state = { ...base, tree, units: [unit('web-1', 'web', 12)], waits: [work('v', 'vision', 8)] };
     expect(evictable(state, work('llm-1', 'llm', 8))).toEqual({ 'web-1': 'guarantee' });
+  });
+
+  test('a fair share is claimed only by who stays within it on every level', () => {
+    const tree = new QueueTree(DEPARTMENTS);
+    const waits = [work('more-llm', 'llm', 12), work('more-vision', 'vision', 12)];
+    const state = { ...base, tree, units: [unit('web-1', 'web', 12)], waits };
+    // Six for research, three for each of its teams.
+    expect(evictable(state, work('llm-1', 'llm', 3))).toEqual({ 'web-1': 'share' });
+    expect(evictable(state, work('llm-1', 'llm', 4))).toEqual({});
+
+    // Four each for research, web and a third; while vision has more than that, llm can only turn to vision.
+    const crowded = { ...state, tree: new QueueTree([...DEPARTMENTS, { name: 'third' }]) };
+    const units = [unit('vision-1', 'vision', 6), unit('web-1', 'web', 6)];
+    const all = [...waits, work('more-web', 'web', 12), work('more-third', 'third', 12)];
+    expect(evictable({ ...crowded, units, waits: all }, work('llm-1', 'llm', 2))).toEqual({
+      'vision-1': 'share',
+    });
+  });
+
+  test('priority does not shield what is borrowed, nor claim what is not', () => {
+    const units = [unit('urgent', 'a', 8, { priority: 99 }), unit('b-own', 'b', 4)];
+    expect(evictable({ ...base, units }, work('c-1', 'c', 4, { priority: -5 }))).toEqual({
+      urgent: 'guarantee',
+    });
+    expect(evictable({ ...base, units }, work('a-2', 'a', 4, { priority: 100 }))).toEqual({
+      urgent: 'priority',
+    });
+  });
+
+  test('no priority inversion: what the urgent waits for is held by the least, and the middle gets neither', () => {
+    const units = [unit('low', 'a', 4, { priority: 1 })];
+    const [middle, high] = [work('middle', 'a', 4, { priority: 2 }), work('high', 'a', 4, { priority: 3 })];
+    const first = [middle, high].toSorted((one, other) => compareWithinQueue(one, other))[0]!;
+    expect(first).toBe(high);
+    expect(evictable({ ...base, units, waits: [middle] }, first)).toEqual({ low: 'priority' });
+    const after = [unit('high', 'a', 4, { priority: 3 })];
+    expect(
+      evictable({ ...base, units: after, waits: [work('low', 'a', 4, { priority: 1 })] }, middle),
+    ).toEqual({});
+  });
+
+  test('firm work takes its place in the guarantee first, whatever its priority', () => {
+    const units = [unit('firm', 'a', 4, { preemptible: false }), unit('urgent', 'a', 4, { priority: 9 })];
+    expect(evictable({ ...base, units }, work('c-1', 'c', 4))).toEqual({ urgent: 'guarantee' });
   });
 
   test('a guarantee of one class gives no claim on another', () => {
@@ -234,20 +285,34 @@ describe('a reclaim', () => {
   ];
   const state: FleetState = { ...before, units: grown, waits: [evicted] };
 
+  /** What is said of a-1, the reclaim being remembered with these differences. */
+  const verdict = (
+    was: { theirs?: Partial<Standing>; ours?: Partial<Standing> } = {},
+    fleet: FleetState = state,
+  ): unknown => {
+    const theirs = { share: gpus(4), demand: gpus(4), ...was.theirs };
+    const ours = { share: gpus(4), demand: gpus(8), ...was.ours };
+    const remembered = { ...grown[0]!, reclaims: [{ from: 'b', before: { theirs, ours } }] };
+    const found = evictionsIn({ ...fleet, units: [remembered, grown[1]!] }).judge(evicted, remembered);
+    return found.evictable ? found.ground : found.because;
+  };
+
   test('is not turned around while the order that justified it holds', () => {
-    const [first] = grown;
-    const was = { theirs: { share: gpus(4), demand: gpus(4) }, ours: { share: gpus(4), demand: gpus(8) } };
-    const same = { ...first!, reclaims: [{ from: 'b', before: was }] };
-    expect(evictionsIn({ ...state, units: [same, grown[1]!] }).judge(evicted, same)).toEqual({
-      evictable: false,
-      because: 'would-invert',
-    });
-    const grownShare = { ...was, theirs: { ...was.theirs, share: gpus(3) } };
-    const moved = { ...first!, reclaims: [{ from: 'b', before: grownShare }] };
-    expect(evictionsIn({ ...state, units: [moved, grown[1]!] }).judge(evicted, moved)).toEqual({
-      evictable: true,
-      ground: 'share',
-    });
+    expect(verdict()).toBe('would-invert');
+    expect(verdict({ theirs: { demand: gpus(5) } })).toBe('would-invert');
+    expect(verdict({ ours: { share: gpus(3) } })).toBe('would-invert');
+  });
+
+  test('no longer stands once the loser’s share has grown, or the winner’s has shrunk', () => {
+    expect(verdict({ theirs: { share: gpus(3) } })).toBe('share');
+    expect(verdict({ ours: { share: gpus(5) } })).toBe('share');
+  });
+
+  test('yields to a guarantee once anybody’s demand has changed', () => {
+    const owned = new QueueTree([{ name: 'a' }, { name: 'b', guaranteed: gpus(4) }]);
+    expect(verdict({}, { ...state, tree: owned })).toBe('would-invert');
+    expect(verdict({ theirs: { demand: gpus(8) } }, { ...state, tree: owned })).toBe('guarantee');
+    expect(verdict({ ours: { demand: gpus(4) } }, { ...state, tree: owned })).toBe('guarantee');
   });
 
   test('remembers the side that lost and what both were entitled to', () => {
