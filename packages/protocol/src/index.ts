@@ -88,4 +88,19 @@ export {
   type WorkloadSpec,
   type WorkloadSpecInput,
 } from './workload-spec.ts';
+export {
+  MAX_WHY_ITEMS,
+  OBSTACLES,
+  REMEDY_STEPS,
+  type Obstacle,
+  type ObstacleCode,
+  type ObstacleCount,
+  type PlacementReason,
+  type Remedy,
+  type RemedyStep,
+  type StartEstimate,
+  type WaitExplanation,
+  type WhatIf,
+  type WhyView,
+} from './why.ts';
 export { hasEnded, WORKLOAD_STATES, type WorkloadState } from './workload-state.ts';

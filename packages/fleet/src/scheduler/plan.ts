@@ -3,6 +3,7 @@ import { fitNow, leftover, neverFits, reluctance } from './fit.ts';
 import type { FleetPacking } from './score/fleet-packing.ts';
 import type { Shape } from './resources.ts';
 import type { Snapshot, SnapshotNode } from './snapshot.ts';
+import { RefusalCounts } from './why/refusal-counts.ts';
 
 /** Workloads of one shape that wait, oldest first. */
 export interface PendingShape {
@@ -18,8 +19,23 @@ export interface Placement {
   readonly nodeId: string;
   readonly devices: readonly string[];
   readonly shape: Shape;
-  /** Why this node, for the event log: the least cost of so many that would have taken it. */
-  readonly trace: { readonly candidates: number; readonly cost: number };
+  readonly trace: PlacementTrace;
+}
+
+/** Why this node: stored with the placement, so it is small and flat. */
+export interface PlacementTrace {
+  /** Nodes that were looked at: all, or with `retried` those that changed since it fitted nowhere. */
+  readonly nodes: number;
+  readonly retried?: true;
+  /** Those of them that had room. */
+  readonly candidates: number;
+  /** What the place costs the fleet; the least of all candidates. */
+  readonly cost: number;
+  /** The node that would have been taken else, and its cost. */
+  readonly runnerUp?: string;
+  readonly runnerUpCost?: number;
+  /** How many of the others had no room for which reason: `gpus-in-use 7, cordoned 3`; absent = none. */
+  readonly others?: string;
 }
 
 export interface Plan {
@@ -42,7 +58,7 @@ export function planPlacements(
   limit: number,
   packing: FleetPacking,
 ): Plan {
-  const draft = new Map(snapshot.nodes.filter((node) => node.schedulable).map((node) => [node.id, node]));
+  const draft = new Map(snapshot.nodes.map((node) => [node.id, node]));
   const placements: Placement[] = [];
   const blocked: string[] = [];
   for (const { key, shape, workloadIds, nodeIds } of pending) {
@@ -73,6 +89,8 @@ class Candidates {
   readonly #draft: Map<string, SnapshotNode>;
   readonly #shape: Shape;
   readonly #packing: FleetPacking;
+  readonly #refusals = new RefusalCounts();
+  readonly #looked: Pick<PlacementTrace, 'nodes' | 'retried'>;
   /** The cheapest first, the first of equals. */
   readonly #able = new BinaryHeap<Candidate>((left, right) =>
     left.cost === right.cost ? left.index < right.index : left.cost < right.cost,
@@ -93,6 +111,7 @@ class Candidates {
       if (node) this.#offer(node, index);
       index += 1;
     }
+    this.#looked = nodeIds ? { nodes: index, retried: true } : { nodes: index };
   }
 
   /** Where it costs least; undefined if it fits nowhere. */
@@ -104,14 +123,29 @@ class Candidates {
     const shape = this.#shape;
     const devices = present(fitNow(node, shape), 'the fit of a candidate');
     const after = afterPlacement(node, shape, devices);
+    const trace = { ...this.#looked, candidates: size, cost, ...this.#rest() };
     this.#draft.set(node.id, after);
     this.#offer(after, index);
-    return { workloadId, nodeId: node.id, devices, shape, trace: { candidates: size, cost } };
+    return { workloadId, nodeId: node.id, devices, shape, trace };
+  }
+
+  /** What the one that was just taken was chosen over. */
+  #rest(): Pick<PlacementTrace, 'runnerUp' | 'runnerUpCost' | 'others'> {
+    const { first } = this.#able;
+    const { text } = this.#refusals;
+    return {
+      ...(first ? { runnerUp: first.node.id, runnerUpCost: first.cost } : {}),
+      ...(text === '' ? {} : { others: text }),
+    };
   }
 
   #offer(node: SnapshotNode, index: number): void {
     const shape = this.#shape;
-    if (neverFits(node, shape) !== undefined || fitNow(node, shape) === undefined) return;
+    const misfit = neverFits(node, shape);
+    if (misfit !== undefined || !node.schedulable || fitNow(node, shape) === undefined) {
+      this.#refusals.add(node, shape, misfit);
+      return;
+    }
     const loss = this.#packing.loss(node, shape) + LEFTOVER_WEIGHT * leftover(node, shape);
     this.#able.push({ node, index, cost: loss + reluctance(node, shape) });
   }

@@ -93,7 +93,7 @@ export class Placer {
       logEnd: 0,
     };
     const why = `${workload.name} was placed on ${node.name}, where it costs others the least room, of ${trace.candidates} that have room.`;
-    commitAttempt(this.#core, attempt, 'scheduler', why);
+    commitAttempt(this.#core, attempt, 'scheduler', why, { ...trace });
     settleWorkload(this.#core, { ...workload, attempts: attempt.number }, 'scheduler');
     orderNode(this.#core, nodeId, { kind: 'start', attempt, workload });
   }

@@ -1,0 +1,130 @@
+import { BinaryHeap } from '@clawbernetes/kernel';
+import type { StartEstimate } from '@clawbernetes/protocol';
+import { neverFits } from '../fit.ts';
+import { afterPlacement, planPlacements, type PendingShape, type Placement } from '../plan.ts';
+import type { Shape } from '../resources.ts';
+import { FleetPacking } from '../score/fleet-packing.ts';
+import type { SnapshotNode } from '../snapshot.ts';
+import { withoutHolders, type Holder } from './holder.ts';
+
+/** Ends of workloads that are looked ahead; beyond, nothing is foretold. */
+const MAX_ENDS = 2000;
+const MAX_PLACEMENTS = 1000;
+const NAMED = 3;
+
+export interface StartQuestion {
+  readonly nodes: readonly SnapshotNode[];
+  readonly shape: Shape;
+  /** In the order in which it is placed, the longest waiting first. */
+  readonly ahead: readonly PendingShape[];
+  readonly holdersOf: (nodeId: string) => readonly Holder[];
+  /** Time limit of a workload that waits, with its grace, ms; absent = none. */
+  readonly limitOf: (workloadId: string) => number | undefined;
+  readonly nowMs: number;
+}
+
+interface End {
+  readonly atMs: number;
+  readonly graceMs: number;
+  readonly holder: Holder;
+}
+
+const MINE = 'mine';
+
+/**
+ * When it starts if all that has a time limit runs to it, and those that have waited longer go first. A fleet
+ * changes; so it is an estimate, and a range: from the limits until what is stopped then has ended, too.
+ */
+export function estimateStart(question: StartQuestion): StartEstimate {
+  const { nodes, shape } = question;
+  const able = nodes.filter((node) => node.schedulable && neverFits(node, shape) === undefined);
+  if (able.length === 0)
+    return { estimate: 'unknown', message: 'No node that is ready could take it even if it were empty.' };
+  const found = new Foresight(question).run();
+  if (!found) return unknownStart(able, question);
+  return {
+    estimate: 'range',
+    fromMs: found.atMs,
+    toMs: found.atMs + found.graceMs,
+    message: 'If what runs there uses all of its time; sooner if it ends sooner.',
+  };
+}
+
+function unknownStart(able: readonly SnapshotNode[], { holdersOf }: StartQuestion): StartEstimate {
+  const endless = able.flatMap(({ id, name }) =>
+    holdersOf(id).flatMap((holder) => (holder.endsAtMs === undefined ? `${holder.name} on ${name}` : [])),
+  );
+  const rest = endless.length > NAMED ? ` and ${endless.length - NAMED} more` : '';
+  const message =
+    endless.length === 0
+      ? 'What has waited longer takes the room that becomes free, and has no time limit or too long a one.'
+      : `No time limit tells when enough becomes free: ${endless.slice(0, NAMED).join(', ')}${rest} ` +
+        `${endless.length === 1 ? 'has' : 'have'} none (run --timeout).`;
+  return { estimate: 'unknown', message };
+}
+
+/** The fleet as it will be, one end of a workload after the other. */
+class Foresight {
+  readonly #question: StartQuestion;
+  readonly #nodes: Map<string, SnapshotNode>;
+  readonly #ends = new BinaryHeap<End>((left, right) => left.atMs < right.atMs);
+  readonly #packing = new FleetPacking();
+  #waiting: readonly PendingShape[];
+
+  constructor(question: StartQuestion) {
+    this.#question = question;
+    this.#nodes = new Map(question.nodes.map((node) => [node.id, node]));
+    this.#waiting = [...question.ahead, { key: MINE, shape: question.shape, workloadIds: [MINE] }];
+    for (const { id } of question.nodes) for (const holder of question.holdersOf(id)) this.#expect(holder);
+  }
+
+  run(): End | undefined {
+    for (let count = 0; count < MAX_ENDS; count += 1) {
+      const end = this.#ends.first;
+      if (!end) return undefined;
+      this.#ends.pop();
+      if (this.#after(end)) return end;
+    }
+    return undefined;
+  }
+
+  #expect(holder: Holder): void {
+    const { endsAtMs, graceMs } = holder;
+    if (endsAtMs !== undefined)
+      this.#ends.push({ atMs: Math.max(endsAtMs, this.#question.nowMs), graceMs, holder });
+  }
+
+  /** Whether it is placed after this end. */
+  #after({ atMs, holder }: End): boolean {
+    const before = this.#nodes.get(holder.nodeId);
+    if (!before) return false;
+    const node = withoutHolders(before, [holder]);
+    this.#nodes.set(node.id, node);
+    const { placements } = planPlacements({ nodes: [node] }, this.#waiting, MAX_PLACEMENTS, this.#packing);
+    for (const placement of placements) {
+      if (placement.workloadId === MINE) return true;
+      this.#place(placement, atMs);
+    }
+    this.#drop(placements);
+    return false;
+  }
+
+  #place({ workloadId, nodeId, devices, shape }: Placement, atMs: number): void {
+    const node = this.#nodes.get(nodeId);
+    if (node) this.#nodes.set(nodeId, afterPlacement(node, shape, devices));
+    const limitMs = this.#question.limitOf(workloadId);
+    if (limitMs === undefined) return;
+    const { cpuMilli, memoryMib } = shape;
+    const endsAtMs = atMs + limitMs;
+    this.#expect({ workloadId, name: '', nodeId, devices, cpuMilli, memoryMib, endsAtMs, graceMs: 0 });
+  }
+
+  #drop(placements: readonly Placement[]): void {
+    if (placements.length === 0) return;
+    const placed = new Set(placements.map(({ workloadId }) => workloadId));
+    this.#waiting = this.#waiting.flatMap((group) => {
+      const workloadIds = group.workloadIds.filter((id) => !placed.has(id));
+      return workloadIds.length > 0 ? [{ ...group, workloadIds }] : [];
+    });
+  }
+}

@@ -1,0 +1,58 @@
+import type { ObstacleCode } from '@clawbernetes/protocol';
+import type { Misfit } from '../fit.ts';
+import type { Shape } from '../resources.ts';
+import type { SnapshotNode } from '../snapshot.ts';
+import { readinessCode } from './obstacle.ts';
+
+/** Words of `text`: a code and how many nodes. */
+const ENTRY = /([a-z-]+) (\d+)/g;
+
+const CODES: Record<Misfit, ObstacleCode> = {
+  selector: 'label',
+  affinity: 'affinity',
+  executor: 'executor',
+  sandbox: 'sandbox',
+  cpu: 'cpu',
+  memory: 'memory',
+  'gpu-model': 'gpu-model',
+  'gpu-count': 'gpu-count',
+  taint: 'taint',
+};
+
+/**
+ * Counts nodes that had no room, by the reason; short enough to be stored with each placement. It costs next
+ * to nothing beside the search itself, so a reason is as coarse as what the search knows anyhow.
+ */
+export class RefusalCounts {
+  readonly #counts = new Map<ObstacleCode, number>();
+  #text: string | undefined;
+
+  /**
+   * @param misfit why it could not even if it were empty, if that is so. @param nodes how many are like it.
+   */
+  add(node: SnapshotNode, shape: Shape, misfit: Misfit | undefined, nodes = 1): void {
+    const code = misfit === undefined ? (readinessCode(node) ?? inUse(node, shape)) : CODES[misfit];
+    this.#counts.set(code, (this.#counts.get(code) ?? 0) + nodes);
+    this.#text = undefined;
+  }
+
+  /** `gpus-in-use 7, cordoned 3`; empty if there are none. */
+  get text(): string {
+    return (this.#text ??= [...this.#counts].map(([code, nodes]) => `${code} ${nodes}`).join(', '));
+  }
+}
+
+function inUse({ free }: SnapshotNode, { cpuMilli, memoryMib }: Shape): ObstacleCode {
+  if (free.cpuMilli < cpuMilli) return 'cpu-in-use';
+  return free.memoryMib < memoryMib ? 'memory-in-use' : 'gpus-in-use';
+}
+
+/** What `RefusalCounts` wrote; words that are none are left out. */
+export function readRefusals(
+  text: string,
+  isCode: (word: string) => word is ObstacleCode,
+): readonly { readonly code: ObstacleCode; readonly nodes: number }[] {
+  return [...text.matchAll(ENTRY)].flatMap(([, code = '', nodes]) =>
+    isCode(code) ? [{ code, nodes: Number(nodes) }] : [],
+  );
+}

@@ -1,0 +1,101 @@
+import {
+  MAX_WHY_ITEMS,
+  OBSTACLES,
+  type Obstacle,
+  type ObstacleCode,
+  type ObstacleCount,
+} from '@clawbernetes/protocol';
+import type { Shape } from '../resources.ts';
+import type { SnapshotNode } from '../snapshot.ts';
+import { describeCount } from './obstacle-words.ts';
+import { obstaclesOf } from './obstacle.ts';
+
+/** A node that cannot take a shape now, and why. */
+export interface Hindered {
+  readonly node: SnapshotNode;
+  /** At least one, most fundamental first. */
+  readonly obstacles: readonly Obstacle[];
+}
+
+export interface Survey {
+  /** Nodes that could take it now. */
+  readonly able: readonly SnapshotNode[];
+  /** The nearest to able first. */
+  readonly hindered: readonly Hindered[];
+  readonly counts: readonly ObstacleCount[];
+}
+
+/** Looks at every node for what keeps it from taking a shape. */
+export function surveyNodes(nodes: readonly SnapshotNode[], shape: Shape): Survey {
+  const all = nodes.map((node) => ({ node, obstacles: obstaclesOf(node, shape) }));
+  const hindered = all.filter(({ obstacles }) => obstacles.length > 0);
+  const far = new Map(hindered.map((one) => [one, distance(one)]));
+  return {
+    able: all.filter(({ obstacles }) => obstacles.length === 0).map(({ node }) => node),
+    hindered: hindered.toSorted((left, right) => compare(far.get(left), far.get(right))),
+    counts: countObstacles(hindered, shape),
+  };
+}
+
+/** How hard each is to overcome: what is in use becomes free by itself, what is not there never does. */
+const HARDNESS: Record<ObstacleCode, number> = {
+  'gpus-in-use': 1,
+  'cpu-in-use': 1,
+  'memory-in-use': 1,
+  cordoned: 2,
+  draining: 3,
+  'not-ready': 3,
+  unreachable: 4,
+  'gpu-health': 4,
+  taint: 5,
+  label: 6,
+  affinity: 6,
+  'other-node': 7,
+  sandbox: 8,
+  executor: 8,
+  'gpu-model': 9,
+  'gpu-count': 9,
+  cpu: 9,
+  memory: 9,
+};
+
+/** Hardness of all obstacles together; then by the share of what is needed that is missing. */
+function distance({ obstacles }: Hindered): readonly [number, number] {
+  const hardness = obstacles.reduce((sum, { code }) => sum + HARDNESS[code], 0);
+  const missing = obstacles.reduce(
+    (sum, { needs, has = 0 }) => sum + (needs === undefined ? 0 : (needs - has) / needs),
+    0,
+  );
+  return [hardness, missing];
+}
+
+function compare(
+  [hard, missing]: readonly [number, number] = [0, 0],
+  [otherHard, otherMissing]: readonly [number, number] = [0, 0],
+): number {
+  return hard - otherHard || missing - otherMissing;
+}
+
+/** Each node once, under its first obstacle; the most frequent first. */
+function countObstacles(hindered: readonly Hindered[], shape: Shape): readonly ObstacleCount[] {
+  const firsts = hindered.flatMap(({ obstacles }) => obstacles.slice(0, 1));
+  const groups = Map.groupBy(firsts, ({ code, what = '' }) => `${code} ${what}`);
+  return [...groups.values()]
+    .flatMap(([first, ...rest]) => (first ? [countOf(shape, first, rest.length + 1)] : []))
+    .toSorted((left, right) => right.nodes - left.nodes || order(left) - order(right))
+    .slice(0, MAX_WHY_ITEMS);
+}
+
+function countOf(shape: Shape, obstacle: Obstacle, nodes: number): ObstacleCount {
+  const { code, what } = obstacle;
+  return {
+    code,
+    ...(what === undefined ? {} : { what }),
+    nodes,
+    message: describeCount(shape, obstacle, nodes),
+  };
+}
+
+function order({ code }: ObstacleCount): number {
+  return OBSTACLES.indexOf(code);
+}
