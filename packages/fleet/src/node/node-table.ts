@@ -3,6 +3,8 @@ import type { SnapshotNode } from '../scheduler/snapshot.ts';
 import type { WorkloadTable } from '../workload/workload-table.ts';
 import { emptyNode, snapshotNode } from './snapshot-node.ts';
 
+const NONE: ReadonlySet<string> = new Set();
+
 /**
  * Nodes in memory: stored record, presence, and the scheduler's view of each, rebuilt only after a change.
  */
@@ -10,10 +12,12 @@ export class NodeTable {
   readonly #workloads: WorkloadTable;
   readonly #nodes = new Map<string, NodeRecord>();
   readonly #presence = new Map<string, NodePresence>();
+  readonly #cleaning = new Map<string, ReadonlySet<string>>();
   /** What the views of a node are made from; lasts as long as nothing but placements changes. */
   readonly #empty = new Map<string, SnapshotNode>();
   readonly #views = new Map<string, SnapshotNode>();
   readonly #byName = new Map<string, string>();
+  #touched = new Set<string>();
   #version = 0;
 
   constructor(workloads: WorkloadTable) {
@@ -72,10 +76,35 @@ export class NodeTable {
     this.#presence.set(id, presence);
   }
 
+  /** GPUs whose last work has ended and whose memory is not back yet. */
+  cleaning(id: string): ReadonlySet<string> {
+    return this.#cleaning.get(id) ?? NONE;
+  }
+
+  setCleaning(id: string, gpus: ReadonlySet<string>): void {
+    if (gpus.size > 0) this.#cleaning.set(id, gpus);
+    else this.#cleaning.delete(id);
+    this.#rebuild(id);
+  }
+
   /** The node's free resources changed. */
   touch(id: string): void {
     this.#version += 1;
+    this.#touched.add(id);
     this.#views.delete(id);
+  }
+
+  /**
+   * Nodes that changed since this was asked last: the scheduler's view of each, undefined if it may have
+   * none.
+   */
+  takeTouched(): readonly { readonly id: string; readonly view: SnapshotNode | undefined }[] {
+    const ids = this.#touched;
+    this.#touched = new Set();
+    return Array.from(ids, (id) => {
+      const node = this.#nodes.get(id);
+      return { id, view: node && isInFleet(node) ? this.view(node) : undefined };
+    });
   }
 
   view(node: NodeRecord): SnapshotNode {
@@ -95,7 +124,7 @@ export class NodeTable {
   #emptyOf(node: NodeRecord): SnapshotNode {
     const known = this.#empty.get(node.id);
     if (known) return known;
-    const empty = emptyNode(node, this.#presence.get(node.id));
+    const empty = emptyNode(node, this.#presence.get(node.id), this.cleaning(node.id));
     this.#empty.set(node.id, empty);
     return empty;
   }
@@ -110,7 +139,7 @@ export class NodeTable {
     const views: SnapshotNode[] = [];
     for (const id of ids) {
       const node = this.#nodes.get(id);
-      if (node?.approved && node.eligibility !== 'retired') views.push(this.view(node));
+      if (node && isInFleet(node)) views.push(this.view(node));
     }
     return views;
   }
@@ -119,6 +148,10 @@ export class NodeTable {
   unapproved(): readonly string[] {
     return [...this.#nodes.values()].filter(waitsForApproval).map((node) => node.name);
   }
+}
+
+function isInFleet({ approved, eligibility }: NodeRecord): boolean {
+  return approved && eligibility !== 'retired';
 }
 
 export function waitsForApproval({ approved, eligibility }: NodeRecord): boolean {

@@ -1,8 +1,10 @@
 import { BinaryHeap, present } from '@clawbernetes/kernel';
+import { Draft, type NodeQueue } from './draft.ts';
 import { fitNow, leftover, neverFits, reluctance } from './fit.ts';
-import type { FleetPacking } from './score/fleet-packing.ts';
+import { NodeGroups } from './node-groups.ts';
 import type { Shape } from './resources.ts';
-import type { Snapshot, SnapshotNode } from './snapshot.ts';
+import type { FleetPacking } from './score/fleet-packing.ts';
+import { NODE_NAME_LABEL, type Snapshot, type SnapshotNode } from './snapshot.ts';
 import { RefusalCounts } from './why/refusal-counts.ts';
 
 /** Workloads of one shape that wait, oldest first. */
@@ -50,20 +52,21 @@ const LEFTOVER_WEIGHT = 1e-3;
 /**
  * Places what fits, shape by shape in the order of `pending`, each workload on the node where it costs the
  * others least. Pure: a shape that fails once is not tried again in this plan, and at most `limit` placements
- * are made.
+ * are made. @param fleet grouped by `packing.groupKey`, or it is grouped first.
  */
 export function planPlacements(
-  snapshot: Snapshot,
+  fleet: Snapshot | NodeGroups,
   pending: readonly PendingShape[],
   limit: number,
   packing: FleetPacking,
 ): Plan {
-  const draft = new Map(snapshot.nodes.map((node) => [node.id, node]));
+  const groups = fleet instanceof NodeGroups ? fleet : new NodeGroups(packing.groupKey, fleet.nodes);
+  const draft = new Draft(groups);
   const placements: Placement[] = [];
   const blocked: string[] = [];
   for (const { key, shape, workloadIds, nodeIds } of pending) {
     if (placements.length >= limit) break;
-    const candidates = new Candidates(draft, shape, nodeIds, packing);
+    const candidates = new Candidates(draft, shape, packing, nodeIds);
     for (const workloadId of workloadIds.slice(0, limit - placements.length)) {
       const placement = candidates.place(workloadId);
       if (placement) {
@@ -77,77 +80,148 @@ export function planPlacements(
   return { placements, blocked };
 }
 
-/** A node that has room, and what placing on it costs. */
+/** Nodes that have room and cost the same. */
 interface Candidate {
-  readonly node: SnapshotNode;
+  readonly queue: NodeQueue;
   readonly index: number;
   readonly cost: number;
+  /** Whether the heap holds it. */
+  isWaiting: boolean;
 }
 
-/** The nodes that may take one shape; each is looked at once, and again only after a placement on it. */
+/**
+ * The nodes that may take one shape. Those that are alike are looked at as one, but for a shape that names
+ * nodes or may only go to some.
+ */
 class Candidates {
-  readonly #draft: Map<string, SnapshotNode>;
+  readonly #draft: Draft;
   readonly #shape: Shape;
   readonly #packing: FleetPacking;
+  readonly #isSingly: boolean;
   readonly #refusals = new RefusalCounts();
   readonly #looked: Pick<PlacementTrace, 'nodes' | 'retried'>;
+  /** By key of the group; undefined for one without room. */
+  readonly #known = new Map<string, Candidate | undefined>();
   /** The cheapest first, the first of equals. */
   readonly #able = new BinaryHeap<Candidate>((left, right) =>
     left.cost === right.cost ? left.index < right.index : left.cost < right.cost,
   );
+  #offered = 0;
+  /** Nodes with room. */
+  #room = 0;
 
-  constructor(
-    draft: Map<string, SnapshotNode>,
-    shape: Shape,
-    nodeIds: ReadonlySet<string> | undefined,
-    packing: FleetPacking,
-  ) {
+  /** @param nodeIds the only nodes to look at; absent = all. */
+  constructor(draft: Draft, shape: Shape, packing: FleetPacking, nodeIds: ReadonlySet<string> | undefined) {
     this.#draft = draft;
     this.#shape = shape;
     this.#packing = packing;
-    let index = 0;
-    for (const id of nodeIds ?? draft.keys()) {
-      const node = draft.get(id);
-      if (node) this.#offer(node, index);
-      index += 1;
-    }
-    this.#looked = nodeIds ? { nodes: index, retried: true } : { nodes: index };
+    this.#isSingly = nodeIds !== undefined || namesNodes(shape);
+    if (nodeIds) for (const id of nodeIds) this.#offerNode(draft.node(id));
+    else if (this.#isSingly) for (const node of draft.nodes()) this.#offerNode(node);
+    else for (const key of draft.keys()) this.#offerGroup(key, draft.sizeOf(key));
+    this.#looked = nodeIds ? { nodes: nodeIds.size, retried: true } : { nodes: draft.size };
   }
 
   /** Where it costs least; undefined if it fits nowhere. */
   place(workloadId: string): Placement | undefined {
-    const { first, size } = this.#able;
-    if (!first) return undefined;
-    this.#able.pop();
-    const { node, index, cost } = first;
+    const cheapest = this.#first();
+    if (!cheapest) return undefined;
+    const node = present(cheapest.queue.first, 'a node of a candidate');
+    cheapest.queue.shift();
     const shape = this.#shape;
     const devices = present(fitNow(node, shape), 'the fit of a candidate');
     const after = afterPlacement(node, shape, devices);
-    const trace = { ...this.#looked, candidates: size, cost, ...this.#rest() };
-    this.#draft.set(node.id, after);
-    this.#offer(after, index);
+    const { cost } = cheapest;
+    const trace = { ...this.#looked, candidates: this.#room, cost, ...this.#rest() };
+    this.#replace(node, after);
     return { workloadId, nodeId: node.id, devices, shape, trace };
   }
 
-  /** What the one that was just taken was chosen over. */
+  /** The cheapest that has nodes left. */
+  #first(): Candidate | undefined {
+    for (let { first } = this.#able; first; first = this.#able.first) {
+      if (first.queue.first) return first;
+      this.#able.pop();
+      first.isWaiting = false;
+    }
+    return undefined;
+  }
+
+  /** What the node that was just taken was chosen over. */
   #rest(): Pick<PlacementTrace, 'runnerUp' | 'runnerUpCost' | 'others'> {
-    const { first } = this.#able;
+    const next = this.#first();
+    const runnerUp = next?.queue.first;
     const { text } = this.#refusals;
     return {
-      ...(first ? { runnerUp: first.node.id, runnerUpCost: first.cost } : {}),
+      ...(next && runnerUp ? { runnerUp: runnerUp.id, runnerUpCost: next.cost } : {}),
       ...(text === '' ? {} : { others: text }),
     };
   }
 
-  #offer(node: SnapshotNode, index: number): void {
+  #replace(node: SnapshotNode, after: SnapshotNode): void {
+    this.#draft.replace(node, after);
+    this.#room -= 1;
+    if (this.#isSingly) this.#offerNode(after);
+    else this.#offerGroup(this.#draft.keyOf(after), 1);
+  }
+
+  #offerNode(node: SnapshotNode | undefined): void {
+    if (node) this.#offer(node, 1, () => new SingleNode(node));
+  }
+
+  /** So many nodes have become part of a group. */
+  #offerGroup(key: string, size: number): void {
+    if (size === 0) return;
+    const queue = this.#draft.queueOf(key);
+    const candidate = this.#known.get(key);
+    if (!candidate) {
+      const example = present(queue.first, 'a node of a group');
+      this.#known.set(
+        key,
+        this.#offer(example, size, () => queue),
+      );
+      return;
+    }
+    this.#room += size;
+    if (!candidate.isWaiting) this.#able.push(candidate);
+    candidate.isWaiting = true;
+  }
+
+  /** @param size of how many nodes `node` is an example. */
+  #offer(node: SnapshotNode, size: number, queue: () => NodeQueue): Candidate | undefined {
     const shape = this.#shape;
     const misfit = neverFits(node, shape);
     if (misfit !== undefined || !node.schedulable || fitNow(node, shape) === undefined) {
-      this.#refusals.add(node, shape, misfit);
-      return;
+      this.#refusals.add(node, shape, misfit, size);
+      return undefined;
     }
     const loss = this.#packing.loss(node, shape) + LEFTOVER_WEIGHT * leftover(node, shape);
-    this.#able.push({ node, index, cost: loss + reluctance(node, shape) });
+    const cost = loss + reluctance(node, shape);
+    const candidate = { queue: queue(), index: this.#offered, cost, isWaiting: true };
+    this.#offered += 1;
+    this.#room += size;
+    this.#able.push(candidate);
+    return candidate;
+  }
+}
+
+/** Whether nodes that are alike but for their names may differ to it. */
+function namesNodes({ nodeId, nodeSelector, affinity }: Shape): boolean {
+  if (nodeId !== undefined || Object.hasOwn(nodeSelector, NODE_NAME_LABEL)) return true;
+  const terms = affinity ? [...affinity.required, ...affinity.preferred] : [];
+  return terms.some(({ label }) => label === NODE_NAME_LABEL);
+}
+
+/** A node by itself; once placed on, it is offered anew. */
+class SingleNode implements NodeQueue {
+  first: SnapshotNode | undefined;
+
+  constructor(node: SnapshotNode) {
+    this.first = node;
+  }
+
+  shift(): void {
+    this.first = undefined;
   }
 }
 

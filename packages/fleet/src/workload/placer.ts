@@ -3,7 +3,8 @@ import { commitAttempt, orderNode, type FleetCore } from '../fleet-core.ts';
 import type { AttemptRecord } from '../records.ts';
 import { explainWait, type Waiting } from '../scheduler/explain.ts';
 import { fitNow, neverFits } from '../scheduler/fit.ts';
-import { planPlacements, type Placement } from '../scheduler/plan.ts';
+import { NodeGroups } from '../scheduler/node-groups.ts';
+import { afterPlacement, planPlacements, type Placement } from '../scheduler/plan.ts';
 import { FleetPacking } from '../scheduler/score/fleet-packing.ts';
 import { settleWorkload } from './settle-workload.ts';
 
@@ -16,6 +17,8 @@ export class Placer {
   readonly #explained = new Map<string, Waiting>();
   #explainedVersion = -1;
   readonly #packing = new FleetPacking();
+  /** The fleet as of the last plan. */
+  readonly #groups = new NodeGroups(this.#packing.groupKey);
 
   constructor(core: FleetCore) {
     this.#core = core;
@@ -30,16 +33,15 @@ export class Placer {
     const { pending, nodes, options } = this.#core;
     const limit = options.placementsPerTurn;
     if (!pending.hasOpen && this.#changed.size === 0) return false;
-    const snapshot = pending.hasOpen ? nodes.snapshot() : nodes.snapshot(this.#changed);
+    for (const { id, view } of nodes.takeTouched()) {
+      if (view) this.#groups.put(view);
+      else this.#groups.remove(id);
+    }
     // What arrives often is kept room for, whether or not it gets any now.
     for (const shape of pending.takeArrivals()) this.#packing.arrived(shape);
-    if (pending.hasOpen) this.#packing.refresh(snapshot);
-    const plan = planPlacements(
-      { nodes: snapshot },
-      pending.pending(limit, this.#changed),
-      limit,
-      this.#packing,
-    );
+    if (pending.hasOpen) this.#packing.refresh(this.#groups);
+    const waiting = pending.pending(limit, this.#changed);
+    const plan = planPlacements(this.#groups, waiting, limit, this.#packing);
     pending.block(plan.blocked);
     for (const placement of plan.placements) this.#apply(placement);
     const more = plan.placements.length >= limit;
@@ -94,6 +96,7 @@ export class Placer {
     };
     const why = `${workload.name} was placed on ${node.name}, where it costs others the least room, of ${trace.candidates} that have room.`;
     commitAttempt(this.#core, attempt, 'scheduler', why, { ...trace });
+    nodes.placed(afterPlacement(view, shape, devices));
     settleWorkload(this.#core, { ...workload, attempts: attempt.number }, 'scheduler');
     orderNode(this.#core, nodeId, { kind: 'start', attempt, workload });
   }

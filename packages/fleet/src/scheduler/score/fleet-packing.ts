@@ -2,15 +2,33 @@ import { canonicalJson } from '@clawbernetes/kernel';
 import { WHOLE_GPU, type Demand } from '../cluster/demand.ts';
 import { stateKey, type NodeState } from '../cluster/node-state.ts';
 import { neverFits } from '../fit.ts';
+import { NodeGroups } from '../node-groups.ts';
 import { shapeKey, type Shape } from '../resources.ts';
-import { NODE_NAME_LABEL, type SnapshotNode } from '../snapshot.ts';
+import { NODE_NAME_LABEL, type SnapshotGpu, type SnapshotNode } from '../snapshot.ts';
 import { PackingScorer, type PackedKind, type StateCount } from './packing-scorer.ts';
 
 /** Kinds that are remembered, and losses of each; more are forgotten all at once. */
 const MAX_KINDS = 1024;
 const MAX_LOSSES = 65_536;
-/** Profiles of nodes; a fleet with more of them is scored as if those beyond were like the first. */
+/**
+ * Profiles of nodes; in a fleet with more of them each node beyond is a group by itself, scored as the first.
+ */
 const MAX_PROFILES = 10_000;
+
+interface KnownNode {
+  readonly state: NodeState;
+  /** Of the state. */
+  readonly key: string;
+  readonly groupKey: string;
+}
+
+interface Profile {
+  readonly number: number;
+  /** Whether all nodes of this number are of it. */
+  readonly isExact: boolean;
+  /** Whether its GPUs are alike, so that it does not matter which of them are free. */
+  readonly isUniform: boolean;
+}
 
 interface FleetKind extends PackedKind {
   /** Losses by state of the node, as of `version`. */
@@ -25,22 +43,26 @@ export class FleetPacking {
   readonly #kindOf = new WeakMap<Shape, FleetKind>();
   readonly #profiles = new Map<string, number>();
   /** By the empty node. */
-  readonly #profileOf = new WeakMap<SnapshotNode, number>();
+  readonly #profileOf = new WeakMap<SnapshotNode, Profile>();
   /** A node of each profile, which stands for all. */
   readonly #examples: SnapshotNode[] = [];
   /** A view of a node is never changed, so what follows from it holds as long as it does. */
-  readonly #known = new WeakMap<SnapshotNode, { readonly state: NodeState; readonly key: string }>();
+  readonly #known = new WeakMap<SnapshotNode, KnownNode>();
 
   /** A workload of this shape asks for a place. */
   arrived(shape: Shape): void {
     this.#scorer.arrived(this.#kind(shape));
   }
 
+  /** Equal for nodes that are alike for every shape, but for their names. */
+  readonly groupKey = (node: SnapshotNode): string => this.#stateOf(node).groupKey;
+
   /**
-   * Takes account of what has arrived, if that is much by now; before a plan. @param nodes all of the fleet.
+   * Takes account of what has arrived, if that is much by now; before a plan. @param fleet all nodes of it.
    */
-  refresh(nodes: readonly SnapshotNode[]): void {
-    this.#scorer.refresh(this.#states(nodes));
+  refresh(fleet: NodeGroups | readonly SnapshotNode[]): void {
+    const groups = fleet instanceof NodeGroups ? fleet : new NodeGroups(this.groupKey, fleet);
+    this.#scorer.refresh(this.#states(groups));
   }
 
   /** What it costs the fleet to place a shape on a node that it fits. */
@@ -81,40 +103,53 @@ export class FleetPacking {
     return kind;
   }
 
-  #stateOf(node: SnapshotNode): { readonly state: NodeState; readonly key: string } {
+  #stateOf(node: SnapshotNode): KnownNode {
     const known = this.#known.get(node);
     if (known) return known;
-    const shares = node.gpus.map((gpu) => (gpu.free && gpu.usable ? WHOLE_GPU : 0));
+    const profile = this.#profile(node);
+    const shares = node.gpus.map(freeShare);
     const gpus = shares.toSorted((left, right) => right - left);
-    const state = { ...node.free, profile: this.#profile(node), gpus };
-    const entry = { state, key: stateKey(state) };
+    const state = { ...node.free, profile: profile.number, gpus };
+    const key = stateKey(state);
+    const which = profile.isUniform ? '' : ` ${shares.join(' ')}`;
+    const only = profile.isExact ? '' : ` only ${node.id}`;
+    const readiness = node.schedulable ? '' : ` ${node.unschedulableReason ?? 'not ready'}`;
+    const entry = { state, key, groupKey: `${key}${which}${only}${readiness}` };
     this.#known.set(node, entry);
     return entry;
   }
 
-  *#states(nodes: readonly SnapshotNode[]): Generator<StateCount, void, undefined> {
-    for (const node of nodes) yield { state: this.#stateOf(node).state, nodes: 1 };
+  *#states(groups: NodeGroups): Generator<StateCount, void, undefined> {
+    for (const { nodes } of groups.values()) {
+      const [example] = nodes.values();
+      if (example) yield { state: this.#stateOf(example).state, nodes: nodes.size };
+    }
   }
 
-  #profile(node: SnapshotNode): number {
+  #profile(node: SnapshotNode): Profile {
     const { empty = node } = node;
     const known = this.#profileOf.get(empty) ?? this.#newProfile(empty);
     this.#profileOf.set(empty, known);
     return known;
   }
 
-  #newProfile(node: SnapshotNode): number {
+  #newProfile(node: SnapshotNode): Profile {
     const { [NODE_NAME_LABEL]: _name, ...labels } = node.labels;
     const gpus = node.gpus.map(({ model, memoryMib, usable }) => [model, memoryMib, usable]);
+    const isUniform = new Set(gpus.map((gpu) => gpu.join())).size <= 1;
     const { capacity, sandboxed, taints = [] } = node;
     const executors = [...node.executors].toSorted();
     const key = canonicalJson({ labels, gpus, capacity, sandboxed, taints, executors });
     const known = this.#profiles.get(key);
-    if (known !== undefined) return known;
-    if (this.#profiles.size >= MAX_PROFILES) return 0;
+    if (known !== undefined) return { number: known, isExact: true, isUniform };
+    if (this.#profiles.size >= MAX_PROFILES) return { number: 0, isExact: false, isUniform };
     this.#profiles.set(key, this.#examples.length);
-    return this.#examples.push(node) - 1;
+    return { number: this.#examples.push(node) - 1, isExact: true, isUniform };
   }
+}
+
+function freeShare({ free, usable }: SnapshotGpu): number {
+  return free && usable ? WHOLE_GPU : 0;
 }
 
 /** A shape that is bound to a node by name says nothing of nodes like it. */

@@ -1,0 +1,106 @@
+import type { NodeGroups } from './node-groups.ts';
+import type { SnapshotNode } from './snapshot.ts';
+
+/** Nodes that are alike in a draft, one after the other; those that join later come at the end. */
+export interface NodeQueue {
+  readonly first: SnapshotNode | undefined;
+  /** Goes on to the next one. */
+  shift(): void;
+}
+
+/** The nodes as they are after the placements of a plan so far, over groups that it leaves as they are. */
+export class Draft {
+  readonly #groups: NodeGroups;
+  readonly #moved = new Map<string, SnapshotNode>();
+  /** By key of the group that they have become part of. */
+  readonly #joined = new Map<string, SnapshotNode[]>();
+  readonly #growth = new Map<string, number>();
+
+  constructor(groups: NodeGroups) {
+    this.#groups = groups;
+  }
+
+  /** Nodes in all. */
+  get size(): number {
+    return this.#groups.size;
+  }
+
+  node(id: string): SnapshotNode | undefined {
+    return this.#moved.get(id) ?? this.#groups.node(id);
+  }
+
+  *nodes(): Generator<SnapshotNode, void, undefined> {
+    for (const { nodes } of this.#groups.values())
+      for (const node of nodes.values()) yield this.#moved.get(node.id) ?? node;
+  }
+
+  *keys(): Generator<string, void, undefined> {
+    for (const { key } of this.#groups.values()) yield key;
+    for (const key of this.#joined.keys()) if (!this.#groups.group(key)) yield key;
+  }
+
+  keyOf(node: SnapshotNode): string {
+    return this.#groups.keyOf(node);
+  }
+
+  /** Nodes of a group. */
+  sizeOf(key: string): number {
+    return (this.#groups.group(key)?.nodes.size ?? 0) + (this.#growth.get(key) ?? 0);
+  }
+
+  queueOf(key: string): NodeQueue {
+    const staying = this.#groups.group(key)?.nodes.values();
+    const joined = this.#joined.get(key) ?? [];
+    this.#joined.set(key, joined);
+    return new GroupQueue(staying, joined, (node) => (this.#moved.get(node.id) ?? node) === node);
+  }
+
+  /** A node as it is from now on. */
+  replace(before: SnapshotNode, after: SnapshotNode): void {
+    const [from, to] = [this.keyOf(before), this.keyOf(after)];
+    this.#moved.set(after.id, after);
+    this.#growth.set(from, (this.#growth.get(from) ?? 0) - 1);
+    this.#growth.set(to, (this.#growth.get(to) ?? 0) + 1);
+    const joined = this.#joined.get(to);
+    if (joined) joined.push(after);
+    else this.#joined.set(to, [after]);
+  }
+}
+
+class GroupQueue implements NodeQueue {
+  readonly #staying: Iterator<SnapshotNode> | undefined;
+  readonly #joined: readonly SnapshotNode[];
+  readonly #isCurrent: (node: SnapshotNode) => boolean;
+  #nextJoined = 0;
+  #first: SnapshotNode | undefined;
+
+  constructor(
+    staying: Iterator<SnapshotNode> | undefined,
+    joined: readonly SnapshotNode[],
+    isCurrent: (node: SnapshotNode) => boolean,
+  ) {
+    this.#staying = staying;
+    this.#joined = joined;
+    this.#isCurrent = isCurrent;
+  }
+
+  get first(): SnapshotNode | undefined {
+    while (this.#first === undefined || !this.#isCurrent(this.#first)) {
+      this.#first = this.#next();
+      if (this.#first === undefined) return undefined;
+    }
+    return this.#first;
+  }
+
+  shift(): void {
+    this.#first = undefined;
+  }
+
+  #next(): SnapshotNode | undefined {
+    const staying = this.#staying?.next();
+    if (staying && staying.done !== true) return staying.value;
+    const joined = this.#joined[this.#nextJoined];
+    if (joined) this.#nextJoined += 1;
+    return joined;
+  }
+}
