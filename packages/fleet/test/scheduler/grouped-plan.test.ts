@@ -8,19 +8,26 @@ import { NodeGroups } from '../../src/scheduler/node-groups.ts';
 import { afterPlacement } from '../../src/scheduler/plan.ts';
 import { FleetPacking } from '../../src/scheduler/score/fleet-packing.ts';
 
-/** Few values each, so that nodes come out alike; GPUs of one node may differ. */
-const node = fc.record({
-  schedulable: fc.oneof({ weight: 6, arbitrary: fc.constant(true) }, fc.boolean()),
-  rack: fc.constantFrom('a', 'b'),
-  models: fc.constantFrom(['H100', 'H100', 'H100', 'H100'], ['H100', 'A100', 'A100'], ['A100'], []),
-  free: fc.constantFrom([true, true, true, true], [false, true, false, true], [true, false, true, true]),
-  unusable: fc.constantFrom(-1, -1, -1, 0, 1),
-  cores: fc.constantFrom(4, 8),
-  isTainted: fc.constantFrom(false, false, true),
+/** Of few kinds each, so that nodes come out alike; GPUs of one node may differ. */
+const kindsOfNode = fc.array(
+  fc.record({
+    schedulable: fc.oneof({ weight: 6, arbitrary: fc.constant(true) }, fc.boolean()),
+    rack: fc.constantFrom('a', 'b'),
+    models: fc.constantFrom(['H100', 'H100', 'H100', 'H100'], ['H100', 'A100', 'A100', 'H100'], ['A100'], []),
+    unusable: fc.constantFrom(-1, -1, -1, 0, 1),
+    cores: fc.constantFrom(4, 8),
+    isTainted: fc.constantFrom(false, false, true),
+  }),
+  { minLength: 1, maxLength: 3 },
+);
+const nodesOfKinds = fc.array(fc.tuple(fc.nat(2), fc.array(fc.boolean(), { maxLength: 4 })), {
+  minLength: 1,
+  maxLength: 30,
 });
 
-const fleets = fc.array(node, { minLength: 1, maxLength: 30 }).map((nodes) =>
-  nodes.map(({ rack, models, free, unusable, cores, isTainted, schedulable }, index): SnapshotNode => {
+const fleets = fc.tuple(kindsOfNode, nodesOfKinds).map(([kinds, nodes]) =>
+  nodes.map(([at, free], index): SnapshotNode => {
+    const { rack, models, unusable, cores, isTainted, schedulable } = kinds[at % kinds.length]!;
     const capacity = { cpuMilli: cores * 1000, memoryMib: 8192 };
     return {
       id: `node-${index}`,
@@ -30,13 +37,13 @@ const fleets = fc.array(node, { minLength: 1, maxLength: 30 }).map((nodes) =>
       ...(isTainted ? { taints: [{ key: 'old', value: '', effect: 'prefer-no-schedule' as const }] } : {}),
       capacity,
       free: capacity,
-      gpus: models.map((model, at) => ({
-        id: `gpu-${index}-${at}`,
+      gpus: models.map((model, place) => ({
+        id: `gpu-${index}-${place}`,
         model,
         memoryMib: 81_559,
-        numaNode: at % 2,
-        free: free[at] ?? true,
-        usable: at !== unusable,
+        numaNode: place % 2,
+        free: free[place] ?? true,
+        usable: place !== unusable,
       })),
       executors: new Set(['process']),
       sandboxed: false,
