@@ -1,5 +1,5 @@
-// Shows how a real fleet treats its nodes: cordon, a drain with a deadline, taints, and broken GPUs (simulated
-// ones, labelled so) whose work goes on elsewhere.
+// Shows how a real fleet treats its nodes: cordon, a drain with a deadline, taints, and broken GPUs
+// (simulated ones, labelled so) whose work goes on elsewhere.
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';

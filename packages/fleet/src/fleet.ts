@@ -244,7 +244,8 @@ export class Fleet implements AsyncDisposable {
   }
 
   gpuViews(node: NodeRecord): NodeView['gpus'] {
-    return gpuViews(this.#core.nodes.node(node.id) ?? node, this.#core.workloads.liveOn(node.id));
+    const { nodes, workloads } = this.#core;
+    return gpuViews(nodes.node(node.id) ?? node, workloads.liveOn(node.id), nodes.cleaning(node.id));
   }
 
   /** @throws CodedError `overloaded` when too many are unused. */
@@ -273,8 +274,9 @@ export class Fleet implements AsyncDisposable {
   #nodeFacts(node: NodeRecord): NodeFacts {
     const { nodes, workloads } = this.#core;
     const current = nodes.node(node.id) ?? node;
-    const presence = nodes.presence(current.id);
-    return { node: current, presence, snapshot: nodes.view(current), live: workloads.liveOn(current.id) };
+    const [presence, cleaning] = [nodes.presence(current.id), nodes.cleaning(current.id)];
+    const live = workloads.liveOn(current.id);
+    return { node: current, presence, snapshot: nodes.view(current), live, cleaning };
   }
 
   /** What time alone, or an earlier change, has made due on a node. */

@@ -71,12 +71,13 @@ export interface NodeFacts {
   readonly presence: NodePresence | undefined;
   readonly snapshot: SnapshotNode;
   readonly live: readonly AttemptRecord[];
+  readonly cleaning: ReadonlySet<string>;
 }
 
 export type NodeSummary = Omit<NodeView, 'gpus'>;
 
 export function nodeView(facts: NodeFacts): NodeView {
-  return { ...nodeSummary(facts), gpus: gpuViews(facts.node, facts.live) };
+  return { ...nodeSummary(facts), gpus: gpuViews(facts.node, facts.live, facts.cleaning) };
 }
 
 /** A node without its list of GPUs, which is most of the work for a large fleet. */
@@ -111,25 +112,36 @@ export function nodeSummary({ node, presence, snapshot, live }: NodeFacts): Node
 
 type GpuView = NodeView['gpus'][number];
 
+interface GpuFacts {
+  readonly condition: GpuCondition | undefined;
+  readonly attempt: AttemptRecord | undefined;
+  readonly isCleaning: boolean;
+}
+
 /** Missing ones come last, as they were when last seen. */
-export function gpuViews(node: NodeRecord, live: readonly AttemptRecord[]): NodeView['gpus'] {
+export function gpuViews(
+  node: NodeRecord,
+  live: readonly AttemptRecord[],
+  cleaning: ReadonlySet<string>,
+): NodeView['gpus'] {
   const holder = new Map(
     live.flatMap((attempt) => attempt.devices.map((device) => [device, attempt] as const)),
   );
   const missing = Object.values(node.gpuConditions ?? {}).flatMap(({ device }) => device ?? []);
   return [...node.inventory.gpus, ...missing].map((gpu) =>
-    gpuView(gpu, node.gpuConditions?.[gpu.id], holder.get(gpu.id)),
+    gpuView(gpu, {
+      condition: node.gpuConditions?.[gpu.id],
+      attempt: holder.get(gpu.id),
+      isCleaning: cleaning.has(gpu.id),
+    }),
   );
 }
 
-function gpuView(
-  gpu: NodeRecord['inventory']['gpus'][number],
-  condition: GpuCondition | undefined,
-  attempt: AttemptRecord | undefined,
-): GpuView {
+function gpuView(gpu: NodeRecord['inventory']['gpus'][number], facts: GpuFacts): GpuView {
+  const { condition, attempt } = facts;
   return {
     ...gpu,
-    state: gpuState(condition, attempt),
+    state: gpuState(facts),
     ...(attempt ? { attemptId: attempt.id } : {}),
     ...(condition && condition.state !== 'released'
       ? { condition: conditionView(condition, condition.state) }
@@ -137,10 +149,10 @@ function gpuView(
   };
 }
 
-function gpuState(condition: GpuCondition | undefined, attempt: AttemptRecord | undefined): GpuView['state'] {
+function gpuState({ condition, attempt, isCleaning }: GpuFacts): GpuView['state'] {
   if (condition && condition.state !== 'released')
     return condition.state === 'missing' ? 'missing' : 'quarantined';
-  if (!attempt) return 'free';
+  if (!attempt) return isCleaning ? 'cleaning' : 'free';
   return attempt.state === 'running' || attempt.state === 'stopping' ? 'in-use' : 'reserved';
 }
 
@@ -153,7 +165,7 @@ function conditionView(
 
 /** Of its GPUs: degraded while some are out of use or unwell, quarantined or on probation when all are. */
 function nodeHealth(node: NodeRecord): { health: NodeView['health']; reason?: string } {
-  const gpus = gpuViews(node, []);
+  const gpus = gpuViews(node, [], new Set());
   const out = gpus.filter((gpu) => gpu.condition);
   const unwell = gpus.filter((gpu) => !gpu.condition && gpu.health.state !== 'healthy');
   if (out.length + unwell.length === 0) return { health: 'healthy' };

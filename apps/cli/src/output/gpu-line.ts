@@ -23,11 +23,11 @@ export function gpuState(colours: Colours, { state, condition }: GpuView): strin
 
 /** What is wrong with it, and until when. */
 export function gpuTrouble(colours: Colours, { condition, health }: GpuView, nowMs: number): string {
-  if (condition?.untilMs !== undefined)
-    return `: ${oneLine(condition.message, WORDS)} Back in ${formatDuration(Math.max(0, condition.untilMs - nowMs))} if no fault comes.`;
-  if (condition)
-    return ` (${condition.kind}): ${oneLine(condition.message, WORDS)} Needs ${condition.action}.`;
-  return health.state === 'healthy'
-    ? ''
-    : ` ${paintState(colours, health.state)} ${oneLine(health.reason ?? '', WORDS)}`;
+  const words = oneLine(condition?.message ?? health.reason ?? '', WORDS);
+  if (condition?.untilMs !== undefined) {
+    const left = formatDuration(Math.max(0, condition.untilMs - nowMs));
+    return `: ${words} Back in ${left} if no fault comes.`;
+  }
+  if (condition) return ` (${condition.kind}): ${words} Needs ${condition.action}.`;
+  return health.state === 'healthy' ? '' : ` ${paintState(colours, health.state)} ${words}`;
 }

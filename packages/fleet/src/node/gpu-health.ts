@@ -1,7 +1,8 @@
 import { apiError, type GpuDevice, type GpuFault, type NodeInventory } from '@clawbernetes/protocol';
 import type { FleetCore } from '../fleet-core.ts';
 import type { NodeRecord } from '../records.ts';
-import { commitNode, type NodeChange } from './commit-node.ts';
+import { commitNode, recordNode, type NodeChange } from './commit-node.ts';
+import { afterReading, isStuck, type GpuMemory } from './gpu-cleaning.ts';
 import {
   afterFinding,
   afterRelease,
@@ -14,15 +15,20 @@ import {
 
 type Conditions = Readonly<Record<string, GpuCondition>>;
 
-/** Readings of one GPU in a row that were too hot. */
-interface Heat {
-  readonly readings: number;
-  readonly fault?: GpuFault;
+/** What is remembered of a GPU's readings; after a restart of the gateway it is learnt anew. */
+interface Watch {
+  /** Readings in a row that were too hot. */
+  readonly hotReadings: number;
+  readonly heat?: GpuFault;
+  readonly memory?: GpuMemory;
+  /** Memory that does not come back. */
+  readonly stuck?: GpuFault;
 }
 
 export interface GpuReading {
   readonly deviceId: string;
   readonly temperatureC?: number | undefined;
+  readonly memoryUsedMib?: number | bigint | undefined;
 }
 
 /** So much cooler than the limit, heat is over, °C. */
@@ -31,7 +37,7 @@ const COOLER_C = 10;
 /** Takes GPUs out of use and back, by what their nodes report. Each change is stored with its cause. */
 export class GpuHealth {
   readonly #core: FleetCore;
-  readonly #heat = new Map<string, Map<string, Heat>>();
+  readonly #watches = new Map<string, Map<string, Watch>>();
 
   constructor(core: FleetCore) {
     this.#core = core;
@@ -67,22 +73,69 @@ export class GpuHealth {
     return [...inventory.gpus, ...missing].filter((gpu) => gpu.parentId === undefined);
   }
 
-  /** Temperatures of a heartbeat. */
+  /** What a heartbeat says of its GPUs: heat that stays, and memory that is not given back. */
   readings(nodeId: string, readings: readonly GpuReading[]): void {
-    const { maxTemperatureC, hotReadings } = this.#core.options.gpus;
-    let changed = false;
-    for (const { deviceId, temperatureC } of readings) {
-      if (temperatureC === undefined) continue;
-      const before = this.#heat.get(nodeId)?.get(deviceId);
-      if (!before && temperatureC <= maxTemperatureC) continue;
-      const cool = temperatureC <= maxTemperatureC - (before?.fault ? COOLER_C : 0);
-      const hot = { readings: (before?.readings ?? 0) + 1 };
-      const fault = before?.fault ?? (hot.readings >= hotReadings ? heatFault(temperatureC) : undefined);
-      this.#setHeat(nodeId, deviceId, cool ? undefined : { ...hot, ...(fault && { fault }) });
-      changed ||= cool ? before?.fault !== undefined : fault !== before?.fault;
+    const node = this.#core.nodes.node(nodeId);
+    if (!node || readings.length === 0) return;
+    const held = new Set(this.#core.workloads.liveOn(nodeId).flatMap(({ devices }) => devices));
+    const simulated = new Set(node.inventory.gpus.flatMap((gpu) => (gpu.simulated ? gpu.id : [])));
+    const before = this.#watches.get(nodeId);
+    // What one heartbeat leaves out is as it was.
+    const after = new Map(before);
+    for (const reading of readings) {
+      const id = reading.deviceId;
+      const watch = this.#watched(before?.get(id), reading, {
+        held: held.has(id),
+        simulated: simulated.has(id),
+      });
+      if (watch) after.set(id, watch);
+      else after.delete(id);
     }
-    const node = changed ? this.#core.nodes.node(nodeId) : undefined;
-    if (node) this.#examineAgain(node);
+    this.#watches.set(nodeId, after);
+    this.#setCleaning(node, after);
+    const isNew = (id: string): boolean =>
+      before?.get(id)?.heat !== after.get(id)?.heat || before?.get(id)?.stuck !== after.get(id)?.stuck;
+    if ([...(before?.keys() ?? []), ...after.keys()].some(isNew)) this.#examineAgain(node);
+  }
+
+  #watched(
+    before: Watch | undefined,
+    { temperatureC, memoryUsedMib }: GpuReading,
+    { held, simulated }: { readonly held: boolean; readonly simulated: boolean },
+  ): Watch | undefined {
+    const { maxTemperatureC, hotReadings: limit } = this.#core.options.gpus;
+    const nowMs = this.#core.clock.monotonicMs();
+    const threshold = maxTemperatureC - (before?.heat ? COOLER_C : 0);
+    const isHot = temperatureC === undefined ? before?.heat !== undefined : temperatureC > threshold;
+    const hotReadings = isHot ? (before?.hotReadings ?? 0) + 1 : 0;
+    const becomesHot = hotReadings >= limit && temperatureC !== undefined;
+    const heat = isHot ? (before?.heat ?? (becomesHot ? heatFault(temperatureC) : undefined)) : undefined;
+    // The memory of a simulated GPU is a wave that knows nothing of work.
+    const memory =
+      memoryUsedMib === undefined || simulated
+        ? before?.memory
+        : afterReading(before?.memory, { usedMib: Number(memoryUsedMib), held, nowMs });
+    const stuck = memory && isStuck(memory, nowMs) ? (before?.stuck ?? stuckFault()) : undefined;
+    if (hotReadings === 0 && !memory) return undefined;
+    return { hotReadings, ...(heat && { heat }), ...(memory && { memory }), ...(stuck && { stuck }) };
+  }
+
+  #setCleaning(node: NodeRecord, watches: ReadonlyMap<string, Watch>): void {
+    const { nodes } = this.#core;
+    const before = nodes.cleaning(node.id);
+    const after = new Set<string>();
+    for (const [id, { memory }] of watches) if (memory?.cleaningSinceMs !== undefined) after.add(id);
+    if (before.size === after.size && before.isSubsetOf(after)) return;
+    nodes.setCleaning(node.id, after);
+    const tell = (id: string, change: string, says: string): void =>
+      recordNode(this.#core, node, {
+        ...{ type: `gpu.${change}`, cause: 'health', facts: { gpu: id } },
+        message: `GPU ${indexOf(node, id)} of ${node.name} ${says}.`,
+      });
+    for (const id of after.difference(before))
+      tell(id, 'cleaning', 'has no work, and its memory is not back yet');
+    for (const id of before.difference(after)) tell(id, 'cleaned', 'is no longer waited for');
+    this.#core.capacityChanged(node.id);
   }
 
   /** Probations that are over. */
@@ -137,9 +190,14 @@ export class GpuHealth {
     if (!gpu) return [];
     const { state, reason = 'its node calls it unhealthy' } = gpu.health;
     const own = gpu.faults ?? [];
-    const heat = this.#heat.get(nodeId)?.get(gpu.id)?.fault;
+    const { heat, stuck } = this.#watches.get(nodeId)?.get(gpu.id) ?? {};
     const derived: GpuFault = { key: 'health', kind: 'driver', action: 'reset-gpu', message: reason };
-    return [...own, ...(heat ? [heat] : []), ...(state === 'unhealthy' && own.length === 0 ? [derived] : [])];
+    return [
+      ...own,
+      ...(heat ? [heat] : []),
+      ...(stuck ? [stuck] : []),
+      ...(state === 'unhealthy' && own.length === 0 ? [derived] : []),
+    ];
   }
 
   #changes(
@@ -187,14 +245,6 @@ export class GpuHealth {
       facts: { gpu: known.id, kind, action },
     }));
   }
-
-  #setHeat(nodeId: string, deviceId: string, heat: Heat | undefined): void {
-    const ofNode = this.#heat.get(nodeId) ?? new Map<string, Heat>();
-    if (heat) ofNode.set(deviceId, heat);
-    else ofNode.delete(deviceId);
-    if (ofNode.size > 0) this.#heat.set(nodeId, ofNode);
-    else this.#heat.delete(nodeId);
-  }
 }
 
 export const ADVICE: Readonly<Record<GpuFault['action'], string>> = {
@@ -218,6 +268,12 @@ function sentence(text: string): string {
 function heatFault(temperatureC: number): GpuFault {
   const message = `It has ${Math.round(temperatureC)} °C and stays hot.`;
   return { key: 'heat', kind: 'thermal', action: 'reset-gpu', message };
+}
+
+function stuckFault(): GpuFault {
+  const message =
+    'Its memory is still in use long after its work ended: something outside the fleet holds it.';
+  return { key: 'memory', kind: 'driver', action: 'reset-gpu', message };
 }
 
 function indexOf(node: NodeRecord, id: string): number | string {

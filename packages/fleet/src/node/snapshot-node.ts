@@ -3,7 +3,11 @@ import { isOutOfUse, type GpuCondition } from './gpu-condition.ts';
 import { NODE_NAME_LABEL, type SnapshotGpu, type SnapshotNode } from '../scheduler/snapshot.ts';
 
 /** The scheduler's view of a node with nothing placed on it. */
-export function emptyNode(node: NodeRecord, presence: NodePresence | undefined): SnapshotNode {
+export function emptyNode(
+  node: NodeRecord,
+  presence: NodePresence | undefined,
+  cleaning: ReadonlySet<string> = new Set(),
+): SnapshotNode {
   const capacity = { cpuMilli: node.inventory.cpu.cores * 1000, memoryMib: node.inventory.memoryMib };
   const reason = unschedulableReason(node, presence);
   const process = node.inventory.executors.find((executor) => executor.kind === 'process');
@@ -16,7 +20,7 @@ export function emptyNode(node: NodeRecord, presence: NodePresence | undefined):
     ...(node.taints?.length ? { taints: node.taints } : {}),
     capacity,
     free: capacity,
-    gpus: snapshotGpus(node),
+    gpus: snapshotGpus(node, cleaning),
     executors: new Set(node.inventory.executors.filter(({ available }) => available).map(({ kind }) => kind)),
     sandboxed: process?.sandbox === 'bubblewrap',
   };
@@ -35,14 +39,17 @@ export function snapshotNode(empty: SnapshotNode, live: readonly AttemptRecord[]
   return { ...empty, free: { cpuMilli, memoryMib }, gpus, empty };
 }
 
-function snapshotGpus({ inventory, gpuConditions }: NodeRecord): readonly SnapshotGpu[] {
+function snapshotGpus(
+  { inventory, gpuConditions }: NodeRecord,
+  cleaning: ReadonlySet<string>,
+): readonly SnapshotGpu[] {
   const sliced = new Set(inventory.gpus.flatMap((gpu) => gpu.parentId ?? []));
   return inventory.gpus.map((gpu) => ({
     id: gpu.id,
     model: gpu.model,
     memoryMib: gpu.memoryMib,
     ...(gpu.numaNode === undefined ? {} : { numaNode: gpu.numaNode }),
-    free: true,
+    free: !cleaning.has(gpu.id),
     usable: !isOutOfUse(gpuConditions?.[gpu.id]) && !sliced.has(gpu.id),
     ...outOfUseReason(gpuConditions?.[gpu.id]),
   }));

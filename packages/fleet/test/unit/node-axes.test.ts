@@ -13,6 +13,7 @@ import {
   type GpuCondition,
   type GpuFinding,
 } from '../../src/node/gpu-condition.ts';
+import { afterReading, isStuck, type GpuMemory } from '../../src/node/gpu-cleaning.ts';
 import { inventory } from './fleet-fixture.ts';
 import type { GpuFault } from '@clawbernetes/protocol';
 import { present } from '@clawbernetes/kernel';
@@ -172,5 +173,42 @@ describe('the condition of a GPU', () => {
         expect(isOutOfUse(after)).toBe(false);
       }),
     );
+  });
+});
+
+describe('cleaning', () => {
+  const MEMORY: Record<string, GpuMemory | undefined> = {
+    unknown: undefined,
+    idle: { idleMib: 400, wasHeld: false },
+    held: { idleMib: 400, wasHeld: true },
+    'held, never seen idle': { wasHeld: true },
+    cleaning: { idleMib: 400, wasHeld: true, cleaningSinceMs: 5 },
+  };
+  const full = { usedMib: 913, held: false, nowMs: 9 };
+  const back = { ...full, usedMib: 912 };
+  const driver = { ...full, usedMib: 1536 };
+
+  test.each([
+    ['unknown', full, 'idle'],
+    ['idle', full, 'idle'],
+    ['idle', { ...full, held: true }, 'held'],
+    ['held', { ...full, held: true }, 'held'],
+    ['held', full, 'cleaning since 9'],
+    ['held', back, 'idle'],
+    ['held, never seen idle', driver, 'idle'],
+    ['held, never seen idle', { ...driver, usedMib: 1537 }, 'cleaning since 9'],
+    ['cleaning', full, 'cleaning since 5'],
+    ['cleaning', back, 'idle'],
+    ['cleaning', { ...full, held: true }, 'held'],
+  ] as const)('%s, then %j: %s', (before, reading, after) => {
+    const { cleaningSinceMs, wasHeld } = afterReading(MEMORY[before], reading);
+    const waiting = cleaningSinceMs === undefined ? 'held' : `cleaning since ${cleaningSinceMs}`;
+    expect(wasHeld ? waiting : 'idle').toBe(after);
+  });
+
+  test('has an end', () => {
+    const cleaning = present(MEMORY['cleaning'], 'a GPU that is cleaned');
+    expect([isStuck(cleaning, 600_004), isStuck(cleaning, 600_005)]).toEqual([false, true]);
+    expect(isStuck(present(MEMORY['held'], 'a held one'), 1e9)).toBe(false);
   });
 });
