@@ -14,12 +14,16 @@ const MIN_INTEGER = -(2n ** 63n);
 
 interface KnownShape extends RowShape {
   readonly layout: readonly Column[];
+  /** Columns in the order in which the first such change named them. */
+  readonly names: readonly string[];
 }
 
 /** Checks changes against the tables and encodes them, so that both engines accept and refuse the same. */
 export class RowEncoder {
   readonly #tables: ReadonlyMap<string, TableLayout>;
   readonly #shapes = new Map<string, KnownShape>();
+  /** By table, the shape of the change before: the next one is often like it. */
+  readonly #recent = new Map<string, Partial<Record<ChangeKind, KnownShape>>>();
 
   constructor(tables: readonly TableLayout[]) {
     this.#tables = new Map(tables.map((table) => [table.name, table]));
@@ -56,6 +60,14 @@ export class RowEncoder {
   }
 
   #shape(table: string, kind: ChangeKind, row: Row): KnownShape {
+    const recent = this.#recent.get(table)?.[kind];
+    if (recent && namesAre(row, recent.names)) return recent;
+    const shape = this.#findShape(table, kind, row);
+    this.#recent.set(table, { ...this.#recent.get(table), [kind]: shape });
+    return shape;
+  }
+
+  #findShape(table: string, kind: ChangeKind, row: Row): KnownShape {
     const names = Object.keys(row);
     const signature = `${kind} ${table} ${names.join()}`;
     const known = this.#shapes.get(signature);
@@ -86,8 +98,19 @@ export class RowEncoder {
       isWhole: columns.length === table.columns.size,
       kinds: layout.map((column) => column.kind),
       layout,
+      names,
     };
   }
+}
+
+/** Whether these are the columns of the row, in this order. */
+function namesAre(row: Row, names: readonly string[]): boolean {
+  let at = 0;
+  for (const name in row) {
+    if (name !== names[at]) return false;
+    at += 1;
+  }
+  return at === names.length;
 }
 
 function valueBytes(shape: RowShape, column: Column, value: unknown): number {

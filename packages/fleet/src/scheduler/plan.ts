@@ -22,6 +22,9 @@ export interface Placement {
   readonly devices: readonly string[];
   readonly shape: Shape;
   readonly trace: PlacementTrace;
+  /** The node as the plan found it, and as it leaves it. */
+  readonly before: SnapshotNode;
+  readonly after: SnapshotNode;
 }
 
 /** Why this node: stored with the placement, so it is small and flat. */
@@ -134,7 +137,7 @@ class Candidates {
     const { cost } = cheapest;
     const trace = { ...this.#looked, candidates: this.#room, cost, ...this.#rest() };
     this.#replace(node, after);
-    return { workloadId, nodeId: node.id, devices, shape, trace };
+    return { workloadId, nodeId: node.id, devices, shape, trace, before: node, after };
   }
 
   /** The cheapest that has nodes left. */
@@ -172,9 +175,9 @@ class Candidates {
   /** So many nodes have become part of a group. */
   #offerGroup(key: string, size: number): void {
     if (size === 0) return;
-    const queue = this.#draft.queueOf(key);
     const candidate = this.#known.get(key);
     if (!candidate) {
+      const queue = this.#draft.queueOf(key);
       const example = present(queue.first, 'a node of a group');
       this.#known.set(
         key,

@@ -2,10 +2,10 @@ import { assert, newId, present } from '@clawbernetes/kernel';
 import { commitAttempt, orderNode, type FleetCore } from '../fleet-core.ts';
 import type { AttemptRecord } from '../records.ts';
 import { explainWait, type Waiting } from '../scheduler/explain.ts';
-import { fitNow, neverFits } from '../scheduler/fit.ts';
 import { NodeGroups } from '../scheduler/node-groups.ts';
-import { afterPlacement, planPlacements, type Placement } from '../scheduler/plan.ts';
+import { planPlacements, type Placement } from '../scheduler/plan.ts';
 import { FleetPacking } from '../scheduler/score/fleet-packing.ts';
+import type { SnapshotNode } from '../scheduler/snapshot.ts';
 import { settleWorkload } from './settle-workload.ts';
 
 /** Applies plans: the one serial place where work gets its node, after everything was checked again. */
@@ -22,6 +22,11 @@ export class Placer {
 
   constructor(core: FleetCore) {
     this.#core = core;
+  }
+
+  /** What tells what a place costs; asking it changes nothing but what it remembers. */
+  get packing(): FleetPacking {
+    return this.#packing;
   }
 
   capacityChanged(nodeId: string): void {
@@ -63,20 +68,12 @@ export class Placer {
     return waiting;
   }
 
-  #apply({ workloadId, nodeId, devices, shape, trace }: Placement): void {
+  #apply(placement: Placement): void {
+    const { workloadId, nodeId, devices, shape, trace } = placement;
     const { workloads, nodes, pending, clock, random } = this.#core;
     const workload = present(workloads.workload(workloadId), 'a placed workload');
     const node = present(nodes.node(nodeId), 'the node of a placement');
-    const view = nodes.view(node);
-    assert(
-      view.schedulable && neverFits(view, shape) === undefined,
-      'a placement goes to a node that may take it',
-    );
-    assert(fitNow(view, shape) !== undefined, 'a placement fits its node when it is applied');
-    assert(
-      devices.every((id) => view.gpus.some((gpu) => gpu.id === id && gpu.free)),
-      'a placed GPU is free',
-    );
+    checkPlacement(placement, nodes.view(node));
     pending.remove(workloadId);
     const attempt: AttemptRecord = {
       id: newId('at', clock, random),
@@ -96,8 +93,19 @@ export class Placer {
     };
     const why = `${workload.name} was placed on ${node.name}, where it costs others the least room, of ${trace.candidates} that have room.`;
     commitAttempt(this.#core, attempt, 'scheduler', why, { ...trace });
-    nodes.placed(afterPlacement(view, shape, devices));
+    nodes.placed(placement.after);
     settleWorkload(this.#core, { ...workload, attempts: attempt.number }, 'scheduler');
     orderNode(this.#core, nodeId, { kind: 'start', attempt, workload });
   }
+}
+
+/** Nothing has changed since the plan was made: a node's view is another object after every change of it. */
+function checkPlacement({ devices, before, shape }: Placement, view: SnapshotNode): void {
+  assert(view === before, 'a placement is applied to the node that it was planned with');
+  assert(view.schedulable, 'a placement goes to a node that takes work');
+  const isRoom = view.free.cpuMilli >= shape.cpuMilli && view.free.memoryMib >= shape.memoryMib;
+  assert(isRoom, 'a placement fits its node when it is applied');
+  let free = 0;
+  for (const gpu of view.gpus) if (gpu.free && gpu.usable && devices.includes(gpu.id)) free += 1;
+  assert(free === shape.gpus && devices.length === shape.gpus, 'a placed GPU is free');
 }

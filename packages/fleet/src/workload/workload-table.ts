@@ -85,9 +85,12 @@ export class WorkloadTable {
   }
 
   putWorkload(workload: WorkloadRecord): void {
-    if (!this.#workloads.has(workload.id)) this.#ids.splice(this.#indexOf(workload.id), 0, workload.id);
+    const isNew = !this.#workloads.has(workload.id);
     this.#workloads.set(workload.id, workload);
     if (hasEnded(workload.state)) this.#ended.add(workload.id);
+    // Neither its id nor what it is called ever changes.
+    if (!isNew) return;
+    this.#addId(workload.id);
     this.#byName.set(`${workload.namespace}/${workload.name}`, workload.id);
     if (workload.idempotencyKey)
       this.#byKey.set(`${workload.namespace}/${workload.idempotencyKey}`, workload.id);
@@ -118,6 +121,12 @@ export class WorkloadTable {
     this.#ids.splice(this.#indexOf(id), 1);
     this.#dropKeys(workload);
     return attempts;
+  }
+
+  #addId(id: string): void {
+    const at = this.#indexOf(id);
+    if (at === this.#ids.length) this.#ids.push(id);
+    else this.#ids.splice(at, 0, id);
   }
 
   /** Where `id` is among the ids, or would be. */
