@@ -29,6 +29,7 @@ import {
   type NodeSummary,
 } from './views.ts';
 import { AttemptReports } from './workload/attempt-reports.ts';
+import { FleetQuestions } from './workload/fleet-questions.ts';
 import { PendingQueue } from './workload/pending-queue.ts';
 import { Placer } from './workload/placer.ts';
 import { Retention } from './workload/retention.ts';
@@ -60,6 +61,7 @@ export class Fleet implements AsyncDisposable {
   readonly administration: NodeAdministration;
   readonly gpuHealth: GpuHealth;
   readonly config: ConfigEntries;
+  readonly questions: FleetQuestions;
   readonly #core: FleetCore;
   readonly #placer: Placer;
   readonly #clearance: Clearance;
@@ -88,6 +90,7 @@ export class Fleet implements AsyncDisposable {
       capacityChanged: (nodeId) => this.#placer.capacityChanged(nodeId),
     };
     this.#placer = new Placer(this.#core);
+    this.questions = new FleetQuestions({ core: this.#core, packing: this.#placer.packing });
     const retention = new Retention(this.#core, rows.firstSequence);
     this.intake = new WorkloadIntake(this.#core);
     this.reports = new AttemptReports(this.#core);

@@ -8,6 +8,7 @@ import { invalidInput } from './invalid-input.ts';
 import { nodeHandlers } from './node-handlers.ts';
 import { settlementHandlers } from '../settlement/settlement-handlers.ts';
 import { systemHandlers } from './system-handlers.ts';
+import { whyHandlers } from './why-handlers.ts';
 import { workloadHandlers } from './workload-handlers.ts';
 
 type AnyHandler = (request: unknown, context: CommandContext) => unknown;
@@ -25,6 +26,7 @@ export class CommandRouter {
       ...configHandlers(deps),
       ...fleetHandlers(deps),
       ...nodeHandlers(deps),
+      ...whyHandlers(deps),
       ...settlementHandlers(deps),
     };
   }

@@ -9,6 +9,9 @@ interface Group {
   readonly workloads: Map<string, WorkloadRecord>;
 }
 
+/** As if a node had changed, so that blocked shapes are among those worth trying. */
+const EVERY_SHAPE: ReadonlySet<string> = new Set(['']);
+
 /**
  * Workloads that wait for a place, grouped by shape: one of a shape that fits nowhere answers for all its
  * twins.
@@ -69,6 +72,31 @@ export class PendingQueue {
     })).toSorted((left, right) => left.sinceMs - right.sinceMs);
   }
 
+  /**
+   * All that waits, in the order in which it is placed, at most `limit` workloads; with `before` only those
+   * that go before this one.
+   */
+  inOrder(limit: number, before?: string): readonly PendingShape[] {
+    const last = before === undefined ? undefined : this.#groupOf.get(before);
+    const found: PendingShape[] = [];
+    let left = limit;
+    for (const { key, shape } of this.pending(0, EVERY_SHAPE)) {
+      const group = this.#groups.get(key);
+      if (!group || left <= 0) break;
+      const ids = group.workloads.keys().take(left);
+      const workloadIds = group === last ? [...idsBefore(ids, before)] : [...ids];
+      if (workloadIds.length > 0) found.push({ key, shape, workloadIds });
+      left -= workloadIds.length;
+      if (group === last) break;
+    }
+    return found;
+  }
+
+  /** What a workload that waits asks for. */
+  shapeOf(workloadId: string): Shape | undefined {
+    return this.#groupOf.get(workloadId)?.shape;
+  }
+
   /** These shapes fit nowhere at present. */
   block(keys: readonly string[]): void {
     for (const key of keys) {
@@ -90,5 +118,12 @@ export class PendingQueue {
     this.#groups.set(key, group);
     this.#open.add(group);
     return group;
+  }
+}
+
+function* idsBefore(ids: Iterable<string>, end: string | undefined): Generator<string> {
+  for (const id of ids) {
+    if (id === end) return;
+    yield id;
   }
 }

@@ -5,6 +5,7 @@ import { ledgerCommands } from './ledger-commands.ts';
 import { moltCommands } from './molt-commands.ts';
 import { ownedCommands } from './owned-commands.ts';
 import { systemCommands } from './system-commands.ts';
+import { whyCommands } from './why-commands.ts';
 import { workloadCommands } from './workload-commands.ts';
 
 /** Every command there is, by name. */
@@ -13,6 +14,7 @@ export const commands = {
   ...workloadCommands,
   ...configCommands,
   ...fleetCommands,
+  ...whyCommands,
   ...ledgerCommands,
   ...moltCommands,
   ...ownedCommands,

@@ -17,11 +17,11 @@ const PHRASES: Record<ObstacleCode, Phrase> = {
     one: (_, { what }) => `is not the node ${what} that it asks for`,
   },
   label: {
-    some: (_, { what }) => `lack the label ${what}`,
+    some: (_, { what }) => (what ? `lack the label ${what}` : 'lack a label that it asks for'),
     one: (_, { what }) => `lacks the label ${what}`,
   },
   affinity: {
-    some: (_, { what }) => `do not meet its affinity "${what}"`,
+    some: (_, { what }) => (what ? `do not meet its affinity "${what}"` : 'do not meet its affinity'),
     one: (_, { what }) => `does not meet its affinity "${what}"`,
   },
   executor: { some: (shape) => `have ${noExecutor(shape)}`, one: (shape) => `has ${noExecutor(shape)}` },
@@ -55,13 +55,16 @@ const PHRASES: Record<ObstacleCode, Phrase> = {
     one: ({ gpus }, { has }) => `has only ${has} of the ${gpus} GPUs it needs in working order`,
   },
   taint: {
-    some: (_, { what }) => `have the taint ${what}, which it does not tolerate`,
+    some: (_, { what }) => `have ${what ? `the taint ${what}, which` : 'a taint that'} it does not tolerate`,
     one: (_, { what }) => `has the taint ${what}, which it does not tolerate`,
   },
   cordoned: { some: () => 'are cordoned', one: () => 'is cordoned' },
-  draining: { some: (_, { what }) => `are ${what}`, one: (_, { what }) => `is ${what}` },
-  unreachable: { some: (_, { what }) => `are ${what}`, one: (_, { what }) => `is ${what}` },
-  'not-ready': { some: (_, { what }) => `are ${what}`, one: (_, { what }) => `is ${what}` },
+  draining: {
+    some: (_, { what = 'draining or drained' }) => `are ${what}`,
+    one: (_, { what }) => `is ${what}`,
+  },
+  unreachable: { some: (_, { what = 'out of reach' }) => `are ${what}`, one: (_, { what }) => `is ${what}` },
+  'not-ready': { some: (_, { what = 'not ready' }) => `are ${what}`, one: (_, { what }) => `is ${what}` },
   'gpus-in-use': {
     some: ({ gpus }) => (gpus === 1 ? 'have no free GPU' : 'have too few free GPUs'),
     one: ({ gpus }, { has = 0 }) =>

@@ -1,0 +1,211 @@
+import {
+  apiError,
+  OBSTACLES,
+  type EventView,
+  type ObstacleCode,
+  type PlacementReason,
+  type WaitExplanation,
+  type WhatIf,
+  type WhyView,
+  type WorkloadSpec,
+} from '@clawbernetes/protocol';
+import type { FleetCore } from '../fleet-core.ts';
+import type { AttemptRecord, NodeRecord, WorkloadRecord } from '../records.ts';
+import type { Placement } from '../scheduler/plan.ts';
+import { shapeOf, type Shape } from '../scheduler/resources.ts';
+import type { FleetPacking } from '../scheduler/score/fleet-packing.ts';
+import { explainWaiting } from '../scheduler/why/explain-waiting.ts';
+import type { Holder } from '../scheduler/why/holder.ts';
+import { describeCount } from '../scheduler/why/obstacle-words.ts';
+import { readRefusals } from '../scheduler/why/refusal-counts.ts';
+import { whatIf, type FleetFacts, type Outcome } from '../scheduler/why/what-if.ts';
+import { describeOutcome, describeWhy } from './answer-words.ts';
+import { refuseUnsupported } from './unsupported.ts';
+
+/** What waited longer and is taken into account; beyond, answers hold only for the nodes as they are. */
+const MAX_AHEAD = 1000;
+/** Events that tell what led to a state. */
+const MAX_CHAIN = 50;
+/** Steps on the way of every attempt, which explain nothing. */
+const ROUTINE = new Set(['attempt.offered', 'attempt.accepted', 'attempt.preparing', 'attempt.ready']);
+
+export interface Imagined {
+  readonly namespace: string;
+  /** So many of this are asked for. */
+  readonly spec?: WorkloadSpec;
+  readonly count: number;
+  readonly drained: readonly NodeRecord[];
+  readonly ended: readonly WorkloadRecord[];
+}
+
+export interface QuestionDeps {
+  readonly core: FleetCore;
+  readonly packing: FleetPacking;
+}
+
+/** Why things are as they are, and what would be if: reads the fleet, and changes nothing of it. */
+export class FleetQuestions {
+  readonly #core: FleetCore;
+  readonly #packing: FleetPacking;
+
+  constructor({ core, packing }: QuestionDeps) {
+    this.#core = core;
+    this.#packing = packing;
+  }
+
+  /** @param events those of the workload, oldest first. */
+  why({ id }: WorkloadRecord, events: readonly EventView[]): WhyView {
+    const workload = this.#core.workloads.workload(id);
+    if (!workload) throw apiError('not-found', `The workload ${id} is gone.`);
+    const attempt = this.#core.workloads.latestAttempt(id);
+    const waiting = workload.state === 'queued' ? this.#waiting(workload) : undefined;
+    const placement = attempt && this.#placement(attempt, workload, events);
+    const chain = events
+      .filter(({ type }) => !ROUTINE.has(type))
+      .slice(-MAX_CHAIN)
+      .map(({ timeMs, type, cause, message }) => ({ timeMs, type, cause, message }));
+    const { name, state } = workload;
+    const told = {
+      ...{ workload: id, name, state, chain },
+      ...(waiting ? { waiting } : {}),
+      ...(placement ? { placement } : {}),
+    };
+    return { ...told, message: describeWhy(told) };
+  }
+
+  /** @throws CodedError `not-supported`. */
+  whatIf({ namespace, spec, count, drained, ended }: Imagined): WhatIf {
+    if (spec) refuseUnsupported(spec);
+    const asked = spec && { shape: shapeOf(spec, undefined), count };
+    const outcome = whatIf(this.#facts(namespace), {
+      ...(asked ? { asked } : {}),
+      drained: new Set(drained.map(({ id }) => id)),
+      ended: new Set(ended.map(({ id }) => id)),
+    });
+    const told = this.#told(outcome, spec?.name ?? 'it');
+    return { ...told, message: describeOutcome(told, { drained, ended }) };
+  }
+
+  #waiting({ id, namespace, spec, nodeId }: WorkloadRecord): WaitExplanation {
+    const { pending } = this.#core;
+    const shape = pending.shapeOf(id) ?? shapeOf(spec, nodeId);
+    return explainWaiting({ ...this.#facts(namespace), shape, ahead: pending.inOrder(MAX_AHEAD, id) });
+  }
+
+  #facts(namespace: string): FleetFacts {
+    const { nodes, pending, clock, workloads } = this.#core;
+    return {
+      nodes: nodes.snapshot(),
+      unapproved: nodes.unapproved(),
+      waiting: pending.inOrder(MAX_AHEAD),
+      nowMs: clock.nowMs(),
+      packing: this.#packing,
+      holdersOf: (nodeId) => workloads.liveOn(nodeId).map((attempt) => this.#holder(attempt, namespace)),
+      limitOf: (id) => workloads.workload(id)?.spec.timeoutMs,
+      movedAs: (id) => this.#movedAs(id),
+    };
+  }
+
+  /** Of others than the asker's own only that they are there. */
+  #holder(attempt: AttemptRecord, namespace: string): Holder {
+    const { workloadId, nodeId, devices, cpuMilli, memoryMib } = attempt;
+    const workload = this.#core.workloads.workload(workloadId);
+    const endsAtMs = workload && this.#endsAtMs(attempt, workload);
+    const isOwn = attempt.namespace === namespace;
+    return {
+      ...{ workloadId, nodeId, devices, cpuMilli, memoryMib },
+      name: isOwn ? (workload?.name ?? workloadId) : `a workload of ${attempt.namespace}`,
+      ...(endsAtMs === undefined ? {} : { endsAtMs }),
+      graceMs: workload?.spec.stopGraceMs ?? 0,
+    };
+  }
+
+  /** Nothing is known of what is out of reach; what has not begun yet is taken to begin now. */
+  #endsAtMs(attempt: AttemptRecord, { spec, stopRequested }: WorkloadRecord): number | undefined {
+    if (attempt.unknownSinceMs !== undefined) return undefined;
+    const nowMs = this.#core.clock.nowMs();
+    if (stopRequested || attempt.evicted) return nowMs;
+    return spec.timeoutMs === undefined ? undefined : (attempt.startedAtMs ?? nowMs) + spec.timeoutMs;
+  }
+
+  #movedAs(workloadId: string): Shape | string {
+    const workload = this.#core.workloads.workload(workloadId);
+    if (!workload) return 'It is gone.';
+    if (workload.nodeId !== undefined) return 'It would end: it is bound to this node.';
+    if (workload.stopRequested) return 'It would end: its stop was asked for already.';
+    if (workload.spec.reschedule?.evicted === 'end')
+      return 'It would end: so it was asked for (evicted: end).';
+    return shapeOf(workload.spec, undefined);
+  }
+
+  #placement(
+    attempt: AttemptRecord,
+    { spec, nodeId: boundTo }: WorkloadRecord,
+    events: readonly EventView[],
+  ): PlacementReason {
+    const { nodes } = this.#core;
+    const { facts = {} } =
+      events.findLast(({ type, facts: { attempt: id } }) => type === 'attempt.placed' && id === attempt.id) ??
+      {};
+    const nameOf = (id: string): string => nodes.node(id)?.name ?? id;
+    const { id, number, nodeId, devices, placedAtMs } = attempt;
+    const { nodes: looked, candidates, cost, retried, runnerUp, runnerUpCost, others } = facts;
+    return {
+      ...{ attempt: id, number, node: nameOf(nodeId), devices: [...devices], placedAtMs },
+      ...(typeof looked === 'number' ? { nodes: looked } : {}),
+      ...(typeof candidates === 'number' ? { candidates } : {}),
+      ...(typeof cost === 'number' ? { cost } : {}),
+      ...(retried === true ? { retried } : {}),
+      ...(typeof runnerUp === 'string' && typeof runnerUpCost === 'number'
+        ? { runnerUp: { node: nameOf(runnerUp), cost: runnerUpCost } }
+        : {}),
+      ...(typeof others === 'string' ? { others: refusals(others, shapeOf(spec, boundTo)) } : {}),
+    };
+  }
+
+  #told(
+    { starts, waits, waiting, moves, stranded, unblocked }: Outcome,
+    asked: string,
+  ): Omit<WhatIf, 'message'> {
+    const { nodes, workloads } = this.#core;
+    const nameOf = (id: string): string => workloads.workload(id)?.name ?? id;
+    const where = ({
+      nodeId,
+      devices,
+    }: Placement): { readonly node: string; readonly devices: string[] } => ({
+      node: nodes.node(nodeId)?.name ?? nodeId,
+      devices: [...devices],
+    });
+    const known = (one: Placement) => ({
+      ...{ workload: one.workloadId, name: nameOf(one.workloadId) },
+      ...where(one),
+    });
+    const from = ({ workloadId }: Placement): string => {
+      const id = workloads.latestAttempt(workloadId)?.nodeId ?? '';
+      return nodes.node(id)?.name ?? id;
+    };
+    return {
+      starts: starts.map((one) => ({ name: asked, ...where(one) })),
+      waits,
+      ...(waiting ? { waiting } : {}),
+      moves: moves.map((one) => ({ ...known(one), from: from(one) })),
+      stranded: stranded.map(({ workloadId: workload, message }) => ({
+        ...{ workload, name: nameOf(workload), message },
+      })),
+      unblocked: unblocked.map(known),
+    };
+  }
+}
+
+const CODES: ReadonlySet<string> = new Set(OBSTACLES);
+
+function isObstacle(word: string): word is ObstacleCode {
+  return CODES.has(word);
+}
+
+/** What is stored with a placement tells codes apart, not which label or taint it was. */
+function refusals(text: string, shape: Shape): NonNullable<PlacementReason['others']> {
+  return readRefusals(text, isObstacle).map(({ code, nodes }) => ({
+    ...{ code, nodes, message: describeCount(shape, { code }, nodes) },
+  }));
+}
