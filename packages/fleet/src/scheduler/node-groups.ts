@@ -28,6 +28,10 @@ export class NodeGroups {
     return this.#groupOf.size;
   }
 
+  get groupCount(): number {
+    return this.#groups.size;
+  }
+
   values(): MapIterator<NodeGroup> {
     return this.#groups.values();
   }

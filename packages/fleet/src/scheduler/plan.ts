@@ -1,6 +1,6 @@
 import { BinaryHeap, present } from '@clawbernetes/kernel';
 import { Draft, type NodeQueue } from './draft.ts';
-import { fitNow, leftover, neverFits, reluctance } from './fit.ts';
+import { fitNow, fitOf } from './fit.ts';
 import { NodeGroups } from './node-groups.ts';
 import type { Shape } from './resources.ts';
 import type { FleetPacking } from './score/fleet-packing.ts';
@@ -48,9 +48,6 @@ export interface Plan {
   /** Keys of shapes that no node can take any more of. */
   readonly blocked: readonly string[];
 }
-
-/** Of what is left free, against what packing costs: it decides only between nodes that cost the same. */
-const LEFTOVER_WEIGHT = 1e-3;
 
 /**
  * Places what fits, shape by shape in the order of `pending`, each workload on the node where it costs the
@@ -100,6 +97,7 @@ class Candidates {
   readonly #draft: Draft;
   readonly #shape: Shape;
   readonly #packing: FleetPacking;
+  readonly #namesNodes: boolean;
   readonly #isSingly: boolean;
   readonly #refusals = new RefusalCounts();
   readonly #looked: Pick<PlacementTrace, 'nodes' | 'retried'>;
@@ -118,7 +116,8 @@ class Candidates {
     this.#draft = draft;
     this.#shape = shape;
     this.#packing = packing;
-    this.#isSingly = nodeIds !== undefined || namesNodes(shape);
+    this.#namesNodes = namesNodes(shape);
+    this.#isSingly = nodeIds !== undefined || this.#namesNodes;
     if (nodeIds) for (const id of nodeIds) this.#offerNode(draft.node(id));
     else if (this.#isSingly) for (const node of draft.nodes()) this.#offerNode(node);
     else for (const key of draft.keys()) this.#offerGroup(key, draft.sizeOf(key));
@@ -193,13 +192,12 @@ class Candidates {
   /** @param size of how many nodes `node` is an example. */
   #offer(node: SnapshotNode, size: number, queue: () => NodeQueue): Candidate | undefined {
     const shape = this.#shape;
-    const misfit = neverFits(node, shape);
-    if (misfit !== undefined || !node.schedulable || fitNow(node, shape) === undefined) {
-      this.#refusals.add(node, shape, misfit, size);
+    const fit = this.#namesNodes ? fitOf(node, shape) : this.#packing.fit(node, shape);
+    if (!fit.hasRoom) {
+      this.#refusals.add(node, shape, fit.misfit, size);
       return undefined;
     }
-    const loss = this.#packing.loss(node, shape) + LEFTOVER_WEIGHT * leftover(node, shape);
-    const cost = loss + reluctance(node, shape);
+    const cost = this.#packing.loss(node, shape) + fit.surcharge;
     const candidate = { queue: queue(), index: this.#offered, cost, isWaiting: true };
     this.#offered += 1;
     this.#room += size;

@@ -77,8 +77,8 @@ function costs(nodes: Iterable<SnapshotNode>, shape: Shape, packing: FleetPackin
   const found = new Map<string, number>();
   for (const one of nodes) {
     if (!one.schedulable || neverFits(one, shape) || !fitNow(one, shape)) continue;
-    const cost = packing.loss(one, shape) + 1e-3 * leftover(one, shape) + reluctance(one, shape);
-    found.set(one.id, cost);
+    const surcharge = 1e-3 * leftover(one, shape) + reluctance(one, shape);
+    found.set(one.id, packing.loss(one, shape) + surcharge);
   }
   return found;
 }

@@ -1,15 +1,18 @@
 import { canonicalJson } from '@clawbernetes/kernel';
 import { WHOLE_GPU, type Demand } from '../cluster/demand.ts';
 import { stateKey, type NodeState } from '../cluster/node-state.ts';
-import { neverFits } from '../fit.ts';
+import { fitOf, neverFits, type Fit } from '../fit.ts';
 import { NodeGroups } from '../node-groups.ts';
 import { shapeKey, type Shape } from '../resources.ts';
 import { NODE_NAME_LABEL, type SnapshotGpu, type SnapshotNode } from '../snapshot.ts';
 import { PackingScorer, type PackedKind, type StateCount } from './packing-scorer.ts';
 
-/** Kinds that are remembered, and losses of each; more are forgotten all at once. */
+/** Kinds that are remembered, and states of nodes for each; more are forgotten all at once. */
 const MAX_KINDS = 1024;
-const MAX_LOSSES = 65_536;
+const MAX_STATES = 65_536;
+/** Costs are computed anew after so many arrivals for every ten that there are of them. */
+const ARRIVALS_PER_TEN_COSTS = 2;
+const MAX_STALE_ARRIVALS = 5000;
 /**
  * Profiles of nodes; in a fleet with more of them each node beyond is a group by itself, scored as the first.
  */
@@ -34,6 +37,8 @@ interface FleetKind extends PackedKind {
   /** Losses by state of the node, as of `version`. */
   losses: Map<string, number>;
   version: number;
+  /** By group of nodes. */
+  readonly fits: Map<string, Fit>;
 }
 
 /** Scores nodes of the fleet by what placing a workload on them costs the others (see PackingScorer). */
@@ -62,7 +67,21 @@ export class FleetPacking {
    */
   refresh(fleet: NodeGroups | readonly SnapshotNode[]): void {
     const groups = fleet instanceof NodeGroups ? fleet : new NodeGroups(this.groupKey, fleet);
-    this.#scorer.refresh(this.#states(groups));
+    const costs = groups.groupCount * this.#kinds.size;
+    const stale = Math.min(MAX_STALE_ARRIVALS, (costs / 10) * ARRIVALS_PER_TEN_COSTS);
+    this.#scorer.refresh(this.#states(groups), stale);
+  }
+
+  /** How a shape that names no node fares on one. */
+  fit(node: SnapshotNode, shape: Shape): Fit {
+    const { fits } = this.#kind(shape);
+    const { groupKey } = this.#stateOf(node);
+    const known = fits.get(groupKey);
+    if (known) return known;
+    if (fits.size >= MAX_STATES) fits.clear();
+    const fit = fitOf(node, shape);
+    fits.set(groupKey, fit);
+    return fit;
   }
 
   /** What it costs the fleet to place a shape on a node that it fits. */
@@ -70,7 +89,7 @@ export class FleetPacking {
     const { state, key } = this.#stateOf(node);
     const kind = this.#kind(shape);
     const { version } = this.#scorer;
-    if (kind.version !== version || kind.losses.size >= MAX_LOSSES) kind.losses = new Map();
+    if (kind.version !== version || kind.losses.size >= MAX_STATES) kind.losses = new Map();
     kind.version = version;
     const known = kind.losses.get(key);
     if (known !== undefined) return known;
@@ -98,7 +117,7 @@ export class FleetPacking {
       return fits;
     };
     if (this.#kinds.size >= MAX_KINDS) this.#kinds.clear();
-    const kind = { key, demand: demandOf(shape), suits, losses: new Map(), version: -1 };
+    const kind = { key, demand: demandOf(shape), suits, losses: new Map(), version: -1, fits: new Map() };
     this.#kinds.set(key, kind);
     return kind;
   }

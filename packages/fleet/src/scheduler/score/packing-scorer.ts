@@ -36,7 +36,7 @@ const SCARCITY_WEIGHT = 10;
 const TOP_KINDS = 64;
 /** Kinds that are looked at for the price of models. */
 const PRICED_KINDS = 256;
-/** Weights are computed anew after an eighth more arrivals, at the latest after so many. */
+/** Weights are computed anew after an eighth more arrivals, at the latest after so many as a rule. */
 const MAX_STALE_ARRIVALS = 200;
 const MIN_STALE_ARRIVALS = 4;
 
@@ -73,11 +73,15 @@ export class PackingScorer<Kind extends PackedKind> {
     this.#mix.arrived(kind);
   }
 
-  /** Takes account of what has arrived, if that is much by now. @param states those that nodes are in. */
-  refresh(states: Iterable<StateCount>): void {
+  /**
+   * Takes account of what has arrived, if that is much by now. @param states those that nodes are in. @param
+   * maxStale arrivals that may go by, where costs are too many to compute them more often.
+   */
+  refresh(states: Iterable<StateCount>, maxStale = 0): void {
     const { arrivals } = this.#mix;
     if (arrivals < this.#refreshAt) return;
-    this.#refreshAt = arrivals + Math.min(MAX_STALE_ARRIVALS, Math.max(MIN_STALE_ARRIVALS, arrivals >> 3));
+    const most = Math.max(MAX_STALE_ARRIVALS, maxStale);
+    this.#refreshAt = arrivals + Math.min(most, Math.max(MIN_STALE_ARRIVALS, arrivals >> 3));
     const mix = this.#mix.byGpus();
     this.#rests = worthOfRests(piecesOf(mix));
     this.#balance = new CpuBalance(mix);
