@@ -115,6 +115,15 @@ describe('faults of GPUs', () => {
     expect(codeOf(() => fixture.fleet.gpuHealth.release(node('a'), '9'))).toBe('not-found');
   });
 
+  test('slices of a GPU come and go as they are configured', () => {
+    const [whole] = inventory('a', 1).gpus;
+    if (!whole) throw new Error('a GPU');
+    const slice = { ...whole, id: 'a-slice', parentId: whole.id, migProfile: '1g.10gb' };
+    fixture.join('a', 1, { gpus: [whole, slice] });
+    fixture.fleet.registry.changeInventory('node-a', inventory('a', 1));
+    expect(states()).toEqual(['free']);
+  });
+
   test('heat that stays takes it out, and its end leads to probation', () => {
     fixture.join('a', 4);
     const read = (temperatureC: number): void =>

@@ -153,6 +153,27 @@ describe('cordon and drain', () => {
     expect(stopsOf(attempt)).toBe(1);
   });
 
+  test('what its node never heard of is not offered there any more, and begins on another at once', async () => {
+    fixture.join('a');
+    const workload = fixture.submit();
+    await fixture.settle();
+    const attempt = fixture.attemptOf(workload);
+    fixture.fleet.registry.disconnected('node-a');
+    fixture.join('b');
+    administration().drain(node('a'), { deadlineMs: 0 });
+    await pass(MINUTE, 'b');
+    fixture.orders.length = 0;
+    fixture.fleet.registry.connected('node-a');
+    fixture.fleet.reports.offerAgain('node-a');
+    fixture.fleet.reports.repair('node-a', []);
+    await fixture.settle();
+    expect(fixture.orders.filter(({ order }) => order.kind === 'start').map(({ nodeId }) => nodeId)).toEqual([
+      'node-b',
+    ]);
+    expect(fixture.fleet.attempt(attempt.id)).toMatchObject({ state: 'lost' });
+    expect(fixture.attemptOf(workload)).toMatchObject({ nodeId: 'node-b', number: 2 });
+  });
+
   test('a workload that is taken off too often ends', async () => {
     fixture = await FleetFixture.open({ maxMoves: 1 });
     fixture.join('a');
@@ -203,6 +224,8 @@ function listed(attempt: AttemptRecord): Parameters<FleetFixture['fleet']['repor
 describe('labels, taints and affinity', () => {
   test('a label of people goes before one of the node; neither may be called node', async () => {
     fixture.join('a');
+    fixture.fleet.registry.register({ ...node('a'), labels: { tier: 'mine' }, preApproved: false });
+    fixture.connect('node-a');
     administration().label(node('a'), { set: { rack: 'r1', tier: 'spot' }, remove: [] });
     const wants = { affinity: { required: [{ label: 'rack', values: ['r1', 'r2'] }] } };
     const workload = fixture.submit(wants);
@@ -217,6 +240,19 @@ describe('labels, taints and affinity', () => {
       'conflict',
     );
     expect(codeOf(() => administration().label(node('a'), { set: {}, remove: ['rack'] }))).toBe('conflict');
+  });
+
+  test('a taint may go by its effect alone, and comes again with another value', () => {
+    fixture.join('a');
+    const add = (['no-schedule', 'no-execute'] as const).map((effect) => ({ key: 'k', value: '1', effect }));
+    administration().taint(node('a'), { add, remove: [] });
+    administration().taint(node('a'), { add: [], remove: [{ key: 'k', effect: 'no-execute' }] });
+    administration().taint(node('a'), { add: [{ key: 'k', value: '2', effect: 'no-schedule' }], remove: [] });
+    expect(fixture.fleet.nodeView(node('a')).taints).toEqual([
+      { key: 'k', value: '2', effect: 'no-schedule' },
+    ]);
+    const remove = [{ key: 'k', effect: 'no-execute' as const }];
+    expect(codeOf(() => administration().taint(node('a'), { add: [], remove }))).toBe('conflict');
   });
 
   test('labels and taints have their limits', () => {
