@@ -132,6 +132,10 @@ describe('faults of GPUs', () => {
     expect(states()[1]).toBe('free');
     read(98);
     expect(states()[1]).toBe('quarantined');
+    // Another GPU's reading, or one without a temperature, says nothing of this one.
+    fixture.fleet.gpuHealth.readings('node-a', [{ deviceId: 'a-gpu-2', temperatureC: 40 }]);
+    fixture.fleet.gpuHealth.readings('node-a', [{ deviceId: 'a-gpu-1' }]);
+    expect(states()[1]).toBe('quarantined');
     read(90);
     expect(states()[1]).toBe('quarantined');
     read(85);
@@ -170,16 +174,33 @@ describe('faults of GPUs', () => {
     expect(states()).toEqual(['probation', 'free']);
   });
 
-  test('a simulated GPU is never cleaned, and a foreign program on one that was never used is not ours', () => {
+  test('the memory of a simulated GPU says nothing, nor what a foreign program holds where no work was', async () => {
     fixture.join('a', 1);
+    const done = await running({ resources: { gpus: 1 } });
+    const read = (name: string, memoryUsedMib: number): void =>
+      fixture.fleet.gpuHealth.readings(`node-${name}`, [{ deviceId: `${name}-gpu-0`, memoryUsedMib }]);
+    read('a', 60_000);
+    fixture.report(fixture.attemptOf(done), { state: 'exited', revision: 2, exitCode: 0 });
     const real = inventory('b', 1);
     fixture.join('b', 1, { gpus: real.gpus.map((gpu) => ({ ...gpu, simulated: false })) });
-    for (const name of ['a', 'b'])
-      fixture.fleet.gpuHealth.readings(`node-${name}`, [
-        { deviceId: `${name}-gpu-0`, memoryUsedMib: 50_000 },
-      ]);
-    for (const name of ['a', 'b'])
+    for (const name of ['a', 'b']) {
+      read(name, 50_000);
       expect(fixture.fleet.nodeView(node(name)).gpus.map(({ state }) => state)).toEqual(['free']);
+    }
+  });
+
+  test('an agent that starts anew with fewer GPUs misses real ones; simulated ones are as it was told', () => {
+    for (const [name, simulated] of [
+      ['a', false],
+      ['b', true],
+    ] as const) {
+      const gpus = inventory(name, 2).gpus.map((gpu) => ({ ...gpu, simulated }));
+      fixture.join(name, 2, { gpus });
+      fixture.join(name, 1, { gpus: gpus.slice(0, 1) });
+    }
+    const shown = (name: string): string[] =>
+      fixture.fleet.nodeView(node(name)).gpus.map(({ state }) => state);
+    expect([shown('a'), shown('b')]).toEqual([['free', 'missing'], ['free']]);
   });
 
   test('nothing is moved while the gateway suspects itself', async () => {
