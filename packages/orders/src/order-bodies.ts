@@ -80,7 +80,7 @@ export const ORDER_BODIES = {
     providerStake: readAmountOrZero,
     /** Most that the faucet gives to an owner in 24 hours. */
     faucetAmount: readAmountOrZero,
-    /** Most escrows, agreements, claims and withdrawals, of each. */
+    /** Most escrows with something in them, deposits and open withdrawals; claims: twice as many. */
     maxOpen: whole(1, MAX_OPEN),
     /**
      * What a dispute deposits at least, however little it is about, as it holds up stake. Absent: nothing.

@@ -31,7 +31,7 @@ export const ORDER_RESULTS = {
   'id-malformed': { code: 11, says: 'An id is 32 lower-case hexadecimal digits.' },
   'id-too-old': {
     code: 12,
-    says: 'The upper 48 bits of a new id are the time it was made, ms since 1970: within 24 hours. Make a new id.',
+    says: 'A new id has its time, ms since 1970, in its upper 48 bits: of 24 hours, or less in a busy ledger. Make a new id.',
   },
   'id-in-future': {
     code: 13,
@@ -175,7 +175,7 @@ export const ORDER_RESULTS = {
   },
   'amount-too-small': {
     code: 68,
-    says: 'An escrow of this ledger holds more than that: at least its minEscrow. Pay for more at once.',
+    says: 'An escrow, what a release leaves in it, and withdrawals beside another come to minEscrow at least. Move more at once.',
   },
   'payments-too-small': {
     code: 69,

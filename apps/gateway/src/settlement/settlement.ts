@@ -28,7 +28,10 @@ const FAUCET_AMOUNT = 20_000n * MOLT;
 const MAX_OPEN = 1_000_000;
 /** What it costs, at least, to hold up a provider's stake with a dispute that one loses. */
 const MIN_DISPUTE_DEPOSIT = MOLT;
-/** Whoever keeps all others out with MAX_OPEN escrows locks up 10,000 MOLT. */
+/**
+ * Whoever keeps all others out with MAX_OPEN escrows has 10,000 MOLT in them, locked or held, all the while.
+ * With leases that have run dry he pays the job fee of as much instead, 50 MOLT at least.
+ */
 const MIN_ESCROW = MOLT / 100n;
 /** The table of 16 million accounts lasts for years, whoever opens them for nothing. */
 const MAX_DAILY_OPENINGS = 10_000;

@@ -8,10 +8,20 @@
  *   bounded, and a quarter of what can be pending is the ledger's own.
  * - 3: payments of an escrow that are held come to `minEscrow` each, but for one; a reference of a deposit is
  *   booked once.
+ * - 4: escrows take the room of others only while `minEscrow` or more is in them; those without funds, those
+ *   that are over, and withdrawals that have ended make room for each other; withdrawals on their way come to
+ *   `minEscrow` each, but for one.
  */
 export const OWN_IDS_RULES = 2;
 export const BOUNDED_RULES = 2;
 export const HELD_RULES = 3;
 export const REFERENCE_RULES = 3;
+export const ROOM_RULES = 4;
 /** Of every frame that is written. */
-export const NEWEST_RULES: number = Math.max(OWN_IDS_RULES, BOUNDED_RULES, HELD_RULES, REFERENCE_RULES);
+export const NEWEST_RULES: number = Math.max(
+  OWN_IDS_RULES,
+  BOUNDED_RULES,
+  HELD_RULES,
+  REFERENCE_RULES,
+  ROOM_RULES,
+);

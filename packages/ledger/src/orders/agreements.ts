@@ -10,9 +10,9 @@ import {
   refuse,
   type OrderBody,
 } from '@clawbernetes/orders';
-import { BOUNDED_RULES } from '../machine/rules.ts';
+import { BOUNDED_RULES, ROOM_RULES } from '../machine/rules.ts';
 import { allOf, anyOf } from './authorization.ts';
-import { scheduleForgetting } from './earnings.ts';
+import { claimsOf, scheduleForgetting } from './earnings.ts';
 import { findEscrow, returnStep } from './escrows.ts';
 import { scopeOf } from './nonce-memory.ts';
 import type { OrderContext, OrderPlan } from './order-context.ts';
@@ -50,10 +50,12 @@ export function openAgreement(context: OrderContext, body: OrderBody<'agreement-
     run: (signers) => {
       check(!state.agreements.has(id), 'id-used');
       context.checkOwnNewId(id, signers);
+      context.checkNotForgotten(id, 'escrowsMs');
       check(escrow.state === 'funded' && escrow.agreement === undefined, 'escrow-wrong-state');
       check(timeMs < deadlineMs, 'escrow-over');
       check(windowMs >= MIN_WINDOW_MS && windowMs <= MAX_WINDOW_MS, 'agreement-terms-invalid');
-      context.checkRoom(state.agreements);
+      // Each has an escrow, and those have their bounds.
+      if (!context.isUnder(ROOM_RULES)) context.checkRoom(state.agreements.size);
       // Locked funds belong to nobody's signature; without the reservation many leases are paid by one
       // transfer.
       context.book(id, [{ do: 'void', pendingId, kind: 'stream-open' }]);
@@ -142,6 +144,15 @@ export function keepAgreement({ state, timeMs }: OrderContext, agreement: Agreem
   if (agreement.state === 'closed') state.unschedule('agreement', id);
   else if (closesAtMs !== undefined) state.schedule('agreement', id, closesAtMs);
   else state.schedule('agreement', id, Math.min(deadlineMs, nextChangeMs(agreement, funded, timeMs)));
+}
+
+/** A dispute has left next to nothing of a lease: it closes at once, and takes no more room. */
+export function closeEmptied(context: OrderContext, escrow: Escrow): void {
+  const { state, settings, timeMs } = context;
+  const held = claimsOf(state, escrow).reduce((sum, { gross }) => sum + gross, 0n);
+  if (escrow.agreement === undefined || escrow.remaining + held >= (settings.minEscrow ?? 0n)) return;
+  const agreement = findAgreement(state, escrow.agreement);
+  keepAgreement(context, { ...agreement, state: 'closing', closesAtMs: timeMs });
 }
 
 function startClosing(context: OrderContext, agreement: Agreement): void {

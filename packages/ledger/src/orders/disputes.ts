@@ -1,6 +1,7 @@
 import { assert, present } from '@clawbernetes/kernel';
 import { check, refuse, type OrderBody } from '@clawbernetes/orders';
-import { BOUNDED_RULES } from '../machine/rules.ts';
+import { BOUNDED_RULES, ROOM_RULES } from '../machine/rules.ts';
+import { closeEmptied } from './agreements.ts';
 import { anyOf } from './authorization.ts';
 import type { Step } from './books.ts';
 import { claimsOf, dropClaim, jobFee, keepClaim, scheduleForgetting } from './earnings.ts';
@@ -161,6 +162,7 @@ function settle(context: OrderContext, escrow: Escrow, settlement: Settlement): 
   state.keepEscrow(after);
   state.unschedule('escrow', escrow.id);
   if (escrow.accepted) countDispute(state, escrow.provider, -1);
+  if (isOngoing && context.isUnder(ROOM_RULES)) closeEmptied(context, after);
   scheduleForgetting(context, after);
 }
 

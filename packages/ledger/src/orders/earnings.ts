@@ -1,7 +1,8 @@
 import { present } from '@clawbernetes/kernel';
 import { check } from '@clawbernetes/orders';
-import { BOUNDED_RULES, HELD_RULES } from '../machine/rules.ts';
+import { BOUNDED_RULES, HELD_RULES, ROOM_RULES } from '../machine/rules.ts';
 import type { Step } from './books.ts';
+import { forgetFirstEscrow } from './escrow-room.ts';
 import { feeOf, tierOf } from './fees.ts';
 import { REMEMBERED_MS, type OrderContext } from './order-context.ts';
 import type { OrderState } from './order-state.ts';
@@ -118,11 +119,29 @@ export function maturitySteps(claims: readonly Claim[]): readonly Step[] {
   ];
 }
 
-/** Once nothing of an escrow is open any more, it is remembered for a while only. */
+/** Once nothing of an escrow that has ended is open any more, it is remembered for a while only. */
 export function scheduleForgetting(context: OrderContext, escrow: Escrow): void {
   const { state, timeMs } = context;
-  const isOver = escrow.endedAtMs !== undefined && escrow.claims.length === 0 && escrow.dispute === undefined;
+  if (escrow.endedAtMs === undefined || escrow.dispute !== undefined) return;
+  if (escrow.claims.length > 0) {
+    hasten(context, escrow);
+    return;
+  }
   const isNothing = escrow.state === 'expired' && context.isUnder(BOUNDED_RULES);
   const rememberedMs = isNothing ? NOTHING_REMEMBERED_MS : REMEMBERED_MS;
-  if (isOver) state.schedule('forget-escrow', escrow.id, timeMs + rememberedMs);
+  state.schedule('forget-escrow', escrow.id, timeMs + rememberedMs);
+  forgetFirstEscrow(context);
+}
+
+/**
+ * An escrow that has ended takes room while payments of it are held. Where they come to less than `minEscrow`
+ * they mature at once, or next to nothing would keep others out.
+ */
+function hasten(context: OrderContext, escrow: Escrow): void {
+  const { state, settings, timeMs } = context;
+  if (!context.isUnder(ROOM_RULES)) return;
+  const held = claimsOf(state, escrow);
+  const sum = held.reduce((total, claim) => total + claim.gross, 0n);
+  if (sum >= (settings.minEscrow ?? 0n)) return;
+  for (const claim of held) keepClaim(state, { ...claim, maturesAtMs: timeMs });
 }

@@ -1,9 +1,10 @@
 import { present } from '@clawbernetes/kernel';
 import { check, refuse, type OrderBody } from '@clawbernetes/orders';
-import { BOUNDED_RULES } from '../machine/rules.ts';
+import { BOUNDED_RULES, ROOM_RULES } from '../machine/rules.ts';
 import { allOf } from './authorization.ts';
 import type { Step } from './books.ts';
 import { addClaim, checkClaimRoom, feeStep, jobFee, scheduleForgetting } from './earnings.ts';
+import { checkEscrowRoom, checkRest } from './escrow-room.ts';
 import { checkTerms, DEFAULT_TIMEOUT_MS, refundQuorums, releaseQuorum } from './escrow-terms.ts';
 import { scopeOf } from './nonce-memory.ts';
 import type { OrderContext, OrderPlan } from './order-context.ts';
@@ -29,15 +30,17 @@ export function createEscrow(context: OrderContext, body: OrderBody<'escrow-crea
       const { state, settings, timeMs } = context;
       check(!state.escrows.has(id), 'id-used');
       context.checkOwnNewId(id, signers);
+      context.checkNotForgotten(id, 'escrowsMs');
       checkTerms(body, timeMs);
       check(body.amount >= (settings.minEscrow ?? 0n), 'amount-too-small');
-      context.checkRoom(state.escrows);
+      checkEscrowRoom(context);
       check(state.unfunded(buyer) + inVain(context, buyer) < MAX_UNFUNDED, 'ledger-full');
       const funds = context.books.balance({ kind: 'available', owner: buyer });
       check(funds >= body.amount, 'insufficient-funds');
       const escrow = newEscrow(body, timeMs, signers.has(provider));
       state.keepEscrow(escrow);
       state.schedule('escrow', id, Math.min(timeMs + FUNDING_MS, escrow.deadlineMs));
+      if (context.isUnder(ROOM_RULES)) expireFirst(context);
     },
   };
 }
@@ -54,6 +57,7 @@ export function fundEscrow(context: OrderContext, { escrow: id }: OrderBody<'esc
       check(timeMs < deadlineMs, 'escrow-over');
       const staked = state.stakes.get(provider)?.staked ?? 0n;
       check(staked >= settings.providerStake, 'provider-without-stake');
+      if (context.isUnder(ROOM_RULES)) checkEscrowRoom(context);
       const pendingId = context.book(id, [
         {
           do: 'move',
@@ -97,6 +101,7 @@ export function releaseEscrow(context: OrderContext, body: OrderBody<'escrow-rel
       check(context.timeMs < escrow.deadlineMs, 'escrow-over');
       const amount = body.amount ?? escrow.remaining;
       check(amount <= escrow.remaining, 'amount-exceeds-escrow');
+      if (context.isUnder(ROOM_RULES)) checkRest(context, escrow.remaining - amount);
       pay(context, escrow, amount);
     },
   };
@@ -116,14 +121,25 @@ export function refundEscrow(context: OrderContext, body: OrderBody<'escrow-refu
 
 /** The time of an escrow that is in no dispute has come. */
 export function endEscrow(context: OrderContext, id: string): void {
-  const { state, timeMs } = context;
-  const escrow = present(state.escrows.get(id), 'an escrow whose time comes');
-  if (escrow.state === 'created') {
-    const expired: Escrow = { ...escrow, state: 'expired', endedAtMs: timeMs };
-    state.keepEscrow(expired);
-    scheduleForgetting(context, expired);
-  } else if (escrow.onDeadline === 'release') pay(context, escrow, escrow.remaining);
+  const escrow = present(context.state.escrows.get(id), 'an escrow whose time comes');
+  if (escrow.state === 'created') expire(context, escrow);
+  else if (escrow.onDeadline === 'release') pay(context, escrow, escrow.remaining);
   else refund(context, escrow);
+}
+
+function expire(context: OrderContext, escrow: Escrow): void {
+  const expired: Escrow = { ...escrow, state: 'expired', endedAtMs: context.timeMs };
+  context.state.keepEscrow(expired);
+  scheduleForgetting(context, expired);
+}
+
+/** Too many wait for their funds: the one that waits longest has waited in vain. */
+function expireFirst(context: OrderContext): void {
+  const { state, settings } = context;
+  if (state.waiting.size <= settings.maxOpen) return;
+  const first = present(state.escrows.get(state.waiting.takeFirst() ?? ''), 'an escrow that waits');
+  state.unschedule('escrow', first.id);
+  expire(context, first);
 }
 
 /** Posts a part of what is locked to the provider's held balance; what is left is locked as before. */
@@ -152,7 +168,10 @@ export function pay(
     { gross, fee },
   );
   state.keepEscrow(settled);
-  if (isOver) state.unschedule('escrow', id);
+  if (isOver) {
+    state.unschedule('escrow', id);
+    scheduleForgetting(context, settled);
+  }
   return settled;
 }
 

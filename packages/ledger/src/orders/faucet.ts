@@ -20,7 +20,7 @@ export function drawFromFaucet(
       const before = state.faucet.get(owner) ?? { owner, sinceMs: timeMs, amount: 0n };
       const drawn = before.amount + amount;
       check(drawn <= settings.faucetAmount, 'faucet-exhausted');
-      if (!state.faucet.has(owner)) context.checkRoom(state.faucet);
+      if (!state.faucet.has(owner)) context.checkRoom(state.faucet.size);
       const to = { kind: 'available', owner } as const;
       context.book(undefined, [{ do: 'move', from: { kind: 'external' }, to, amount, kind: 'faucet' }]);
       state.faucet.set(owner, { ...before, amount: drawn });

@@ -1,11 +1,12 @@
 import { present } from '@clawbernetes/kernel';
 import { check } from '@clawbernetes/orders';
 import type { Quorum } from './authorization.ts';
-import { OWN_IDS_RULES } from '../machine/rules.ts';
+import { OWN_IDS_RULES, ROOM_RULES } from '../machine/rules.ts';
+import type { Arrivals } from './arrivals.ts';
 import type { Books, Step } from './books.ts';
-import { isIdOf } from './own-id.ts';
+import { idTimeMs, isIdOf } from './own-id.ts';
 import type { OrderState } from './order-state.ts';
-import type { Settings } from './records.ts';
+import type { Forgotten, Settings } from './records.ts';
 
 /** The clocks of those who make ids may be ahead of the ledger's by this. */
 const AHEAD_MS = 60_000;
@@ -58,7 +59,7 @@ export class OrderContext {
 
   /** Refuses an id that could have been used and forgotten. */
   checkNewId(id: string): void {
-    const madeAtMs = Number.parseInt(id.slice(0, 12), 16);
+    const madeAtMs = idTimeMs(id);
     check(madeAtMs <= this.timeMs + AHEAD_MS, 'id-in-future');
     check(madeAtMs > this.timeMs - DAY_MS, 'id-too-old');
   }
@@ -73,8 +74,29 @@ export class OrderContext {
     );
   }
 
-  checkRoom(table: { readonly size: number }): void {
-    check(table.size < this.settings.maxOpen, 'ledger-full');
+  /** Refuses an id that could have been used, and forgotten early. */
+  checkNotForgotten(id: string, of: keyof Forgotten): void {
+    check(idTimeMs(id) > (this.state.forgotten?.[of] ?? 0), 'id-too-old');
+  }
+
+  /**
+   * Makes room among what is over: from one too many on, the one that was over first is forgotten early. Its
+   * id could be taken for a new one, so no id that is as old counts as new any more (`checkNotForgotten`).
+   * @returns what to forget now; undefined: nothing.
+   */
+  firstTooMany(over: Arrivals): string | undefined {
+    if (!this.isUnder(ROOM_RULES) || over.size <= this.settings.maxOpen) return undefined;
+    return over.takeFirst();
+  }
+
+  /** Ids as old as these are refused from now on. */
+  noteForgotten(of: keyof Forgotten, ...ids: readonly string[]): void {
+    const before = this.state.forgotten ?? { escrowsMs: 0, withdrawalsMs: 0 };
+    this.state.forgotten = { ...before, [of]: Math.max(before[of], ...ids.map(idTimeMs)) };
+  }
+
+  checkRoom(size: number): void {
+    check(size < this.settings.maxOpen, 'ledger-full');
   }
 }
 

@@ -8,6 +8,7 @@ import type {
   Deposit,
   Escrow,
   FaucetUse,
+  Forgotten,
   Openings,
   Settings,
   Stake,
@@ -33,6 +34,7 @@ export class OrderSnapshot {
     this.#records = [
       ['settings', state.settings ? [state.settings] : []],
       ['openings', state.openings ? [state.openings] : []],
+      ['forgotten', state.forgotten ? [state.forgotten] : []],
       ['escrow', [...state.escrows.values()]],
       ['claim', [...state.claims.values()]],
       ['stake', [...state.stakes.values()]],
@@ -103,6 +105,9 @@ const RESTORE = {
   openings: (state: OrderState, openings: Openings) => {
     state.openings = openings;
   },
+  forgotten: (state: OrderState, forgotten: Forgotten) => {
+    state.forgotten = forgotten;
+  },
   escrow: (state: OrderState, escrow: Escrow) => {
     state.keepEscrow(escrow);
   },
@@ -128,7 +133,7 @@ const RESTORE = {
     state.nonces.restore(seen);
   },
   due: (state: OrderState, [key, atMs]: readonly [string, number]) => {
-    state.due.set(key, atMs);
+    state.scheduleKey(key, atMs);
   },
 };
 

@@ -1,4 +1,5 @@
 import { assert, present } from '@clawbernetes/kernel';
+import { Arrivals } from './arrivals.ts';
 import { DueQueue } from './due-queue.ts';
 import { OwnerIndex } from './owner-index.ts';
 import { NonceMemory, scopeOf } from './nonce-memory.ts';
@@ -9,6 +10,7 @@ import type {
   Escrow,
   EscrowState,
   FaucetUse,
+  Forgotten,
   Openings,
   Settings,
   Stake,
@@ -25,6 +27,8 @@ export class OrderState {
   settings: Settings | undefined;
   /** Of the 24 hours at hand, where the settings bound them. */
   openings: Openings | undefined;
+  /** Absent: nothing was forgotten early. */
+  forgotten: Forgotten | undefined;
   readonly escrows = new Map<string, Escrow>();
   readonly claims = new Map<string, Claim>();
   readonly stakes = new Map<string, Stake>();
@@ -36,13 +40,27 @@ export class OrderState {
   readonly due = new DueQueue();
   /** Of what happened by itself, so far. */
   events = 0;
-  /** Follow from the escrows, withdrawals and deposits. */
+  /** Escrows without funds, in the order of their making. */
+  readonly waiting = new Arrivals();
+  /** What is over and waits to be forgotten, in the order of its end. */
+  readonly over = { 'forget-escrow': new Arrivals(), withdrawal: new Arrivals() } as const;
+  /** These, and those above, follow from the escrows, withdrawals and deposits, and what is due. */
   readonly #unfunded = new Tally();
   readonly #expired = new Tally();
   readonly #outbound = new Tally();
   readonly #references = new Tally();
   readonly #escrowsOf = new OwnerIndex();
   readonly #agreementsOf = new OwnerIndex();
+
+  /** Escrows that hold something: funds, payments or a dispute. */
+  get liveEscrows(): number {
+    return this.escrows.size - this.waiting.size - this.over['forget-escrow'].size;
+  }
+
+  /** Withdrawals that have not ended. */
+  get liveWithdrawals(): number {
+    return this.withdrawals.size - this.over.withdrawal.size;
+  }
 
   /** Escrows of a buyer that are created and not funded. */
   unfunded(buyer: string): number {
@@ -72,6 +90,8 @@ export class OrderState {
       `an escrow goes its way (${before?.state} to ${escrow.state})`,
     );
     if (!before) this.#escrowsOf.add(escrow.id, partiesOf(escrow));
+    if (escrow.state !== 'created') this.waiting.delete(escrow.id);
+    else if (!before) this.waiting.add(escrow.id);
     this.#count(before, -1);
     this.#count(escrow, 1);
     this.escrows.set(escrow.id, escrow);
@@ -81,6 +101,7 @@ export class OrderState {
     const escrow = this.escrows.get(id);
     assert(escrow?.endedAtMs !== undefined && escrow.remaining === 0n, 'only what has ended is forgotten');
     assert(escrow.claims.length === 0 && escrow.dispute === undefined, 'nothing of it is open');
+    this.unschedule('forget-escrow', id);
     this.#count(escrow, -1);
     this.escrows.delete(id);
     this.#escrowsOf.delete(id, partiesOf(escrow));
@@ -136,17 +157,29 @@ export class OrderState {
   }
 
   schedule(kind: DueKind, id: string, atMs: number): void {
-    this.due.set(`${kind}/${id}`, atMs);
+    this.scheduleKey(`${kind}/${id}`, atMs);
+  }
+
+  /** @param key as DueKind says. */
+  scheduleKey(key: string, atMs: number): void {
+    this.due.set(key, atMs);
+    const [kind = '', id = ''] = key.split('/');
+    if (isOverKind(kind)) this.over[kind].add(id);
   }
 
   unschedule(kind: DueKind, id: string): void {
     this.due.delete(`${kind}/${id}`);
+    if (isOverKind(kind)) this.over[kind].delete(id);
   }
 
   #count(escrow: Escrow | undefined, by: 1 | -1): void {
     if (escrow?.state === 'created') this.#unfunded.add(escrow.buyer, by);
     if (escrow?.state === 'expired') this.#expired.add(escrow.buyer, by);
   }
+}
+
+function isOverKind(kind: string): kind is keyof OrderState['over'] {
+  return kind === 'forget-escrow' || kind === 'withdrawal';
 }
 
 /** Who has a say in an escrow. */

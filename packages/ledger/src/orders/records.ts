@@ -135,6 +135,13 @@ export interface Openings {
   readonly count: number;
 }
 
+/** Of what was forgotten early: ids up to these times, ms since 1970, may have been used. */
+export interface Forgotten {
+  /** And agreements. */
+  readonly escrowsMs: number;
+  readonly withdrawalsMs: number;
+}
+
 /** What the faucet gave to an owner since a time. */
 export interface FaucetUse {
   readonly owner: string;

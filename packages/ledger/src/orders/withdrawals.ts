@@ -1,6 +1,6 @@
 import { assert, present } from '@clawbernetes/kernel';
 import { check, refuse, type OrderBody } from '@clawbernetes/orders';
-import { BOUNDED_RULES, REFERENCE_RULES } from '../machine/rules.ts';
+import { BOUNDED_RULES, REFERENCE_RULES, ROOM_RULES } from '../machine/rules.ts';
 import { allOf } from './authorization.ts';
 import type { Step } from './books.ts';
 import { feeOf, tierOf } from './fees.ts';
@@ -28,8 +28,9 @@ export function requestWithdrawal(
       const { state, timeMs } = context;
       check(!state.withdrawals.has(id), 'id-used');
       context.checkOwnNewId(id, [owner]);
+      context.checkNotForgotten(id, 'withdrawalsMs');
       check(to !== owner, 'address-own');
-      context.checkRoom(state.withdrawals);
+      checkWithdrawalRoom(context, owner, amount);
       const isMany = context.isUnder(BOUNDED_RULES) && state.outbound(owner) >= MAX_OUTBOUND;
       check(!isMany, 'too-many-withdrawals');
       const tier = tierOf(state.stakes.get(owner)?.staked ?? 0n);
@@ -50,6 +51,21 @@ export function requestWithdrawal(
       state.keepWithdrawal({ ...facts, state: 'requested' });
     },
   };
+}
+
+/**
+ * Those that have ended make room for each other. Of an owner's on their way one may be of any size, so that
+ * all he has can leave; the others come to `minEscrow`, so that whoever fills the table takes as much out.
+ */
+function checkWithdrawalRoom(context: OrderContext, owner: string, amount: bigint): void {
+  const { state, settings } = context;
+  if (!context.isUnder(ROOM_RULES)) {
+    context.checkRoom(state.withdrawals.size);
+    return;
+  }
+  context.checkRoom(state.liveWithdrawals);
+  const isEnough = amount >= (settings.minEscrow ?? 0n) || state.outbound(owner) === 0;
+  check(isEnough, 'amount-too-small');
 }
 
 /** What became of it outside. A withdrawal that failed comes back whole. */
@@ -73,7 +89,12 @@ export function reportWithdrawal(context: OrderContext, body: OrderBody<'withdra
         ...(status !== 'sent' && { endedAtMs: timeMs }),
       };
       state.keepWithdrawal(after);
-      if (status !== 'sent') state.schedule('withdrawal', withdrawal.id, timeMs + REMEMBERED_MS);
+      if (status === 'sent') return;
+      state.schedule('withdrawal', withdrawal.id, timeMs + REMEMBERED_MS);
+      const first = context.firstTooMany(state.over.withdrawal);
+      if (first === undefined) return;
+      context.noteForgotten('withdrawalsMs', first);
+      forgetWithdrawal(state, first);
     },
   };
 }
@@ -98,7 +119,7 @@ export function bookDeposit(context: OrderContext, body: OrderBody<'deposit'>): 
       context.checkNewId(id);
       const isNew = !context.isUnder(REFERENCE_RULES) || !state.isBooked(reference);
       check(isNew, 'reference-used');
-      context.checkRoom(state.deposits);
+      context.checkRoom(state.deposits.size);
       const to = { kind: 'available', owner } as const;
       context.book(id, [{ do: 'move', from: { kind: 'external' }, to, amount, kind: 'deposit' }]);
       state.keepDeposit({ id, owner, amount, reference, atMs: timeMs });
@@ -111,6 +132,7 @@ export function bookDeposit(context: OrderContext, body: OrderBody<'deposit'>): 
 export function forgetWithdrawal(state: OrderState, id: string): void {
   const withdrawal = present(state.withdrawals.get(id), 'a withdrawal that is forgotten');
   assert(withdrawal.endedAtMs !== undefined, 'only what has ended is forgotten');
+  state.unschedule('withdrawal', id);
   state.withdrawals.delete(id);
   state.nonces.forget(scopeOf('withdrawal', id));
 }

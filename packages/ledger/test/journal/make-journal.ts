@@ -117,14 +117,18 @@ function id(number: number): bigint {
   return (BigInt(START_MS) << 80n) | BigInt(number);
 }
 
+/** Of which each is reached. */
+const NARROW = { minDisputeDeposit: molt(1), minEscrow: molt(1), maxDailyOpenings: 1, maxOpen: 3 };
+
 type Said = readonly [OrderType, Parameters<OrderWorld['sign']>[2], ...Name[]];
 
 function orders(world: OrderWorld): readonly Said[] {
   const terms = world.terms({ deadlineMs: START_MS + 2 * 86_400_000 });
   const { escrow } = terms;
+  const ids = [1, 2, 3, 4, 5].map((ms) => world.id(START_MS + ms));
   const deposit = { deposit: world.id(), owner: address('buyer'), amount: '6', reference: 'tx-1' };
   return [
-    ['ledger-open', { ...SETTINGS, minDisputeDeposit: molt(1), minEscrow: molt(1), maxDailyOpenings: 1 }],
+    ['ledger-open', { ...SETTINGS, ...NARROW }],
     ['account-open', {}, 'one'],
     ['account-open', {}, 'two'],
     ['faucet', { amount: molt(1000) }, 'buyer'],
@@ -138,8 +142,21 @@ function orders(world: OrderWorld): readonly Said[] {
     ['escrow-release', { escrow, amount: molt(40) }, 'buyer'],
     ['escrow-create', world.terms({ escrow: world.id(START_MS, address('other')) }), 'buyer'],
     ['escrow-dispute', { escrow, amount: molt(2), reason: 'Late.' }, 'buyer'],
+    ...ids.flatMap((made) => round(world, made)),
+    ...ids.map((made): Said => ['escrow-create', world.terms({ escrow: made }), 'buyer']),
     ['deposit', deposit, 'operator'],
     ['deposit', { ...deposit, deposit: world.id() }, 'operator'],
     ['withdraw', { withdrawal: world.id(), amount: '5', to: address('other'), speed: 'normal' }, 'buyer'],
+  ];
+}
+
+/** An escrow of which next to nothing is paid and the rest comes back. */
+function round(world: OrderWorld, escrow: string): readonly Said[] {
+  const terms = world.terms({ escrow });
+  return [
+    ['escrow-create', terms, 'buyer'],
+    ['escrow-fund', { escrow }, 'buyer'],
+    ['escrow-release', { escrow, amount: '1' }, 'buyer'],
+    ['escrow-refund', { escrow }, 'provider'],
   ];
 }

@@ -200,10 +200,13 @@ describe('an escrow is not made', () => {
     expect(at.do('escrow-create', at.terms(), ['buyer'])).toBe('ledger-full');
     at.wait(1);
     expect(at.do('escrow-create', at.terms(), ['buyer'])).toBe('ok');
-    const small = new OrderWorld({ settings: { maxOpen: 1 } });
+    const small = new OrderWorld({ settings: { maxOpen: 2 } });
     small.give('buyer', 1000);
     const escrow = small.created();
     expect(small.do('escrow-fund', { escrow }, ['buyer'])).toBe('provider-without-stake');
+    small.stake('provider', 100);
+    expect(small.do('escrow-fund', { escrow }, ['buyer'])).toBe('ok');
+    small.funded();
     expect(small.do('escrow-create', small.terms(), ['buyer'])).toBe('ledger-full');
   });
 
@@ -264,7 +267,7 @@ describe('payments of next to nothing', () => {
 
   test('do not keep anybody else from being paid', () => {
     const at = small();
-    const escrows = Array.from({ length: 15 }, () => at.funded({ amount: molt(1) }));
+    const escrows = Array.from({ length: 15 }, () => at.funded({ amount: molt(2) }));
     const honest = at.funded({ amount: molt(10) });
     for (let round = 0; round < 4; round += 1) for (const escrow of escrows) release(at, escrow, '1');
     expect(escrows.flatMap((escrow) => at.orders.claims(escrow))).toHaveLength(escrows.length);
@@ -273,14 +276,16 @@ describe('payments of next to nothing', () => {
 
   test('wait for their turn also where a deadline brings them, and are paid', () => {
     const at = small();
-    const deadlineMs = at.timeMs + 2 * HOUR_MS;
-    const escrow = at.funded({ amount: '1500000000', onDeadline: 'release', deadlineMs });
-    expect([release(at, escrow, molt(1)), release(at, escrow, '1')]).toEqual(['ok', 'ok']);
+    const deadlineMs = at.timeMs + 25 * HOUR_MS;
+    const escrow = at.funded({ amount: '4500000000', onDeadline: 'release', deadlineMs });
+    expect(release(at, escrow, molt(3))).toBe('ok');
+    at.wait(23 * HOUR_MS);
+    expect([release(at, escrow, '1'), release(at, escrow, '1')]).toEqual(['ok', 'ok']);
     at.wait(2 * HOUR_MS);
     // With the rest three would be held, worth less than two.
     expect(at.orders.escrow(escrow)?.state).toBe('funded');
     for (let hour = 0; hour < 24; hour += 1) at.wait(HOUR_MS);
-    expect(at.orders.escrow(escrow)).toMatchObject({ state: 'released', paid: 1_500_000_000n });
+    expect(at.orders.escrow(escrow)).toMatchObject({ state: 'released', paid: 4_500_000_000n });
   });
 });
 

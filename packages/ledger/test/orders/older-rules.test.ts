@@ -98,6 +98,49 @@ test('payments are as small as the buyer says, until the ledger is full of them'
   expect(pay()).toBe('ledger-full');
 });
 
+test('withdrawals that have ended take room until they are forgotten', () => {
+  const old = new OldWorld({ maxOpen: 2 });
+  const withdraw = (): string | undefined => {
+    const body = { withdrawal: old.at.id(), amount: '1', to: address('other'), speed: 'normal' };
+    return old.does('withdraw', body, 'buyer');
+  };
+  for (const count of [1, 2]) {
+    expect(withdraw()).toBe('ok');
+    const withdrawal = [...old.at.orders.withdrawals()][count - 1]?.id ?? '';
+    expect(old.does('withdrawal-report', { withdrawal, status: 'failed' }, 'operator')).toBe('ok');
+  }
+  expect(withdraw()).toBe('ledger-full');
+  old.wait(7 * DAY_MS);
+  expect(withdraw()).toBe('ok');
+});
+
+test('escrows that are over take room until they are forgotten', () => {
+  const old = new OldWorld({ maxOpen: 2 });
+  const create = (): string | undefined => old.does('escrow-create', old.at.terms(), 'buyer');
+  for (const escrow of [old.at.funded(), old.at.funded()])
+    expect(old.does('escrow-refund', { escrow }, 'provider')).toBe('ok');
+  expect(create()).toBe('ledger-full');
+  old.wait(7 * DAY_MS - 1);
+  expect(create()).toBe('ledger-full');
+  old.wait(1);
+  expect(create()).toBe('ok');
+});
+
+test('next to nothing stays in an escrow, and is held for a day', () => {
+  const old = new OldWorld({ minEscrow: molt(1), maxOpen: 2 });
+  const [first, second] = [old.at.funded({ amount: molt(1) }), old.at.funded({ amount: molt(1) })];
+  const rest = String(MOLT - 1n);
+  expect(old.does('escrow-release', { escrow: first, amount: rest }, 'buyer')).toBe('ok');
+  expect(old.does('escrow-release', { escrow: second, amount: '1' }, 'buyer')).toBe('ok');
+  expect(old.does('escrow-refund', { escrow: second }, 'provider')).toBe('ok');
+  old.wait(DAY_MS - 1);
+  expect(old.at.orders.claims(second)).toHaveLength(1);
+  // Under the newer rules it is no more, once the rest is through.
+  expect(old.does('escrow-create', old.at.terms(), 'buyer')).toBe('ledger-full');
+  old.wait(1);
+  expect(old.at.orders.claims(second)).toEqual([]);
+});
+
 test('a reference is booked as often as operators say', () => {
   const old = new OldWorld();
   const book = (): string | undefined => {

@@ -8,7 +8,7 @@ import { expect, test } from 'vitest';
 import { LedgerMachine } from '../../src/index.ts';
 import { OrderMachine } from '../../src/orders/order-machine.ts';
 import type { Escrow } from '../../src/orders/records.ts';
-import { OrderWorld, type WorldEvent } from './order-world.ts';
+import { molt, OrderWorld, type WorldEvent } from './order-world.ts';
 import { RandomOrders } from './random-orders.ts';
 
 /** ORDERS_STEPS=200000 ORDERS_SEED=7 vitest run … makes the long run of another seed. */
@@ -16,10 +16,12 @@ const STEPS = Number(process.env['ORDERS_STEPS'] ?? 2000);
 const SEED = Number(process.env['ORDERS_SEED'] ?? 1);
 const STEPS_PER_WORLD = 250;
 const DAY_MS = 86_400_000;
+/** Settings under which there is little room, and some of what is traded comes to too little. */
+const NARROW = { maxOpen: 4, minEscrow: molt(10) };
 
 /** Runs a history step by step; after each, what ended has not changed. */
-function run(chance: Pick<Random, 'fraction'>, steps: number): OrderWorld {
-  const at = new OrderWorld();
+function run(chance: Pick<Random, 'fraction'>, steps: number, settings: object): OrderWorld {
+  const at = new OrderWorld({ settings });
   for (const name of ['buyer', 'provider', 'other'] as const) {
     at.stake(name, 150);
     at.give(name, 5000);
@@ -127,7 +129,7 @@ test('any few orders', () => {
 test(`${STEPS} steps from seed ${SEED} reach most results, and replay to the same bytes`, () => {
   const reached = new Set<string>();
   for (let world = 0; world * STEPS_PER_WORLD < STEPS; world += 1) {
-    const at = run(seededRandom(SEED * 1000 + world), STEPS_PER_WORLD);
+    const at = run(seededRandom(SEED * 1000 + world), STEPS_PER_WORLD, world % 2 === 0 ? {} : NARROW);
     checkEverythingEnds(at);
     checkReplays(at);
     for (const code of at.reached) reached.add(code);

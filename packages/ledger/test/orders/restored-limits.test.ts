@@ -44,6 +44,31 @@ test('withdrawals on their way', () => {
   expect(withdraw()).toBe('too-many-withdrawals');
 });
 
+test('withdrawals that have ended, in their order, and what was forgotten', () => {
+  const at = world({ maxOpen: 2 });
+  const bodies = [1, 2, 3].map(() => {
+    at.wait(1);
+    return { withdrawal: at.id(), amount: '1', to: address('other'), speed: 'normal' };
+  });
+  const end = (withdrawal = ''): string =>
+    at.do('withdrawal-report', { withdrawal, status: 'failed' }, ['operator']);
+  const withdraw = (): readonly string[] => bodies.map((body) => at.do('withdraw', body, ['buyer']));
+  const [first, second, third] = bodies;
+  for (const body of [second, first]) {
+    expect(at.do('withdraw', body ?? {}, ['buyer'])).toBe('ok');
+    expect(end(body?.withdrawal)).toBe('ok');
+  }
+  expect(at.do('withdraw', third ?? {}, ['buyer'])).toBe('ok');
+  restart(at);
+  expect(end(third?.withdrawal)).toBe('ok');
+  expect([first, second].map((body) => at.orders.withdrawal(body?.withdrawal ?? '')?.state)).toEqual([
+    'returned',
+    undefined,
+  ]);
+  restart(at);
+  expect(withdraw()).toEqual(['id-used', 'id-too-old', 'id-used']);
+});
+
 test('what the faucet gave, and who opened accounts', () => {
   const at = world({ faucetAmount: molt(1000), maxDailyOpenings: 1 });
   expect(at.do('account-open', {}, ['one'])).toBe('ok');
@@ -64,6 +89,30 @@ test('signatures, deposits and what is due', () => {
   expect(at.do('deposit', deposit, ['operator'])).toBe('id-used');
   expect(at.do('deposit', { ...deposit, deposit: at.id() }, ['operator'])).toBe('reference-used');
   expect(at.orders.nextDueMs).toBe(dueMs);
+});
+
+test('escrows that are over or wait for funds, in their order, and what was forgotten', () => {
+  const at = world({ maxOpen: 3 });
+  const [third, first, second] = [at.funded(), at.funded(), at.funded()];
+  for (const escrow of [first, second, third])
+    expect(at.do('escrow-refund', { escrow }, ['provider'])).toBe('ok');
+  const waiting = [at.created(), at.created(), at.created()];
+  restart(at);
+  at.wait(1);
+  const state = (escrow = ''): string | undefined => at.orders.escrow(escrow)?.state;
+  at.created();
+  expect(waiting.map(state)).toEqual(['expired', 'created', 'created']);
+  expect([first, second, third].map(state)).toEqual([undefined, 'refunded', 'refunded']);
+  restart(at);
+  at.created();
+  expect(waiting.map(state)).toEqual(['expired', 'expired', 'created']);
+  expect([first, second, third].map(state)).toEqual([undefined, undefined, 'refunded']);
+  restart(at);
+  const create = (escrow: string): string => at.do('escrow-create', at.terms({ escrow }), ['buyer']);
+  expect([create(first), create(second), create(third)]).toEqual(['id-too-old', 'id-too-old', 'id-used']);
+  for (let count = 0; count < 3; count += 1) at.funded();
+  restart(at);
+  expect(create(at.id())).toBe('ledger-full');
 });
 
 test('payments that are held', () => {

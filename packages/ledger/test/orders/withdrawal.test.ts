@@ -45,6 +45,45 @@ describe('a withdrawal', () => {
     expect(at.do('withdraw', request(at), ['buyer'])).toBe('too-many-withdrawals');
   });
 
+  test('takes no room once it has ended, and its id is refused when it is forgotten early', () => {
+    const at = new OrderWorld({ settings: { maxOpen: 2 } });
+    at.give('buyer', 100);
+    const ended = ['failed', 'confirmed', 'confirmed', 'failed'].map((status) => {
+      at.wait(1);
+      const body = request(at);
+      expect(at.do('withdraw', body, ['buyer'])).toBe('ok');
+      for (const next of ['sent', status])
+        expect(at.do('withdrawal-report', { withdrawal: body.withdrawal, status: next }, ['operator'])).toBe(
+          'ok',
+        );
+      return body;
+    });
+    expect([...at.orders.withdrawals()].map(({ id }) => id)).toEqual(
+      ended.slice(2).map(({ withdrawal }) => withdrawal),
+    );
+    const again = ended.map((body) => at.do('withdraw', body, ['buyer']));
+    expect(again).toEqual(['id-too-old', 'id-too-old', 'id-used', 'id-used']);
+    // Escrows have times of their own.
+    const created = at.terms({ escrow: at.id(at.timeMs - 3), amount: molt(5) });
+    expect(at.do('escrow-create', created, ['buyer'])).toBe('ok');
+    const codes = [1, 2, 3].map(() => at.do('withdraw', request(at), ['buyer']));
+    expect(codes).toEqual(['ok', 'ok', 'ledger-full']);
+    at.wait(7 * DAY_MS);
+    expect([...at.orders.withdrawals()]).toHaveLength(2);
+  });
+
+  test('of next to nothing waits for those before it, and then leaves', () => {
+    const at = new OrderWorld({ settings: { minEscrow: molt(1) } });
+    at.give('buyer', 100);
+    const first = request(at, { amount: '1' });
+    const withdraw = (amount: string): string => at.do('withdraw', request(at, { amount }), ['buyer']);
+    expect(at.do('withdraw', first, ['buyer'])).toBe('ok');
+    expect([withdraw(String(MOLT - 1n)), withdraw(molt(1))]).toEqual(['amount-too-small', 'ok']);
+    for (const { id: withdrawal } of [...at.orders.withdrawals()])
+      expect(at.do('withdrawal-report', { withdrawal, status: 'failed' }, ['operator'])).toBe('ok');
+    expect(withdraw('1')).toBe('ok');
+  });
+
   test('leaves the balance at once, is sent with its batch, and is gone when confirmed', () => {
     const at = world();
     at.wait(1);
