@@ -42,14 +42,17 @@ export function fitNow(node: SnapshotNode, shape: Shape): readonly string[] | un
  * From the NUMA node whose free GPUs fit most tightly, so that whole ones stay whole; else across, in order.
  */
 function chooseGpus(free: readonly SnapshotGpu[], count: number): readonly string[] {
-  const groups = [...Map.groupBy(free, (gpu) => gpu.numaNode ?? 0).values()];
-  const tightest = groups
-    .filter((group) => group.length >= count)
-    .reduce<SnapshotGpu[] | undefined>(
-      (best, group) => (!best || group.length < best.length ? group : best),
-      undefined,
-    );
-  return (tightest ?? free).slice(0, count).map((gpu) => gpu.id);
+  const sizes = new Map<number, number>();
+  for (const { numaNode = 0 } of free) sizes.set(numaNode, (sizes.get(numaNode) ?? 0) + 1);
+  let tightest: number | undefined;
+  let least = Infinity;
+  for (const [numaNode, size] of sizes) {
+    if (size < count || size >= least) continue;
+    tightest = numaNode;
+    least = size;
+  }
+  const near = tightest === undefined ? free : free.filter(({ numaNode = 0 }) => numaNode === tightest);
+  return near.slice(0, count).map((gpu) => gpu.id);
 }
 
 /**

@@ -69,14 +69,10 @@ export class WorkloadIntake {
 
   #create({ namespace, spec, idempotencyKey, nodeId }: Submission): WorkloadRecord {
     const id = newId('wl', this.#core.clock, this.#core.random);
-    const name = spec.name ?? this.#freeName(namespace, baseName(spec), id);
-    const namesake = this.#liveNamesake(namespace, name);
-    if (namesake) {
-      throw apiError(
-        'name-taken',
-        `A workload named "${name}" is ${namesake.state} (${namesake.id}); stop it first or choose another name.`,
-      );
-    }
+    const name =
+      spec.name === undefined
+        ? this.#freeName(namespace, baseName(spec), id)
+        : this.#refuseTaken(namespace, spec.name);
     return {
       id,
       namespace,
@@ -89,6 +85,15 @@ export class WorkloadIntake {
       stopRequested: false,
       attempts: 0,
     };
+  }
+
+  #refuseTaken(namespace: string, name: string): string {
+    const namesake = this.#liveNamesake(namespace, name);
+    if (!namesake) return name;
+    throw apiError(
+      'name-taken',
+      `A workload named "${name}" is ${namesake.state} (${namesake.id}); stop it first or choose another name.`,
+    );
   }
 
   #liveNamesake(namespace: string, name: string): WorkloadRecord | undefined {

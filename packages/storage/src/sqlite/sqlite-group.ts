@@ -15,28 +15,36 @@ export interface SqliteGroup {
 /** Flattens groups for one receiver and remembers which shapes that one knows. */
 export class SqliteGroupWriter {
   readonly #sent = new Set<number>();
+  readonly #withBlobs = new Set<number>();
 
   write(batches: readonly EncodedBatch[]): SqliteGroup {
     const newShapes: RowShape[] = [];
     const shapeIds: number[] = [];
     const ends: number[] = [];
-    const values: SqlValue[] = [];
+    const values: (readonly SqlValue[])[] = [];
     for (const batch of batches) {
+      let hasBlobs = false;
       for (const shape of batch.shapes) {
         shapeIds.push(shape.id);
-        if (this.#sent.has(shape.id)) continue;
-        this.#sent.add(shape.id);
-        newShapes.push(plain(shape));
+        if (!this.#sent.has(shape.id)) newShapes.push(this.#introduce(shape));
+        hasBlobs ||= this.#withBlobs.has(shape.id);
       }
-      for (const value of batch.values) values.push(value instanceof Uint8Array ? compact(value) : value);
+      values.push(hasBlobs ? batch.values.map(compact) : batch.values);
       ends.push(shapeIds.length);
     }
-    return { newShapes, shapeIds, ends, values };
+    return { newShapes, shapeIds, ends, values: values.flat() };
+  }
+
+  #introduce(shape: RowShape): RowShape {
+    this.#sent.add(shape.id);
+    if (shape.kinds.includes('blob')) this.#withBlobs.add(shape.id);
+    return plain(shape);
   }
 }
 
 /** A view crosses to another thread with all the memory under it, unless that is shared. */
-function compact(value: Uint8Array): Uint8Array {
+function compact(value: SqlValue): SqlValue {
+  if (!(value instanceof Uint8Array)) return value;
   const { buffer, byteLength } = value;
   return buffer instanceof ArrayBuffer && byteLength < buffer.byteLength ? value.slice() : value;
 }

@@ -126,11 +126,10 @@ export class FleetPacking {
     const known = this.#known.get(node);
     if (known) return known;
     const profile = this.#profile(node);
-    const shares = node.gpus.map(freeShare);
-    const gpus = shares.toSorted((left, right) => right - left);
-    const state = { ...node.free, profile: profile.number, gpus };
+    const { cpuMilli, memoryMib } = node.free;
+    const state = { cpuMilli, memoryMib, profile: profile.number, gpus: wholeFirst(node.gpus) };
     const key = stateKey(state);
-    const which = profile.isUniform ? '' : ` ${shares.join(' ')}`;
+    const which = profile.isUniform ? '' : ` ${node.gpus.map(freeShare).join(' ')}`;
     const only = profile.isExact ? '' : ` only ${node.id}`;
     const readiness = node.schedulable ? '' : ` ${node.unschedulableReason ?? 'not ready'}`;
     const entry = { state, key, groupKey: `${key}${which}${only}${readiness}` };
@@ -165,6 +164,18 @@ export class FleetPacking {
     this.#profiles.set(key, this.#examples.length);
     return { number: this.#examples.push(node) - 1, isExact: true, isUniform };
   }
+}
+
+/** Shares that are free, the most first: whole GPUs, and those of which nothing is. */
+function wholeFirst(gpus: readonly SnapshotGpu[]): readonly number[] {
+  const shares = gpus.map(() => 0);
+  let whole = 0;
+  for (const gpu of gpus) {
+    if (freeShare(gpu) === 0) continue;
+    shares[whole] = WHOLE_GPU;
+    whole += 1;
+  }
+  return shares;
 }
 
 function freeShare({ free, usable }: SnapshotGpu): number {
