@@ -57,6 +57,9 @@ export class NodeSession {
   readonly #leaseMs: number;
   /** Attempts that the node ran against the fleet's will when it last listed, and has not yet ended. */
   #unwanted: ReadonlySet<string> = new Set();
+  /** The newest frame handled, and the newest of those that said what hardware there is. */
+  #newestFrameId = 0n;
+  #inventoryFrameId = 0n;
 
   constructor(
     deps: NodeSessionDeps,
@@ -94,15 +97,18 @@ export class NodeSession {
 
   /** Acts on one frame; a CodedError means that the node broke the protocol. */
   handle(body: NodeBody, frameId: bigint): void {
+    // What a frame lists counts only as long as nothing newer was heard.
+    const isNewest = frameId > this.#newestFrameId;
+    if (isNewest) this.#newestFrameId = frameId;
     switch (body.case) {
       case 'statusReport':
         return this.#statusReport(body.value);
       case 'heartbeat':
-        return this.#heartbeat(body.value, frameId);
+        return this.#heartbeat(body.value, frameId, isNewest);
       case 'logChunk':
         return this.#logChunk(body.value);
       case 'inventoryReport':
-        return this.#inventoryReport(body.value);
+        return this.#inventoryReport(body.value, frameId, isNewest);
       case 'commandResult':
         return this.#deps.onCommandResult(body.value);
       case 'error':
@@ -127,20 +133,29 @@ export class NodeSession {
     if (this.#unwanted.size === 0) this.askForAttempts();
   }
 
-  #heartbeat(heartbeat: Frame<'heartbeat'>, frameId: bigint): void {
+  #heartbeat(heartbeat: Frame<'heartbeat'>, frameId: bigint, isNewest: boolean): void {
     const { registry } = this.#deps.fleet;
     registry.heard(this.nodeId);
     this.#deps.metrics.put(this.nodeId, heartbeat);
     this.#deps.fleet.gpuHealth.readings(this.nodeId, heartbeat.gpus);
     this.send({ case: 'leaseGrant', value: { leaseMs: this.#leaseMs, heartbeatId: frameId } });
+    if (!isNewest) return;
     if (this.#digest().equals(heartbeat.attemptsDigest)) registry.listed(this.nodeId, { reconciled: true });
     else this.askForAttempts();
   }
 
-  #inventoryReport({ attempts: listed, inventory }: Frame<'inventoryReport'>): void {
+  #inventoryReport(
+    { attempts: listed, inventory }: Frame<'inventoryReport'>,
+    frameId: bigint,
+    isNewest: boolean,
+  ): void {
     const attempts = listed.map(fromWireStatus);
-    if (inventory.length > 0)
+    if (inventory.length > 0 && frameId > this.#inventoryFrameId) {
+      this.#inventoryFrameId = frameId;
       this.#deps.fleet.registry.changeInventory(this.nodeId, parseInventory(inventory));
+    }
+    // An attempt that it does not list may have been accepted since.
+    if (!isNewest) return this.askForAttempts();
     const unwanted = this.#deps.fleet.reports.repair(this.nodeId, attempts);
     this.#unwanted = new Set(unwanted.map(({ attemptId }) => attemptId));
     this.#deps.fleet.registry.listed(this.nodeId, { reconciled: unwanted.length === 0 });
