@@ -23,6 +23,8 @@ export class Inventory {
   #present: NodeInventory;
   #pending: Promise<NodeInventory> | undefined;
   #onChange: () => void = () => undefined;
+  /** Since the last look the gateway was not told anything. */
+  #isUntold = true;
 
   static async open(deps: { readonly hardware: Hardware; readonly logger: Logger }): Promise<Inventory> {
     return new Inventory(deps, await deps.hardware.detect({}));
@@ -54,14 +56,22 @@ export class Inventory {
     return this.#pending;
   }
 
-  /** Probes again and again until disposed of: soon as long as a probe fails, seldom once all is known. */
+  /**
+   * Probes again and again until disposed of: soon as long as a probe fails, seldom once all is known. Each
+   * time it is told what is known, changed or not: the gateway may have missed the last.
+   */
   keepPresent({ clock, random }: { readonly clock: Clock; readonly random: Random }): Disposable {
     let timer: Timer | undefined;
     let stopped = false;
     const schedule = (doubts: number): void => {
       const delayMs = doubts === 0 ? INTERVAL_MS : backoffMs(doubts - 1, DOUBT, random);
       timer = clock.after(delayMs, () => {
-        void this.refresh().then(() => stopped || schedule(isDoubtful(this.#present) ? doubts + 1 : 0));
+        this.#isUntold = true;
+        void this.refresh().then(() => {
+          if (stopped) return;
+          if (this.#isUntold && !isDoubtful(this.#present)) this.#onChange();
+          schedule(isDoubtful(this.#present) ? doubts + 1 : 0);
+        });
       });
     };
     schedule(isDoubtful(this.#present) ? 1 : 0);
@@ -86,7 +96,10 @@ export class Inventory {
     const next = await this.#deps.hardware.detect({});
     const changed = next !== this.#present && essence(next) !== essence(this.#present);
     this.#present = next;
-    if (changed) this.#onChange();
+    if (changed) {
+      this.#isUntold = false;
+      this.#onChange();
+    }
     return next;
   }
 }
