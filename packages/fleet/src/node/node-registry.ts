@@ -86,7 +86,9 @@ export class NodeRegistry {
     const approved = { ...node, approved: true, eligibility };
     const message = `${node.name} was approved.`;
     commitNode(this.#core, approved, { type: 'node.approved', cause: 'user', message });
-    if (this.#core.nodes.presence(node.id)?.reconciled === true) this.#verified(node.id);
+    // One that is away shows what it has and runs when it is back.
+    const here = this.#core.nodes.presence(node.id);
+    if (here?.reconciled === true && here.connectivity === 'connected') this.#verified(node.id);
     return present(this.#core.nodes.node(node.id), 'an approved node');
   }
 
