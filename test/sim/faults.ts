@@ -1,137 +1,189 @@
+import { seededRandom, type Random } from '@clawbernetes/kernel';
+import { AdministrationFaults } from './administration-faults.ts';
+import { noFaults, type Fault, type PlannedFault } from './fault-plan.ts';
+import { HardwareFaults } from './hardware-faults.ts';
 import type { Simulation } from './simulation.ts';
-
-export const FAULTS = [
-  'gateway-crash',
-  'agent-crash',
-  'connection-cut',
-  'half-open',
-  'lossy-link',
-  'late-frames',
-  'supervisor-crash',
-  'slow-disk',
-  'disk-full',
-  'clock-jump',
-] as const;
-export type Fault = (typeof FAULTS)[number];
+import type { Boundary } from './store-gate.ts';
+import type { AgentCrash, VirtualMachine } from './virtual-machine.ts';
+import type { VirtualLink } from './virtual-network.ts';
 
 /** A gateway or an agent is down for up to so long: past the lease (30 s), ms. */
 const DOWN_MS = 90_000;
 /** Now and then it is down until its node is called lost (300 s), ms. */
 const LONG_DOWN_MS = 400_000;
 const LONG_DOWN_CHANCE = 0.1;
+/** Until a dead link is noticed by a keep-alive or an operator, ms. */
+const NOTICED_MS = 60_000;
+const FLAPS = 8;
+const EDITS = 10;
 
-/** Breaks things from the seed, and lets them come back. Counts what it did. */
+/** What faults ask of the workloads of a run. */
+export interface FaultTargets {
+  supervisorCrashed(machine: string): void;
+  /** All work there is being stopped. */
+  mayBeStopped(machine: string): void;
+  submitBurst(): void;
+  forceStop(random: Random): void;
+  editConfig(): void;
+}
+
+/** Breaks things as planned, and lets them come back. Counts what it did. */
 export class Faults {
-  readonly counts: Record<Fault, number> = {
-    'gateway-crash': 0,
-    'agent-crash': 0,
-    'connection-cut': 0,
-    'half-open': 0,
-    'lossy-link': 0,
-    'late-frames': 0,
-    'supervisor-crash': 0,
-    'slow-disk': 0,
-    'disk-full': 0,
-    'clock-jump': 0,
-  };
+  readonly counts = noFaults();
   readonly #simulation: Simulation;
+  readonly #targets: FaultTargets;
+  readonly #hardware: HardwareFaults;
+  readonly #administration: AdministrationFaults;
+  readonly #strikes: Readonly<Record<Fault, (random: Random) => void>>;
 
-  readonly #onSupervisorCrash: (machine: string) => void;
-
-  constructor(simulation: Simulation, onSupervisorCrash: (machine: string) => void) {
+  constructor(simulation: Simulation, targets: FaultTargets) {
     this.#simulation = simulation;
-    this.#onSupervisorCrash = onSupervisorCrash;
+    this.#targets = targets;
+    this.#hardware = new HardwareFaults(simulation);
+    this.#administration = new AdministrationFaults(simulation, (machine) => targets.mayBeStopped(machine));
+    const hardware = this.#hardware;
+    const administration = this.#administration;
+    this.#strikes = {
+      ...this.#crashes(),
+      ...this.#network(),
+      ...this.#machines(),
+      xid: (random) => hardware.xid(random),
+      'gpu-missing': (random) => hardware.missing(random),
+      'gpu-hot': (random) => hardware.hot(random),
+      'gpu-release': (random) => hardware.release(random),
+      'pull-failures': (random) => this.#failPulls(random),
+      cordon: (random) => administration.cordon(random),
+      drain: (random) => administration.drain(random),
+      taint: (random) => administration.taint(random),
+      retire: (random) => administration.retire(random),
+      'forced-stop': (random) => targets.forceStop(random),
+      'config-edits': (random) => this.#editConfig(random),
+      burst: () => targets.submitBurst(),
+    };
   }
 
-  /** One fault, chosen by chance. */
-  async strike(): Promise<void> {
-    const { random } = this.#simulation;
-    const fault = FAULTS[Math.floor(random.fraction() * FAULTS.length)] ?? 'connection-cut';
+  /** Applies one, with choices of its own, so that it does the same whatever struck before. */
+  strike({ fault, seed }: PlannedFault): void {
     this.counts[fault] += 1;
     this.#simulation.note(`fault ${fault}`);
-    await this.#apply(fault);
+    this.#strikes[fault](seededRandom(seed));
   }
 
-  async #apply(fault: Fault): Promise<void> {
-    const { network, disk, clock, random } = this.#simulation;
-    switch (fault) {
-      case 'gateway-crash':
-        return this.#crashGateway();
-      case 'agent-crash':
-        return this.#crashAgent();
-      case 'connection-cut':
-        return this.#anyLink()?.cut();
-      case 'half-open': {
-        const link = this.#anyLink();
-        link?.blackhole();
-        // Somebody notices in the end: a keep-alive, or an operator.
-        return void clock.after(60_000, () => link && network.links.has(link) && link.cut());
-      }
-      case 'lossy-link': {
-        const link = this.#anyLink();
+  /** No more of them; what is out is mended and put back. Safe to repeat. */
+  end(): void {
+    this.#hardware.end();
+    this.#administration.restoreAll();
+  }
+
+  #crashes() {
+    const simulation = this.#simulation;
+    const around = (boundary: Boundary) => (random: Random) => simulation.armCrash(boundary, downMs(random));
+    const agent = (at: AgentCrash['at']) => (random: Random) => this.#armAgent(random, at);
+    return {
+      'gateway-crash': (random: Random) => simulation.crashGateway(downMs(random)),
+      'crash-before-commit': around('before'),
+      'crash-during-commit': around('during'),
+      'crash-after-commit': around('after'),
+      'agent-crash': (random: Random) => this.#crashAgent(this.#machine(random), downMs(random)),
+      'crash-around-launch': agent('launch'),
+      'crash-around-stop': agent('stop'),
+      'crash-around-forget': agent('forget'),
+      'supervisor-crash': (random: Random) => this.#crashSupervisor(random),
+    };
+  }
+
+  #network() {
+    const { network, clock } = this.#simulation;
+    return {
+      'connection-cut': (random: Random) => this.#link(random)?.cut(),
+      'half-open': (random: Random) => this.#halfOpen(random),
+      'lossy-link': (random: Random) => {
+        const link = this.#link(random);
         link?.lose(true);
-        return void clock.after(60_000, () => link?.lose(false));
-      }
-      case 'late-frames':
-        return this.#delayFrames();
-      case 'supervisor-crash':
-        return this.#crashSupervisor();
-      case 'slow-disk':
+        clock.after(NOTICED_MS, () => link?.lose(false));
+      },
+      'reordered-frames': (random: Random) => {
+        const link = this.#link(random);
+        link?.disorder(100 + 9900 * random.fraction() ** 2);
+        clock.after(NOTICED_MS, () => link?.disorder(0));
+      },
+      'late-frames': (random: Random) => this.#delayFrames(random),
+      'slow-network': (random: Random) => {
+        network.slowMs = 100 + 3000 * random.fraction();
+        clock.after(60_000, () => (network.slowMs = 0));
+      },
+      partition: (random: Random) => this.#sever(random, 1 + Math.floor(random.fraction() * 2)),
+      'mass-loss': (random: Random) => {
+        const { length } = this.#simulation.machines;
+        this.#sever(random, Math.max(4, Math.floor(length * (0.6 + 0.4 * random.fraction()))));
+      },
+      'flapping-node': (random: Random) => this.#flap(random),
+    };
+  }
+
+  #machines() {
+    const { disk, clock } = this.#simulation;
+    return {
+      'slow-disk': () => {
         disk.setLatency({ minMs: 50, maxMs: 500 });
-        return void clock.after(20_000, () => disk.setLatency({ minMs: 0.2, maxMs: 2 }));
-      case 'disk-full':
-        return this.#fillDisk();
-      case 'clock-jump':
-        return clock.jumpWallTime((random.fraction() - 0.5) * 120_000);
-    }
+        clock.after(20_000, () => disk.setLatency({ minMs: 0.2, maxMs: 2 }));
+      },
+      'disk-full': () => {
+        disk.setFull(true);
+        clock.after(5000, () => disk.setFull(false));
+      },
+      'clock-jump': (random: Random) => clock.jumpWallTime((random.fraction() - 0.5) * 120_000),
+      'clock-skew': (random: Random) => {
+        this.#machine(random).clock.skewMs = (random.fraction() - 0.5) * 600_000;
+      },
+    };
   }
 
-  #crashGateway(): void {
-    const simulation = this.#simulation;
-    if (!simulation.gateway) return;
-    simulation.crashGateway();
-    simulation.clock.after(this.#downMs(), () => void this.#restartGateway());
+  #crashAgent(machine: VirtualMachine, forMs: number): void {
+    if (!machine.isUp) return;
+    void machine.crashAgent();
+    this.#simulation.clock.after(forMs, () => void machine.startAgent());
   }
 
-  /** Until it succeeds: a full disk refuses it for a while. */
-  async #restartGateway(): Promise<void> {
-    const simulation = this.#simulation;
-    if (simulation.gateway) return;
-    try {
-      await simulation.startGateway();
-      simulation.note('gateway is back');
-    } catch {
-      simulation.clock.after(1000, () => void this.#restartGateway());
-    }
+  #armAgent(random: Random, at: AgentCrash['at']): void {
+    const machine = this.#machine(random);
+    const forMs = downMs(random);
+    machine.armCrash({ at, done: random.fraction() < 0.5 }, () => this.#crashAgent(machine, forMs));
   }
 
-  async #crashAgent(): Promise<void> {
-    const simulation = this.#simulation;
-    const machine =
-      simulation.machines[Math.floor(simulation.random.fraction() * simulation.machines.length)];
-    if (!machine?.agent) return;
-    await simulation.crashAgent(machine);
-    simulation.clock.after(this.#downMs(), () => void simulation.startAgent(machine));
+  #crashSupervisor(random: Random): void {
+    const machine = this.#stoppingMachine(random) ?? this.#machine(random);
+    this.#targets.supervisorCrashed(machine.name);
+    machine.supervisor.crash();
   }
 
-  /** A full disk fails the gateway's store; it comes back when there is room again. */
-  #fillDisk(): void {
-    const simulation = this.#simulation;
-    simulation.disk.setFull(true);
-    simulation.clock.after(5_000, () => {
-      simulation.disk.setFull(false);
-      this.#crashGateway();
-    });
+  /** Half of the time one that is just ending something, if there is any. */
+  #stoppingMachine(random: Random): VirtualMachine | undefined {
+    const { gateway, machines } = this.#simulation;
+    if (!gateway || random.fraction() < 0.5) return undefined;
+    const { fleet } = gateway;
+    return machines.find(({ name }) =>
+      fleet.liveAttempts(fleet.node(name).id).some(({ state }) => state === 'stopping'),
+    );
+  }
+
+  #halfOpen(random: Random): void {
+    const link = this.#link(random);
+    link?.blackhole((['both', 'node', 'gateway'] as const)[Math.floor(random.fraction() * 3)]);
+    this.#simulation.clock.after(
+      NOTICED_MS,
+      () => link && this.#simulation.network.links.has(link) && link.cut(),
+    );
   }
 
   /** What a node said arrives when it has long been connected anew. */
-  #delayFrames(): void {
-    const link = this.#anyLink();
-    link?.lag(8_000);
+  #delayFrames(random: Random): void {
+    const link = this.#link(random);
+    link?.lag(8000);
     const machine = this.#simulation.machines.find(({ name }) => name === link?.name);
     if (!link || !machine) return;
-    this.#simulation.clock.after(4_000, () => {
-      if (machine.agent?.link === link) this.#simulation.note(`${machine.name} connects anew`);
+    this.#simulation.clock.after(4000, () => {
+      if (machine.link === link) this.#simulation.note(`${machine.name} connects anew`);
       link.nodeEnd.closeListener(1006, 'the network changed');
       link.nodeEnd.frameListener = () => undefined;
       link.nodeEnd.closeListener = () => undefined;
@@ -139,22 +191,62 @@ export class Faults {
     });
   }
 
-  #crashSupervisor(): void {
-    const { machines, random } = this.#simulation;
-    const machine = machines[Math.floor(random.fraction() * machines.length)];
-    if (!machine) return;
-    this.#simulation.note(`crash the supervisor of ${machine.name}`);
-    this.#onSupervisorCrash(machine.name);
-    machine.supervisor.crash();
+  #sever(random: Random, count: number): void {
+    const { machines, network, clock } = this.#simulation;
+    const names = machines.map(({ name }) => name).toSorted(() => random.fraction() - 0.5);
+    const chosen = names.slice(0, count);
+    network.sever(chosen);
+    const back = (from: number, to: number) => () => network.heal(chosen.slice(from, to));
+    const forMs = random.fraction() < 0.3 ? LONG_DOWN_MS : 20_000 + DOWN_MS * random.fraction();
+    // They come back in two waves, so that some are silent longer than others.
+    const half = Math.ceil(chosen.length / 2);
+    clock.after(forMs, back(0, half));
+    clock.after(forMs * (1 + random.fraction()), back(half, chosen.length));
+    if (random.fraction() < 0.5) clock.after(35_000, () => this.#targets.forceStop(random));
+    if (count > 3 && random.fraction() < 0.3)
+      clock.after(forMs * 0.8, () => void this.#simulation.execute('node.thaw', {}).catch(() => undefined));
   }
 
-  #downMs(): number {
-    const { random } = this.#simulation;
-    return random.fraction() < LONG_DOWN_CHANCE ? LONG_DOWN_MS : DOWN_MS * random.fraction();
+  #flap(random: Random): void {
+    const { network, clock } = this.#simulation;
+    const { name } = this.#machine(random);
+    const flap = (left: number): void => {
+      for (const link of [...network.links]) if (link.name === name) link.cut();
+      if (left > 0) clock.after(3000 + 12_000 * random.fraction(), () => flap(left - 1));
+    };
+    flap(FLAPS);
   }
 
-  #anyLink(): Parameters<Simulation['network']['forget']>[0] | undefined {
+  #failPulls(random: Random): void {
+    const machine = this.#machine(random);
+    machine.pullsFail = true;
+    this.#simulation.clock.after(120_000, () => (machine.pullsFail = false));
+  }
+
+  #editConfig(random: Random): void {
+    const edit = (left: number): void => {
+      this.#targets.editConfig();
+      if (left > 0) this.#simulation.clock.after(5000 * random.fraction(), () => edit(left - 1));
+    };
+    edit(EDITS);
+  }
+
+  #machine(random: Random): VirtualMachine {
+    return pick(random, this.#simulation.machines);
+  }
+
+  #link(random: Random): VirtualLink | undefined {
     const links = [...this.#simulation.network.links];
-    return links[Math.floor(this.#simulation.random.fraction() * links.length)];
+    return links[Math.floor(random.fraction() * links.length)];
   }
+}
+
+function downMs(random: Random): number {
+  return random.fraction() < LONG_DOWN_CHANCE ? LONG_DOWN_MS : DOWN_MS * random.fraction();
+}
+
+export function pick<T>(random: Random, from: readonly T[]): T {
+  const chosen = from[Math.floor(random.fraction() * from.length)];
+  if (chosen === undefined) throw new Error('there is nothing to choose from');
+  return chosen;
 }

@@ -1,75 +1,176 @@
-import { Faults, type Fault } from './faults.ts';
+import { seededRandom } from '@clawbernetes/kernel';
 import { ConfigModel } from './config-model.ts';
+import type { Fault, FaultPlan } from './fault-plan.ts';
+import { Faults } from './faults.ts';
+import { FleetModel } from './fleet-model.ts';
 import { Simulation } from './simulation.ts';
+import type { TransitionCounts } from './transitions.ts';
 import { WorkloadModel } from './workload-model.ts';
 
 export interface SimulationReport {
   readonly seed: number;
+  readonly nodes: number;
   readonly simulatedHours: number;
   /** Frames that arrived. */
   readonly steps: number;
   readonly workloads: number;
   readonly refused: number;
   readonly faults: Readonly<Record<Fault, number>>;
+  readonly transitions: TransitionCounts;
   readonly traceHash: string;
   readonly violations: readonly string[];
+  /** What led to the first violation. */
+  readonly story: readonly string[];
 }
 
-const NODES = 3;
+export interface SimulationOptions {
+  /** Ends with the step that shows a violation. */
+  readonly stopAtFirst?: boolean;
+  /** Frames after which no more faults come. */
+  readonly maxSteps?: number;
+}
+
 const STEP_MS = 500;
-const BURST = 30;
-const BURST_CHANCE = 0.002;
+const HOUR_MS = 3_600_000;
+/** Workloads that come at once, now and then: more than there is room for. */
+const BURST = 60;
+const SUBMIT_CHANCE = 0.15;
+/** Keeps the work apart from what else follows from the seed. */
+const WORK_SALT = 0x30b5;
 /** After the last fault: time for all work to end and all differences to be repaired. */
-const QUIET_MS = 600_000;
+const QUIET_MS = 900_000;
+/** Until then everything that was taken out is put back, ms. */
+const RESTORED_MS = 300_000;
 
 /**
- * Runs the whole system for so many virtual hours and reports what it saw; the same seed gives the same
+ * Runs the whole system under the faults of the plan and reports what it saw; the same plan gives the same
  * trace.
  */
-export async function runSimulation(seed: number, hours: number): Promise<SimulationReport> {
-  const simulation = await Simulation.open(seed, NODES);
-  const model = new WorkloadModel(simulation);
-  const config = new ConfigModel(simulation, model.violate);
-  const faults = new Faults(simulation, () => model.supervisorCrashed());
-  const endMs = simulation.clock.monotonicMs() + hours * 3_600_000;
-  const pending = new Set<Promise<void>>();
-  const begin = (work: Promise<void>): void => {
-    pending.add(work);
-    void work.finally(() => pending.delete(work));
-  };
-  for (let step = 0; simulation.clock.monotonicMs() < endMs; step += 1) {
-    // Now and then more than there is room for, so that a queue is there when things break.
-    const burst = simulation.random.fraction() < BURST_CHANCE ? BURST : 0;
-    const single = simulation.random.fraction() < 0.15 ? 1 : 0;
-    for (let count = burst + single; count > 0; count -= 1) begin(model.submit());
-    if (simulation.random.fraction() < 0.02) begin(model.submitAgain());
-    if (simulation.random.fraction() < 0.02) begin(model.stopOne());
-    if (simulation.random.fraction() < 0.03) begin(model.finishOne());
-    if (simulation.random.fraction() < 0.02) begin(config.update());
-    if (simulation.random.fraction() < 0.005) await faults.strike();
-    await simulation.clock.advance(STEP_MS);
-    model.check();
-    if (step % 200 === 0) begin(model.checkEvents());
+export async function runSimulation(
+  plan: FaultPlan,
+  options: SimulationOptions = {},
+): Promise<SimulationReport> {
+  const run = await Run.open(plan, options);
+  await run.live();
+  await run.quieten();
+  return run.report();
+}
+
+class Run {
+  readonly #plan: FaultPlan;
+  readonly #options: SimulationOptions;
+  readonly #simulation: Simulation;
+  readonly #work: WorkloadModel;
+  readonly #fleet: FleetModel;
+  readonly #config: ConfigModel;
+  readonly #faults: Faults;
+  readonly #random;
+  readonly #startMs: number;
+  #livedMs = 0;
+
+  private constructor(plan: FaultPlan, options: SimulationOptions, simulation: Simulation) {
+    this.#plan = plan;
+    this.#options = options;
+    this.#simulation = simulation;
+    this.#random = seededRandom(plan.seed ^ WORK_SALT);
+    this.#work = new WorkloadModel(simulation, this.#random);
+    this.#fleet = new FleetModel(simulation);
+    this.#config = new ConfigModel(simulation, simulation.violate);
+    this.#faults = new Faults(simulation, {
+      supervisorCrashed: () => this.#work.supervisorCrashed(),
+      mayBeStopped: (machine) => this.#work.mayBeStopped(machine),
+      submitBurst: () => this.#submit(BURST),
+      forceStop: (random) => void this.#work.forceStop(random),
+      editConfig: () => void this.#config.update(),
+    });
+    this.#startMs = simulation.clock.monotonicMs();
   }
-  for (let step = 0; step < QUIET_MS / STEP_MS; step += 1) {
-    begin(model.finishOne());
-    await simulation.clock.advance(STEP_MS);
-    if (step % 20 === 0) model.check();
+
+  static async open(plan: FaultPlan, options: SimulationOptions): Promise<Run> {
+    return new Run(plan, options, await Simulation.open(plan.seed, plan.nodes));
   }
-  begin(model.checkEvents());
-  begin(config.check());
-  await simulation.clock.advance(STEP_MS);
-  model.check();
-  await model.checkQuiet();
-  await model.checkReplay();
-  return {
-    seed,
-    simulatedHours: hours,
-    steps: simulation.frames,
-    workloads: model.acknowledged,
-    refused: model.refused,
-    faults: faults.counts,
-    traceHash: simulation.traceHash(),
-    violations: model.violations,
-  };
+
+  get #isOver(): boolean {
+    return this.#options.stopAtFirst === true && this.#simulation.violations.length > 0;
+  }
+
+  /** All hours of the plan. */
+  async live(): Promise<void> {
+    const due = [...this.#plan.faults];
+    const { clock } = this.#simulation;
+    const { maxSteps = Infinity } = this.#options;
+    const goesOn = (): boolean =>
+      this.#sinceMs < this.#plan.hours * HOUR_MS && this.#simulation.frames < maxSteps && !this.#isOver;
+    for (let step = 0; goesOn(); step += 1) {
+      for (let fault = due[0]; fault && fault.atMs <= this.#sinceMs; fault = due[0]) {
+        due.shift();
+        this.#faults.strike(fault);
+      }
+      this.#requests();
+      await clock.advance(STEP_MS);
+      this.#check();
+      if (step % 200 === 0) void this.#work.checkEvents();
+    }
+    this.#livedMs = this.#sinceMs;
+  }
+
+  /** No more faults: everything ends, and everything is told. */
+  async quieten(): Promise<void> {
+    if (this.#isOver) return;
+    const { clock } = this.#simulation;
+    for (let passedMs = 0; passedMs < QUIET_MS && !this.#isOver; passedMs += STEP_MS) {
+      if (passedMs < RESTORED_MS && passedMs % 30_000 === 0) this.#faults.end();
+      void this.#work.finishOne();
+      await clock.advance(STEP_MS);
+      if (passedMs % 5000 === 0) this.#check();
+    }
+    for (let page = 0; page < 20; page += 1) await this.#work.checkEvents();
+    void this.#config.check();
+    await clock.advance(STEP_MS);
+    this.#check();
+    await this.#work.checkQuiet();
+    this.#simulation.crashGateway(0);
+    await clock.advance(1000);
+    if (!this.#simulation.gateway) this.#simulation.violate('the gateway does not start again');
+  }
+
+  report(): SimulationReport {
+    const { frames, transitions, violations, story } = this.#simulation;
+    return {
+      seed: this.#plan.seed,
+      nodes: this.#plan.nodes,
+      simulatedHours: Math.min(this.#plan.hours, this.#livedMs / HOUR_MS),
+      steps: frames,
+      workloads: this.#work.acknowledged,
+      refused: this.#work.refused,
+      faults: this.#faults.counts,
+      transitions: transitions.counts,
+      traceHash: this.#simulation.traceHash(),
+      violations,
+      story,
+    };
+  }
+
+  get #sinceMs(): number {
+    return this.#simulation.clock.monotonicMs() - this.#startMs;
+  }
+
+  #requests(): void {
+    const chance = (of: number): boolean => this.#random.fraction() < of;
+    if (chance(SUBMIT_CHANCE)) this.#submit(1);
+    if (chance(0.01)) void this.#work.submitAndStop();
+    if (chance(0.02)) void this.#work.submitAgain();
+    if (chance(0.02)) void this.#work.stopOne();
+    if (chance(0.03)) void this.#work.finishOne();
+    if (chance(0.01)) void this.#config.update();
+  }
+
+  #submit(count: number): void {
+    for (let left = count; left > 0; left -= 1) void this.#work.submit();
+  }
+
+  #check(): void {
+    this.#fleet.check(this.#work.live);
+    this.#work.check();
+  }
 }

@@ -1,28 +1,73 @@
 // `npm run sim -- --seed <n> --hours <h> [--json]`: the whole system under a virtual clock, network and disk.
+// Ends with 1 after a violation, having made the run that shows it smaller.
 import { parseArgs } from 'node:util';
-import { runSimulation } from './run-simulation.ts';
+import { runCiSeeds } from './ci-seeds.ts';
+import { planFaults, type FaultPlan } from './fault-plan.ts';
+import { runSimulation, type SimulationReport } from './run-simulation.ts';
+import { shrink } from './shrink.ts';
+
+const MAX_SHRINK_RUNS = 60;
 
 const { values } = parseArgs({
   options: {
     seed: { type: 'string', default: '1' },
     hours: { type: 'string', default: '1' },
+    nodes: { type: 'string', default: '6' },
+    // Numbers of the faults of the seed's plan that strike; all of them without it.
+    faults: { type: 'string' },
+    'max-steps': { type: 'string', default: 'Infinity' },
+    'stop-at-first': { type: 'boolean', default: false },
+    'no-shrink': { type: 'boolean', default: false },
+    ci: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
   },
 });
 
-const report = await runSimulation(Number(values.seed), Number(values.hours));
-if (values.json) {
-  console.log(JSON.stringify(report));
-} else {
-  const faults = Object.entries(report.faults).map(([fault, count]) => `${count} × ${fault}`);
+if (values.ci) process.exit((await runCiSeeds((line) => console.log(line))) ? 0 : 1);
+
+const plan = chosenPlan();
+const report = await runSimulation(plan, {
+  stopAtFirst: values['stop-at-first'],
+  maxSteps: Number(values['max-steps']),
+});
+if (values.json) console.log(JSON.stringify(report));
+else tell(report);
+if (report.violations.length > 0 && !values['no-shrink'] && !values.json) await tellSmaller(plan, report);
+process.exit(report.violations.length === 0 ? 0 : 1);
+
+function chosenPlan(): FaultPlan {
+  const whole = planFaults(Number(values.seed), Number(values.nodes), Number(values.hours));
+  if (values.faults === undefined) return whole;
+  const chosen = new Set(values.faults.split(',').map(Number));
+  return { ...whole, faults: whole.faults.filter(({ index }) => chosen.has(index)) };
+}
+
+function tell(shown: SimulationReport): void {
+  const faults = Object.entries(shown.faults).map(([fault, count]) => `${count} × ${fault}`);
+  const struck = Object.values(shown.faults).reduce((sum, count) => sum + count, 0);
   console.log(
-    `seed ${report.seed}: ${report.simulatedHours} h, ${report.workloads} workloads, ${report.steps} frames`,
+    `seed ${shown.seed}: ${shown.simulatedHours} h, ${shown.workloads} workloads, ${shown.steps} frames`,
   );
-  console.log(`faults: ${faults.join(', ')}`);
-  console.log(`trace ${report.traceHash}`);
-  for (const violation of report.violations) console.log(`VIOLATION ${violation}`);
+  console.log(`${(struck / shown.simulatedHours).toFixed(1)} faults per hour: ${faults.join(', ')}`);
+  console.log(`${Object.keys(shown.transitions).length} kinds of transitions`);
+  console.log(`trace ${shown.traceHash}`);
+  for (const violation of shown.violations) console.log(`VIOLATION ${violation}`);
+  if (shown.violations.length === 0) console.log('no violations');
+}
+
+async function tellSmaller(failing: FaultPlan, failed: SimulationReport): Promise<void> {
   console.log(
-    report.violations.length === 0 ? 'no violations' : `npm run sim -- --seed ${report.seed} shows it again`,
+    `npm run sim -- --seed ${failing.seed} --hours ${failing.hours} shows it again; making it smaller …`,
+  );
+  const smaller = await shrink(failing, failed, {
+    maxRuns: MAX_SHRINK_RUNS,
+    log: (line) => console.log(line),
+  });
+  for (const line of smaller.report.story) console.log(line);
+  for (const violation of smaller.report.violations) console.log(`VIOLATION ${violation}`);
+  const { seed, nodes, hours, faults } = smaller.plan;
+  const chosen = faults.map(({ index }) => index).join(',');
+  console.log(
+    `npm run sim -- --seed ${seed} --hours ${hours.toFixed(4)} --nodes ${nodes} --faults ${chosen || 'none'} --stop-at-first`,
   );
 }
-process.exit(report.violations.length === 0 ? 0 : 1);

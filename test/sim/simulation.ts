@@ -1,38 +1,47 @@
 import { generateKeyPair, type KeyPair } from '@clawbernetes/identity';
-import { seededRandom, silentLogger, type Random } from '@clawbernetes/kernel';
+import {
+  errorCode,
+  errorMessage,
+  seededRandom,
+  silentLogger,
+  type Logger,
+  type Random,
+} from '@clawbernetes/kernel';
 import { VirtualClock } from '@clawbernetes/kernel/testing';
 import {
   DEFAULT_GATEWAY_OPTIONS,
   openGateway,
   type CommandContext,
   type Gateway,
+  type GatewayOptions,
 } from '@clawbernetes/gateway';
-import { openNode, type NodeAgent, type Supervisor } from '@clawbernetes/node';
-import { MemoryMembershipStore, virtualHardware, VirtualSupervisor } from '@clawbernetes/node/testing';
-import type { CommandInput, CommandName, CommandOutput, NodeInventory } from '@clawbernetes/protocol';
+import type { CommandInput, CommandName, CommandOutput } from '@clawbernetes/protocol';
 import { MemoryDisk, openMemoryStore } from '@clawbernetes/storage';
 import { memoryDisk } from '@clawbernetes/telemetry';
 import { createHash } from 'node:crypto';
 import { ProcessClock } from './process-clock.ts';
-import { VirtualNetwork, type VirtualLink } from './virtual-network.ts';
+import { RowModel } from './row-model.ts';
+import { StoreGate, type Boundary } from './store-gate.ts';
+import { Trail } from './trail.ts';
+import { Transitions } from './transitions.ts';
+import { VirtualMachine } from './virtual-machine.ts';
+import { VirtualNetwork } from './virtual-network.ts';
 
-const GPUS_PER_NODE = 4;
+/** Short, so that a broken GPU is seen to come back within a run, ms. */
+const PROBATION_MS = 60_000;
+/** A gateway that failed or was refused by its disk is started again after this long, ms. */
+const RESTART_MS = 1000;
+const MAX_VIOLATIONS = 100;
 
-/** A virtual machine: its supervisor and memory outlive its agent. */
-export interface VirtualMachine {
-  readonly name: string;
-  readonly key: KeyPair;
-  readonly supervisor: VirtualSupervisor;
-  readonly memberships: MemoryMembershipStore;
-  agent:
-    | {
-        readonly node: NodeAgent;
-        readonly clock: ProcessClock;
-        readonly attached: Supervisor;
-        link: VirtualLink | undefined;
-      }
-    | undefined;
-}
+const OPTIONS: GatewayOptions = {
+  ...DEFAULT_GATEWAY_OPTIONS,
+  url: 'virtual',
+  logFolder: '/logs',
+  fleet: {
+    ...DEFAULT_GATEWAY_OPTIONS.fleet,
+    gpus: { ...DEFAULT_GATEWAY_OPTIONS.fleet.gpus, probationMs: PROBATION_MS },
+  },
+};
 
 /**
  * One gateway and some agents – the production code of both – on a virtual clock, network and disk.
@@ -40,14 +49,25 @@ export interface VirtualMachine {
  */
 export class Simulation {
   readonly clock = new VirtualClock();
+  /** Of the gateway, the agents, the network and the disk. */
   readonly random: Random;
   readonly disk: MemoryDisk;
   readonly network: VirtualNetwork;
   readonly machines: readonly VirtualMachine[];
+  readonly transitions = new Transitions();
+  readonly rows: RowModel;
+  readonly store: StoreGate;
+  readonly violations: string[] = [];
+  readonly trail = new Trail();
+  /** What led to the first violation. */
+  story: readonly string[] = [];
+  /** When each machine was last heard of by a gateway, monotonic ms. */
+  readonly heardAtMs = new Map<string, number>();
   readonly #trace = createHash('sha256');
   readonly #gatewayKey: KeyPair;
   readonly #logDisk = memoryDisk();
-  #gateway: { readonly gateway: Gateway; readonly clock: ProcessClock } | undefined;
+  #gateway: { readonly gateway: Gateway; readonly clock: ProcessClock; readonly sinceMs: number } | undefined;
+  #armedDownMs = RESTART_MS;
   #requests = 0;
   frames = 0;
 
@@ -55,23 +75,21 @@ export class Simulation {
     this.random = seededRandom(seed);
     this.disk = new MemoryDisk(this);
     this.#gatewayKey = generateKeyPair(this.random);
+    this.rows = new RowModel(this);
+    this.store = new StoreGate(this.rows, () => this.crashGateway(this.#armedDownMs));
     const observe = (from: string, to: string, frame: Uint8Array): void => {
       this.frames += 1;
+      if (from !== 'gateway') this.heardAtMs.set(from, this.clock.monotonicMs());
       this.#trace.update(`${this.clock.monotonicMs()} ${from} ${to} ${frame.length}\n`).update(frame);
     };
     this.network = new VirtualNetwork(
-      { clock: this.clock, random: this.random, observe },
+      { clock: this.clock, random: this.random, observe, onRegistered: (name) => this.rows.registered(name) },
       { minDelayMs: 0.1, maxDelayMs: 20 },
     );
-    this.machines = Array.from({ length: nodes }, (_, index) => ({
-      name: `node-${index}`,
-      key: generateKeyPair(this.random),
-      supervisor: new VirtualSupervisor(this),
-      memberships: new MemoryMembershipStore(),
-      agent: undefined,
-    }));
+    this.machines = Array.from({ length: nodes }, (_, index) => new VirtualMachine(this, `node-${index}`));
   }
 
+  /** The last two machines wait for a person's approval, the others bring a token that has it. */
   static async open(seed: number, nodes: number): Promise<Simulation> {
     const simulation = new Simulation(seed, nodes);
     await simulation.startGateway();
@@ -79,8 +97,19 @@ export class Simulation {
     return simulation;
   }
 
+  readonly violate = (what: string): void => {
+    if (this.violations.length === 0) this.story = this.trail.about(what);
+    if (this.violations.length < MAX_VIOLATIONS)
+      this.violations.push(`${Math.round(this.clock.monotonicMs())} ms: ${what}`);
+  };
+
   get gateway(): Gateway | undefined {
     return this.#gateway?.gateway;
+  }
+
+  /** Since when the present gateway serves, monotonic ms. */
+  get gatewaySinceMs(): number {
+    return this.#gateway?.sinceMs ?? Infinity;
   }
 
   /** Hash of the trace so far. */
@@ -89,8 +118,13 @@ export class Simulation {
   }
 
   note(fact: string): void {
+    this.tell(fact);
     this.#trace.update(`${this.clock.monotonicMs()} ${fact}\n`);
   }
+
+  /** For the story of a violation; not part of the trace. */
+  readonly tell = (fact: string): void =>
+    this.trail.add(`${Math.round(this.clock.monotonicMs())} ms ${fact}`);
 
   async execute<Name extends CommandName>(
     name: Name,
@@ -110,98 +144,86 @@ export class Simulation {
 
   async startGateway(): Promise<void> {
     const clock = new ProcessClock(this.clock);
-    const opening = openGateway(
+    const gateway = await openGateway(
       {
         clock,
         random: this.random,
-        logger: silentLogger,
+        logger: this.#logger,
         key: this.#gatewayKey,
-        openStore: (schema) => openMemoryStore({ clock }, this.disk, { schema }),
+        openStore: async (schema) =>
+          this.store.guard(await openMemoryStore({ clock }, this.disk, { schema })),
         storage: 'virtual disk',
         segments: this.#logDisk,
       },
-      { ...DEFAULT_GATEWAY_OPTIONS, url: 'virtual', logFolder: '/logs' },
+      OPTIONS,
     );
-    const gateway = await opening;
-    this.#gateway = { gateway, clock };
+    this.#gateway = { gateway, clock, sinceMs: this.clock.monotonicMs() };
+    this.rows.restored(gateway.fleet);
     this.network.listener = (channel) => gateway.acceptNode(channel);
+    gateway.onFailed((error) => this.#failed(error, gateway));
   }
 
-  /** kill -9: whatever was not committed is gone. */
-  crashGateway(): void {
+  /** The gateway dies around its next commit. */
+  armCrash(boundary: Boundary, downMs: number): void {
+    this.#armedDownMs = downMs;
+    this.store.arm(boundary);
+  }
+
+  /** kill -9: whatever was not committed is gone. It is started again after so long. */
+  crashGateway(downMs: number): void {
+    if (!this.#gateway) return;
     this.note('crash gateway');
+    this.rows.compare(this.#gateway.gateway.fleet);
+    this.rows.crashed();
     this.network.listener = undefined;
-    this.#gateway?.clock.kill();
+    this.#gateway.clock.kill();
     this.#gateway = undefined;
     for (const link of [...this.network.links]) link.die(link.gatewayEnd);
     this.disk.crash();
+    this.clock.after(downMs, () => void this.#restartGateway());
   }
 
-  async startAgent(machine: VirtualMachine, joinToken?: string): Promise<void> {
-    const clock = new ProcessClock(this.clock);
-    const attached = machine.supervisor.attach();
-    const connected: { link: VirtualLink | undefined } = { link: undefined };
-    const node = await openNode(
-      {
-        clock,
-        random: this.random,
-        logger: silentLogger,
-        key: machine.key,
-        connect: async () => {
-          connected.link = await this.network.connect(machine.name);
-          return connected.link.nodeEnd;
-        },
-        supervisor: attached,
-        hardware: virtualHardware({ hostname: machine.name, gpus: gpusOf(machine.name) }),
-        memberships: machine.memberships,
-      },
-      {
-        name: machine.name,
-        gatewayUrl: 'ws://gateway/node',
-        agentVersion: 'sim',
-        ...(joinToken ? { joinToken } : {}),
-      },
-    );
-    machine.agent = {
-      node,
-      clock,
-      attached,
-      get link() {
-        return connected.link;
-      },
-      set link(link) {
-        connected.link = link;
-      },
-    };
+  /** Until it succeeds: a full disk refuses it for a while. */
+  async #restartGateway(): Promise<void> {
+    try {
+      if (!this.#gateway) await this.startGateway();
+      this.note('gateway is back');
+    } catch {
+      this.clock.after(RESTART_MS, () => void this.#restartGateway());
+    }
   }
 
-  /** kill -9 of the agent; its workloads go on. */
-  async crashAgent(machine: VirtualMachine): Promise<void> {
-    const { agent } = machine;
-    if (!agent) return;
-    this.note(`crash ${machine.name}`);
-    machine.agent = undefined;
-    agent.clock.kill();
-    await agent.attached[Symbol.asyncDispose]();
-    if (agent.link) agent.link.die(agent.link.nodeEnd);
+  /** What the gateway calls an error is a defect, unless its disk is the cause. */
+  readonly #logger: Logger = {
+    ...silentLogger,
+    error: (message, facts) => this.violate(`the gateway says: ${message} ${JSON.stringify(facts ?? {})}`),
+    child: () => this.#logger,
+  };
+
+  /** Memory is ahead of the rows: as in production, this gateway ends and another begins. */
+  #failed(error: unknown, gateway: Gateway): void {
+    const code = errorCode(error) ?? '';
+    if (!code.startsWith('storage-')) this.violate(`the gateway gave up: ${errorMessage(error)}`);
+    this.clock.after(0, () => {
+      if (this.gateway === gateway) this.crashGateway(RESTART_MS);
+    });
   }
 
   async #joinMachine(machine: VirtualMachine): Promise<void> {
-    const minting = this.execute('node.token', {});
+    const [last, secondLast] = [this.machines.at(-1), this.machines.at(-2)];
+    const approve = machine !== last && machine !== secondLast;
+    const minting = this.execute('node.token', { approve });
     await this.clock.advance(100);
-    await this.startAgent(machine, (await minting).token);
+    await machine.startAgent((await minting).token);
     await this.clock.advance(1000);
+    if (approve) return;
+    // Some are refused first and admitted after all.
+    const commands =
+      machine === last ? (['node.retire', 'node.approve'] as const) : (['node.approve'] as const);
+    for (const command of commands) {
+      const done = this.execute(command, { node: machine.name });
+      await this.clock.advance(1000);
+      await done;
+    }
   }
-}
-
-function gpusOf(name: string): NodeInventory['gpus'] {
-  return Array.from({ length: GPUS_PER_NODE }, (_, index) => ({
-    id: `${name}-gpu-${index}`,
-    index,
-    vendor: 'nvidia',
-    model: 'H100',
-    memoryMib: 81_559,
-    health: { state: 'healthy' },
-    simulated: true,
-  }));
 }

@@ -1,5 +1,5 @@
 import { CodedError, type Clock, type Random } from '@clawbernetes/kernel';
-import { decodeNodeFrame, type FrameChannel } from '@clawbernetes/protocol';
+import { decodeGatewayFrame, decodeNodeFrame, type FrameChannel } from '@clawbernetes/protocol';
 
 export interface NetworkOptions {
   readonly minDelayMs: number;
@@ -53,6 +53,9 @@ export class VirtualLink {
   readonly #arrivals = new Map<VirtualEnd, number>();
   #lagMs = 0;
   #lossy = false;
+  #disorderMs = 0;
+  /** Half-open: nothing arrives here any more. */
+  readonly #deaf = new Set<VirtualEnd>();
   /** Takes no more frames; those under way still arrive. */
   #closed = false;
   /** Nothing arrives any more. */
@@ -68,11 +71,14 @@ export class VirtualLink {
   carry(from: VirtualEnd, frame: Uint8Array): void {
     if (this.#closed || this.#cut) return;
     const to = from === this.nodeEnd ? this.gatewayEnd : this.nodeEnd;
+    if (from === this.gatewayEnd && decodeGatewayFrame(frame).body.case === 'registered')
+      this.#network.onRegistered(this.name);
     // Logs are not hints: they rely on the order of a connection.
     const isLog = from === this.nodeEnd && decodeNodeFrame(frame).body.case === 'logChunk';
     const copies = this.#lossy && !isLog ? this.#network.copies() : 1;
     for (let copy = 0; copy < copies; copy += 1) {
-      this.#network.after(this.#arrivalAt(to), () => this.#deliver(from, to, frame));
+      const extraMs = isLog || this.#disorderMs === 0 ? 0 : this.#network.extraMs(this.#disorderMs);
+      this.#network.after(this.#arrivalAt(to) + extraMs, () => this.#deliver(from, to, frame));
     }
   }
 
@@ -91,9 +97,15 @@ export class VirtualLink {
     this.end(1006, 'cut');
   }
 
-  /** Half-open: nothing arrives any more and nobody is told. */
-  blackhole(): void {
-    this.#cut = true;
+  /** Half-open: nothing arrives any more, at both ends or at one, and nobody is told. */
+  blackhole(at: 'both' | 'node' | 'gateway' = 'both'): void {
+    if (at !== 'gateway') this.#deaf.add(this.nodeEnd);
+    if (at !== 'node') this.#deaf.add(this.gatewayEnd);
+  }
+
+  /** Frames overtake each other by up to so much; yet the protocol promises to bear it. 0 = in order, ms. */
+  disorder(ms: number): void {
+    this.#disorderMs = ms;
   }
 
   /** Frames to the gateway take this much longer, and with them the news of the end of the link. */
@@ -114,7 +126,7 @@ export class VirtualLink {
   }
 
   #deliver(from: VirtualEnd, to: VirtualEnd, frame: Uint8Array): void {
-    if (this.#cut) return;
+    if (this.#cut || this.#deaf.has(to)) return;
     this.#network.observe(from === this.nodeEnd ? this.name : 'gateway', to.remote, frame);
     to.frameListener(frame);
   }
@@ -135,22 +147,34 @@ export class VirtualNetwork {
   readonly #random: Random;
   readonly #options: NetworkOptions;
   readonly observe: FrameObserver;
+  /** The gateway has begun a session with the node of this name. */
+  readonly onRegistered: (name: string) => void;
+  /** Nodes that reach nobody: neither over an old connection nor by a new one. */
+  readonly #severed = new Set<string>();
+  /** Frames between nodes and the gateway take so much longer, ms. */
+  slowMs = 0;
   /** What takes a new connection; undefined while the gateway is down. */
   listener: ((channel: FrameChannel) => void) | undefined;
 
   constructor(
-    deps: { readonly clock: Clock; readonly random: Random; readonly observe: FrameObserver },
+    deps: {
+      readonly clock: Clock;
+      readonly random: Random;
+      readonly observe: FrameObserver;
+      readonly onRegistered: (name: string) => void;
+    },
     options: NetworkOptions,
   ) {
     this.#clock = deps.clock;
     this.#random = deps.random;
     this.observe = deps.observe;
+    this.onRegistered = deps.onRegistered;
     this.#options = options;
   }
 
   async connect(name: string): Promise<VirtualLink> {
     await Promise.resolve();
-    if (!this.listener) {
+    if (!this.listener || this.#severed.has(name)) {
       throw new CodedError('connection refused', { code: 'ECONNREFUSED' });
     }
     const link = new VirtualLink(this, name);
@@ -159,13 +183,34 @@ export class VirtualNetwork {
     return link;
   }
 
+  /** A partition: their connections go silent without an end, and no new ones come about. */
+  sever(names: readonly string[]): void {
+    for (const name of names) this.#severed.add(name);
+    for (const link of this.links) if (this.#severed.has(link.name)) link.blackhole();
+  }
+
+  /** Those connections are found dead in the end. */
+  heal(names: readonly string[]): void {
+    for (const name of names) this.#severed.delete(name);
+    for (const link of [...this.links]) if (names.includes(link.name)) link.cut();
+  }
+
+  isSevered(name: string): boolean {
+    return this.#severed.has(name);
+  }
+
   forget(link: VirtualLink): void {
     this.links.delete(link);
   }
 
   arrivalMs(): number {
     const { minDelayMs, maxDelayMs } = this.#options;
-    return this.#clock.monotonicMs() + minDelayMs + (maxDelayMs - minDelayMs) * this.#random.fraction();
+    const delayMs = minDelayMs + (maxDelayMs + this.slowMs - minDelayMs) * this.#random.fraction();
+    return this.#clock.monotonicMs() + delayMs;
+  }
+
+  extraMs(mostMs: number): number {
+    return mostMs * this.#random.fraction();
   }
 
   /** How often a frame arrives over a lossy link. */

@@ -1,12 +1,12 @@
-import { canonicalJson, type Json } from '@clawbernetes/kernel';
-import { hasEnded, type CommandInput, type NodeView, type WorkloadView } from '@clawbernetes/protocol';
+import type { Random } from '@clawbernetes/kernel';
+import { hasEnded, type CommandInput, type WorkloadView } from '@clawbernetes/protocol';
 import type { Simulation } from './simulation.ts';
 
 interface Request {
   readonly key: string;
   readonly exitCode: number;
   readonly output: string;
-  /** Runs until it is stopped. */
+  /** Runs, or waits, until it is stopped. */
   readonly endless: boolean;
   readonly input: CommandInput<'workload.run'>;
 }
@@ -28,95 +28,141 @@ const MAX_UNANSWERED = 100;
 
 /** Submits work from the seed, and checks what the fleet makes of it against a small model of its own. */
 export class WorkloadModel {
-  readonly violations: string[] = [];
   acknowledged = 0;
   refused = 0;
   readonly #simulation: Simulation;
+  readonly #random: Random;
+  readonly #violate: (what: string) => void;
   readonly #known = new Map<string, Known>();
   readonly #byKey = new Map<string, Known>();
   readonly #unanswered: Request[] = [];
   /** Those that have not ended, as far as was seen. */
-  readonly #live = new Set<Known>();
+  readonly #live = new Map<string, Known>();
   /** Workloads whose end is in the event log. */
   readonly #endEvents = new Set<string>();
-  /** Waiting workloads that would have fitted when last looked at. */
-  #fitting = new Set<string>();
   #made = 0;
   #checks = 0;
   #nextEvent = 1;
 
-  constructor(simulation: Simulation) {
+  constructor(simulation: Simulation, random: Random) {
     this.#simulation = simulation;
+    this.#random = random;
+    this.#violate = simulation.violate;
   }
 
-  readonly violate = (what: string): void => {
-    if (this.violations.length < 100)
-      this.violations.push(`${this.#simulation.clock.monotonicMs()} ms: ${what}`);
-  };
+  /** Ids of those that have not ended, as far as was seen. */
+  get live(): Iterable<string> {
+    return this.#live.keys();
+  }
 
   /** One workload; only an acknowledged one is held against the fleet. */
   async submit(): Promise<void> {
     await this.#send(this.#newRequest());
   }
 
+  /** One that is stopped while it is on its way to its node. */
+  async submitAndStop(): Promise<void> {
+    const request = this.#newRequest();
+    const afterMs = 60 * this.#random.fraction();
+    this.#simulation.clock.after(afterMs, () => {
+      const known = this.#byKey.get(request.key);
+      if (known) void this.#stop(known, false);
+    });
+    await this.#send(request);
+  }
+
   /** A request as before: one that had no answer, or one that had. It must not make a second workload. */
   async submitAgain(): Promise<void> {
-    const { random } = this.#simulation;
     const known = [...this.#known.values()];
-    const request = this.#unanswered.shift() ?? known[Math.floor(random.fraction() * known.length)];
+    const request = this.#unanswered.shift() ?? known[Math.floor(this.#random.fraction() * known.length)];
     if (request) await this.#send(request);
   }
 
-  async stopOne(): Promise<void> {
-    const live = [...this.#live];
-    const chosen = live[Math.floor(this.#simulation.random.fraction() * live.length)];
-    if (chosen) await this.#stop(chosen);
+  async stopOne(random = this.#random, force = false): Promise<void> {
+    const live = [...this.#live.values()];
+    const chosen = live[Math.floor(random.fraction() * live.length)];
+    if (chosen) await this.#stop(chosen, force);
+  }
+
+  /** By force, one on a node out of reach if there is any: a person vouches that it is gone. */
+  async forceStop(random: Random): Promise<void> {
+    const fleet = this.#simulation.gateway?.fleet;
+    const unknown = [...this.#live.values()].filter(
+      ({ id }) => fleet?.latestAttempt(id)?.unknownSinceMs !== undefined,
+    );
+    const early = unknown.filter(({ id }) => fleet?.latestAttempt(id)?.startedAtMs === undefined);
+    const from = early.length > 0 ? early : unknown;
+    const chosen = from[Math.floor(random.fraction() * from.length)];
+    await (chosen ? this.#stop(chosen, true) : this.stopOne(random, true));
   }
 
   /** Stops one of those that would never end, and that nobody has stopped yet. */
   async finishOne(): Promise<void> {
-    const endless = [...this.#live].find((known) => known.endless && !known.stopped);
-    if (endless) await this.#stop(endless);
+    const endless = this.#live.values().find((known) => known.endless && !known.stopped);
+    if (endless) await this.#stop(endless, false);
     else if (this.#unanswered.length > 0) await this.submitAgain();
   }
 
   /** What runs now may be lost, through no fault of the fleet's. */
   supervisorCrashed(): void {
-    for (const known of this.#live) known.mayBeLost = true;
+    for (const known of this.#live.values()) known.mayBeLost = true;
+  }
+
+  /** A person empties this machine by force. */
+  mayBeStopped(machine: string): void {
+    const { gateway } = this.#simulation;
+    const node = gateway?.fleet.nodes().find(({ name }) => name === machine);
+    for (const { workloadId } of node ? (gateway?.fleet.liveAttempts(node.id) ?? []) : []) {
+      const known = this.#known.get(workloadId);
+      if (known) known.mayBeStopped = true;
+    }
   }
 
   #newRequest(): Request {
-    const { random } = this.#simulation;
     this.#made += 1;
+    const key = `sim-key-${this.#made}`;
+    const random = this.#random;
     const exitCode = random.fraction() < 0.2 ? 1 + Math.floor(random.fraction() * 200) : 0;
     const line = `output ${this.#made}\n`;
     const parts = 1 + Math.floor(random.fraction() * 4);
     const part = random.fraction() < 0.5 ? line.repeat(1 + Math.floor(random.fraction() * 20)) : '';
-    const endless = random.fraction() < 0.02;
-    const env = {
-      VIRTUAL_MS: endless ? 'Infinity' : String(Math.floor(1 + random.fraction() ** 3 * 60_000)),
-      VIRTUAL_EXIT: String(exitCode),
-      ...(part === '' || endless
-        ? {}
-        : { VIRTUAL_OUTPUT: Array.from({ length: parts }, () => part).join('\f') }),
-    };
-    const spec = { command: ['virtual'], env, resources: { gpus: Math.floor(random.fraction() * 4) } };
-    const key = `sim-key-${this.#made}`;
+    // More than any machine has: it waits, and is told that it never fits.
+    const tooLarge = random.fraction() < 0.003;
+    const endless = random.fraction() < 0.02 || tooLarge;
     const output = endless ? '' : part.repeat(parts);
-    return { key, exitCode, output, endless, input: { spec, idempotencyKey: key } };
+    const env = {
+      VIRTUAL_MS: endless ? 'Infinity' : String(Math.floor(1 + random.fraction() ** 3 * 90_000)),
+      VIRTUAL_EXIT: String(exitCode),
+      ...(output === '' ? {} : { VIRTUAL_OUTPUT: Array.from({ length: parts }, () => part).join('\f') }),
+      ...(random.fraction() < 0.3 ? { VIRTUAL_PULL_MS: String(Math.floor(random.fraction() * 8000)) } : {}),
+      ...(random.fraction() < 0.2 ? { VIRTUAL_STUBBORN: '1' } : {}),
+      ...(random.fraction() < 0.1 ? { VIRTUAL_START_MS: String(Math.floor(random.fraction() * 5000)) } : {}),
+    };
+    const reschedule = random.fraction() < 0.1 ? { reschedule: { evicted: 'end' as const } } : {};
+    const gpus = tooLarge ? 5 : Math.floor(random.fraction() * 4);
+    const resources = { gpus, ...(random.fraction() < 0.1 ? { cpuMilli: 30_000 } : {}) };
+    return {
+      key,
+      exitCode,
+      output,
+      endless,
+      input: { spec: { command: ['virtual'], env, resources, ...reschedule }, idempotencyKey: key },
+    };
   }
 
   async #send(request: Request): Promise<void> {
     const { key } = request;
     try {
       const { id } = await this.#simulation.execute('workload.run', request.input);
+      if (!this.#simulation.rows.isDurable('workload', id))
+        this.#violate(`${id} was acknowledged before it was stored`);
       const before = this.#byKey.get(key);
-      if (before && before.id !== id) this.violate(`${key} made ${before.id} and ${id}`);
+      if (before && before.id !== id) this.#violate(`${key} made ${before.id} and ${id}`);
       if (before) return;
       const known = { ...request, id, mayBeStopped: false, stopped: false, mayBeLost: false, end: undefined };
       this.#known.set(id, known);
       this.#byKey.set(key, known);
-      this.#live.add(known);
+      this.#live.set(id, known);
       this.acknowledged += 1;
     } catch {
       this.refused += 1;
@@ -125,27 +171,26 @@ export class WorkloadModel {
   }
 
   /** Only an answered request counts: then it must end, wherever its node is. */
-  async #stop(known: Known): Promise<void> {
+  async #stop(known: Known, force: boolean): Promise<void> {
     known.mayBeStopped = true;
-    await this.#simulation.execute('workload.stop', { workload: known.id, force: false }).then(
-      () => (known.stopped = true),
+    await this.#simulation.execute('workload.stop', { workload: known.id, force }).then(
+      // One that had ended by then ended as it did.
+      ({ state }) => void (known.stopped = !hasEnded(state) || state === 'cancelled'),
       () => undefined,
     );
   }
 
-  /** Invariants that hold at every moment; what the fleet says counts once it is durable. */
+  /** What the fleet says of workloads counts once it is durable. */
   check(): void {
-    this.#checkDevices();
     const { gateway } = this.#simulation;
     if (!gateway) return;
-    this.#checkAccounting(gateway);
-    this.#checkWaiting(gateway);
     const seen: [Known, WorkloadView][] = [];
     this.#checks += 1;
-    for (const known of this.#checks % FULL_CHECK_EVERY === 0 ? this.#known.values() : this.#live) {
+    for (const known of this.#checks % FULL_CHECK_EVERY === 0 ? this.#known.values() : this.#live.values()) {
       const workload = gateway.fleet.findWorkload(known.id);
-      if (workload) seen.push([known, gateway.fleet.workloadView(workload)]);
-      else this.violate(`${known.id} was acknowledged and is gone`);
+      if (workload === undefined) this.#violate(`${known.id} was acknowledged and is gone`);
+      else if (known.end || hasEnded(workload.state))
+        seen.push([known, gateway.fleet.workloadView(workload)]);
     }
     const judge = (): void => seen.forEach(([known, view]) => this.#judge(known, view));
     gateway.fleet.durable().then(judge, () => undefined);
@@ -163,10 +208,10 @@ export class WorkloadModel {
     const stored = gateway.fleet.events({ from: this.#nextEvent, limit: 5000 });
     for (const event of await stored.catch(() => [])) {
       if (event.sequence !== this.#nextEvent)
-        this.violate(`event ${this.#nextEvent} is missing before ${event.sequence}`);
+        this.#violate(`event ${this.#nextEvent} is missing before ${event.sequence}`);
       this.#nextEvent = event.sequence + 1;
       if (!/^workload\.(succeeded|failed|cancelled)$/.test(event.type)) continue;
-      if (this.#endEvents.has(event.subject)) this.violate(`${event.subject} ended twice`);
+      if (this.#endEvents.has(event.subject)) this.#violate(`${event.subject} ended twice`);
       this.#endEvents.add(event.subject);
     }
   }
@@ -174,95 +219,54 @@ export class WorkloadModel {
   /** Invariants of the end, when all faults are over and all work had time to finish. */
   async checkQuiet(): Promise<void> {
     const { gateway, machines } = this.#simulation;
-    if (!gateway) return this.violate('the gateway did not come back');
+    if (!gateway) return this.#violate('the gateway did not come back');
     for (const known of this.#known.values()) {
       if (!known.end)
-        this.violate(`${known.id} never ended: it is ${gateway.fleet.findWorkload(known.id)?.state}`);
+        this.#violate(`${known.id} never ended: it is ${gateway.fleet.findWorkload(known.id)?.state}`);
       else if (known.end.exitCode !== undefined && !known.mayBeStopped) await this.#checkLog(known);
     }
-    for (const { id } of gateway.fleet.workloads('default'))
-      if (!this.#endEvents.has(id)) this.violate(`no event tells of the end of ${id}`);
+    // One that was taken in without an answer, and not asked for again, may wait for ever.
+    for (const { id, state } of gateway.fleet.workloads('default'))
+      if (hasEnded(state) && !this.#endEvents.has(id)) this.#violate(`no event tells of the end of ${id}`);
     for (const { name, supervisor } of machines) {
-      if (supervisor.size > 0) this.violate(`${name} still holds ${supervisor.size} attempts`);
+      if (supervisor.size > 0) this.#violate(`${name} still holds ${supervisor.size} attempts`);
       const view = gateway.fleet.nodeView(gateway.fleet.node(name));
-      if (view.connectivity !== 'connected') this.violate(`${name} is ${view.connectivity}`);
-      if (view.free.gpus !== view.capacity.gpus) this.violate(`${name} has GPUs that nobody freed`);
+      if (view.connectivity !== 'connected') this.#violate(`${name} is ${view.connectivity}`);
+      if (view.eligibility !== 'schedulable') this.#violate(`${name} is ${view.eligibility}`);
+      const taken = view.gpus.filter(({ state }) => state !== 'free');
+      for (const { id, state, condition } of taken)
+        this.#violate(`${id} is ${state} when all is over: ${condition?.message ?? 'nobody says why'}`);
     }
-  }
-
-  /** What a gateway reads back is what the one before had in memory. */
-  async checkReplay(): Promise<void> {
-    const simulation = this.#simulation;
-    const views = (): string[] => {
-      const fleet = simulation.gateway?.fleet;
-      return (
-        fleet?.workloads('default').map((record) => canonicalJson(asJson(fleet.workloadView(record)))) ?? []
-      );
-    };
-    const before = views().toSorted();
-    simulation.crashGateway();
-    const starting = simulation.startGateway();
-    await simulation.clock.advance(1000);
-    await starting;
-    const after = views().toSorted();
-    for (const [index, view] of before.entries())
-      if (view !== after[index]) this.violate(`after a restart ${view} is ${after[index]}`);
-  }
-
-  #checkDevices(): void {
-    for (const { name, supervisor } of this.#simulation.machines) {
-      const inUse = supervisor.devicesInUse();
-      if (new Set(inUse).size !== inUse.length) this.violate(`a GPU of ${name} is in two live attempts`);
-    }
-  }
-
-  #checkAccounting({ fleet }: NonNullable<Simulation['gateway']>): void {
-    for (const node of fleet.nodes()) {
-      const devices = fleet.liveAttempts(node.id).flatMap((attempt) => attempt.devices);
-      if (new Set(devices).size !== devices.length)
-        this.violate(`the fleet gave a GPU of ${node.name} twice`);
-    }
-  }
-
-  /** Nobody waits while there is room, for longer than one look; and whoever waits is told why. */
-  #checkWaiting({ fleet }: NonNullable<Simulation['gateway']>): void {
-    const nodes = fleet.nodes().map((node) => fleet.nodeSummary(node));
-    const fitting = new Set<string>();
-    for (const { id } of this.#live) {
-      const workload = fleet.findWorkload(id);
-      if (workload?.state !== 'queued') continue;
-      const { resources } = workload.spec;
-      if (!nodes.some((node) => isReady(node) && node.free.gpus >= resources.gpus)) continue;
-      fitting.add(id);
-      if (this.#fitting.has(id)) this.violate(`${id} waits although there is room for it`);
-    }
-    this.#fitting = fitting;
   }
 
   #checkAbsorbing(end: WorkloadView, now: WorkloadView): void {
     const same =
       end.state === now.state && end.exitCode === now.exitCode && end.attempt?.id === now.attempt?.id;
-    if (!same) this.violate(`${end.id} was ${end.state} and became ${now.state}`);
+    if (!same) this.#violate(`${end.id} was ${end.state} and became ${now.state}`);
   }
 
   #checkEnd(known: Known, view: WorkloadView): void {
     known.end = view;
-    this.#live.delete(known);
+    this.#live.delete(known.id);
     if (known.stopped && view.state !== 'cancelled')
-      this.violate(`${known.id} was stopped and ${view.state}`);
-    if (!known.mayBeStopped && !this.#wasLost(known, view)) this.#checkExit(known, view);
-    if ((view.attempt?.number ?? 1) !== 1) this.violate(`${known.id} was started again`);
+      this.#violate(`${known.id} was stopped and ${view.state}`);
+    if (!known.mayBeStopped && !this.#endedByFault(known, view)) this.#checkExit(known, view);
+    const moves = this.#simulation.gateway?.fleet.findWorkload(known.id)?.moves ?? 0;
+    if ((view.attempt?.number ?? 1) > 1 + moves) this.#violate(`${known.id} was started again`);
   }
 
-  #wasLost({ mayBeLost }: Known, { attempt }: WorkloadView): boolean {
-    return mayBeLost && attempt?.state === 'lost' && attempt.endReason === 'supervisor-lost';
+  #endedByFault({ mayBeLost, input }: Known, { attempt }: WorkloadView): boolean {
+    if (attempt?.evicted && input.spec.reschedule?.evicted === 'end') return true;
+    if (mayBeLost && attempt?.state === 'lost' && attempt.endReason === 'supervisor-lost') return true;
+    const wasNotPulled = this.#simulation.machines.some(({ notPulled }) => notPulled.has(attempt?.id ?? ''));
+    return wasNotPulled && attempt?.endReason === 'launch-failed';
   }
 
   #checkExit({ id, exitCode }: Known, view: WorkloadView): void {
     const expected = exitCode === 0 ? 'succeeded' : 'failed';
     if (view.state !== expected)
-      this.violate(`${id} is ${view.state}, expected ${expected}: ${view.message}`);
-    if (view.exitCode !== exitCode) this.violate(`${id} ended with ${view.exitCode}, expected ${exitCode}`);
+      this.#violate(`${id} is ${view.state}, expected ${expected}: ${view.message}`);
+    if (view.exitCode !== exitCode) this.#violate(`${id} ended with ${view.exitCode}, expected ${exitCode}`);
   }
 
   async #checkLog({ id, output }: Known): Promise<void> {
@@ -272,15 +276,7 @@ export class WorkloadModel {
     });
     const text = entries.map((entry) => entry.data).join('');
     if (text !== output)
-      this.violate(`the log of ${id} has ${text.length} characters, expected ${output.length}`);
-    if (!complete) this.violate(`the log of ${id} is not complete`);
+      this.#violate(`the log of ${id} has ${text.length} characters, expected ${output.length}`);
+    if (!complete) this.#violate(`the log of ${id} is not complete`);
   }
-}
-
-function isReady(node: Pick<NodeView, 'connectivity' | 'eligibility'>): boolean {
-  return node.connectivity === 'connected' && node.eligibility === 'schedulable';
-}
-
-function asJson(view: WorkloadView): Json {
-  return JSON.parse(JSON.stringify(view)) as Json;
 }

@@ -2,4 +2,9 @@ export { openAgentFarm, type AgentFarm, type AgentFarmOptions } from './agent-fa
 export { DockerEngine, dockerEngineMissing } from './docker-engine.ts';
 export { MemoryMembershipStore } from './memory-membership-store.ts';
 export { virtualHardware, type VirtualHardwareOptions } from './virtual-hardware.ts';
-export { VirtualSupervisor, type VirtualRun, type VirtualSupervisorOptions } from './virtual-supervisor.ts';
+export {
+  scriptOf,
+  VirtualSupervisor,
+  type VirtualRun,
+  type VirtualSupervisorOptions,
+} from './virtual-supervisor.ts';

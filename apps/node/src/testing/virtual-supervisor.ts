@@ -13,6 +13,12 @@ export interface VirtualRun {
   readonly output?: readonly { readonly atMs: number; readonly text: string }[];
   /** Takes no notice of the polite signal. */
   readonly stubborn?: boolean;
+  /** From accepted to what follows, ms; else as the supervisor does. */
+  readonly startMs?: number;
+  /** Pulls an image for so long before it starts, ms. */
+  readonly prepareMs?: number;
+  /** Why it cannot be started once it is prepared. */
+  readonly failure?: string;
 }
 
 export interface VirtualSupervisorOptions {
@@ -63,6 +69,11 @@ export class VirtualSupervisor {
   /** How many attempts it holds, the ended ones that are not forgotten included. */
   get size(): number {
     return this.#attempts.size;
+  }
+
+  /** Ids of the attempts that have not ended. */
+  liveAttempts(): string[] {
+    return [...this.#attempts].flatMap(([id, { status }]) => (isTerminal(status.state) ? [] : id));
   }
 
   /** Device ids in use by live attempts, for checks that none is in two. */
@@ -124,9 +135,16 @@ export class VirtualSupervisor {
     }
     this.#epochs.set(launch.workloadId, launch.epoch);
     const attempt = this.#accept(launch);
-    const startMs = this.#options.startMs ?? 1 + 4 * this.#random.fraction();
-    attempt.timers.push(this.#clock.after(startMs, () => this.#start(attempt)));
+    const startMs = attempt.run.startMs ?? this.#options.startMs ?? 1 + 4 * this.#random.fraction();
+    attempt.timers.push(this.#clock.after(startMs, () => this.#prepare(attempt)));
     return attempt.status;
+  }
+
+  #prepare(attempt: VirtualAttempt): void {
+    const { prepareMs } = attempt.run;
+    if (prepareMs === undefined) return this.#start(attempt);
+    if (attempt.status.state === 'accepted') this.#change(attempt, { state: 'preparing' });
+    attempt.timers.push(this.#clock.after(prepareMs, () => this.#start(attempt)));
   }
 
   #accept(launch: Launch): VirtualAttempt {
@@ -156,7 +174,10 @@ export class VirtualSupervisor {
   }
 
   #start(attempt: VirtualAttempt): void {
-    const { durationMs, exitCode = 0, output = [] } = attempt.run;
+    const { durationMs, exitCode = 0, output = [], failure } = attempt.run;
+    if (failure !== undefined)
+      return this.#end(attempt, { state: 'killed', reason: 'launch-failed', message: failure });
+    if (attempt.status.state === 'stopping') return;
     this.#change(attempt, { state: 'running', startedAtMs: this.#clock.nowMs() });
     for (const { atMs, text } of output) {
       attempt.timers.push(this.#clock.after(atMs, () => this.print(attempt.launch.attemptId, text)));

@@ -1,0 +1,181 @@
+import type { Gateway } from '@clawbernetes/gateway';
+import { DEFAULT_RESERVATION, type NodeView, type WorkloadView } from '@clawbernetes/protocol';
+import type { Simulation } from './simulation.ts';
+
+type Fleet = Gateway['fleet'];
+type Resources = WorkloadView['spec']['resources'];
+
+/** Silence until a node is suspect, and until its lease is over, with a tick of 1 s on top; ms. */
+const SUSPECT_MS = 21_000;
+const EXPIRED_MS = 31_000;
+/**
+ * A node that has shown what it runs takes work at once; one that has yet to is waited for at most so long,
+ * ms.
+ */
+const WAKE_UP_MS = { settled: 500, unsettled: 60_000 } as const;
+/** Reasons are looked at this rarely: they are worked out anew for each. */
+const REASONS_EVERY = 4;
+
+interface Fitting {
+  readonly settledMs: number;
+  readonly anyMs: number;
+}
+
+/** Compares the fleet with the machines themselves, and what it says of waiting work with brute force. */
+export class FleetModel {
+  readonly #simulation: Simulation;
+  readonly #violate: (what: string) => void;
+  /** Since when waiting workloads would have fitted; monotonic ms. */
+  #fitting = new Map<string, Fitting>();
+  #unexplained = new Set<string>();
+  #checks = 0;
+
+  constructor(simulation: Simulation) {
+    this.#simulation = simulation;
+    this.#violate = simulation.violate;
+  }
+
+  check(live: Iterable<string>): void {
+    this.#checks += 1;
+    this.#checkDevices();
+    const { gateway } = this.#simulation;
+    if (!gateway) return;
+    this.#checkAccounting(gateway.fleet);
+    this.#checkHeld(gateway.fleet);
+    this.#checkLeases(gateway.fleet);
+    this.#checkWaiting(gateway.fleet, live);
+  }
+
+  #checkDevices(): void {
+    for (const { name, supervisor } of this.#simulation.machines) {
+      const inUse = supervisor.devicesInUse();
+      if (new Set(inUse).size !== inUse.length) this.#violate(`a GPU of ${name} is in two live attempts`);
+    }
+  }
+
+  #checkAccounting(fleet: Fleet): void {
+    for (const node of fleet.nodes()) {
+      const devices = fleet.liveAttempts(node.id).flatMap((attempt) => attempt.devices);
+      if (new Set(devices).size !== devices.length)
+        this.#violate(`the fleet gave a GPU of ${node.name} twice`);
+    }
+  }
+
+  /** What runs on a machine is held by the fleet, unless a person gave it up. */
+  #checkHeld(fleet: Fleet): void {
+    const { rows, machines } = this.#simulation;
+    for (const { name, supervisor } of machines) {
+      const node = fleet.node(name);
+      const held = new Set(fleet.liveAttempts(node.id).map(({ id }) => id));
+      for (const id of supervisor.liveAttempts())
+        if (!held.has(id) && !rows.overridden.has(id))
+          this.#violate(`${id} runs on ${name}, but the fleet has released it: ${fleet.attempt(id)?.state}`);
+    }
+  }
+
+  #checkLeases(fleet: Fleet): void {
+    const { clock, heardAtMs, gatewaySinceMs } = this.#simulation;
+    for (const node of fleet.nodes()) {
+      const heardMs = Math.max(heardAtMs.get(node.name) ?? 0, gatewaySinceMs);
+      const silentMs = clock.monotonicMs() - heardMs;
+      if (silentMs <= SUSPECT_MS) continue;
+      const { connectivity } = fleet.nodeSummary(node);
+      const late = connectivity === 'connected' || (connectivity === 'suspect' && silentMs > EXPIRED_MS);
+      if (late) this.#violate(`${node.name} is still ${connectivity} after ${silentMs} ms of silence`);
+    }
+  }
+
+  /** Nobody waits while there is room, for longer than one look; and whoever waits is told why, rightly. */
+  #checkWaiting(fleet: Fleet, live: Iterable<string>): void {
+    const nodes = fleet.nodes().map((node) => fleet.nodeView(node));
+    const settled = nodes.filter((node) => this.#isSettled(fleet, node));
+    const before = this.#fitting;
+    this.#fitting = new Map();
+    const unexplained = new Set<string>();
+    for (const id of live) {
+      const workload = fleet.findWorkload(id);
+      if (workload?.state !== 'queued') continue;
+      const { resources } = workload.spec;
+      if (nodes.some((node) => fits(node, resources))) {
+        this.#fits(
+          id,
+          settled.some((node) => fits(node, resources)),
+          before,
+        );
+      } else if (this.#checks % REASONS_EVERY === 0) {
+        const told = fleet.workloadView(workload).waiting;
+        if (!told) unexplained.add(id);
+        else this.#checkReason(id, told.reason, reasonsOf(nodes, settled, resources));
+        if (this.#unexplained.has(id) && !told) this.#violate(`${id} waits and nobody says why`);
+      }
+    }
+    if (this.#checks % REASONS_EVERY === 0) this.#unexplained = unexplained;
+  }
+
+  #fits(id: string, settled: boolean, before: ReadonlyMap<string, Fitting>): void {
+    const nowMs = this.#simulation.clock.monotonicMs();
+    const since = before.get(id);
+    const settledMs = settled ? (since?.settledMs ?? nowMs) : Infinity;
+    const anyMs = since?.anyMs ?? nowMs;
+    this.#fitting.set(id, { settledMs, anyMs });
+    if (nowMs - settledMs >= WAKE_UP_MS.settled || nowMs - anyMs >= WAKE_UP_MS.unsettled)
+      this.#violate(`${id} waits although there has been room for it for ${Math.max(nowMs - anyMs, 0)} ms`);
+  }
+
+  /** It has shown over its present connection that it runs nothing that it should not. */
+  #isSettled(fleet: Fleet, { id, name }: NodeView): boolean {
+    const machine = this.#simulation.machines.find((one) => one.name === name);
+    const held = new Set(fleet.liveAttempts(id).map((attempt) => attempt.id));
+    return (
+      this.#simulation.rows.isReconciled(id) &&
+      (machine?.supervisor.liveAttempts() ?? []).every((one) => held.has(one))
+    );
+  }
+
+  #checkReason(id: string, told: string, found: readonly string[]): void {
+    if (!found.includes(told))
+      this.#violate(`${id} is said to wait because of ${told}; it waits because of ${found.join(' or ')}`);
+  }
+}
+
+/** What a view says, by brute force and without the scheduler. */
+function fits(node: NodeView, resources: Resources): boolean {
+  const { free } = node;
+  const gpus = node.gpus.filter((gpu) => gpu.state === 'free').length;
+  const cpuMilli = resources.cpuMilli ?? DEFAULT_RESERVATION.cpuMilli;
+  const memoryMib = resources.memoryMib ?? DEFAULT_RESERVATION.memoryMib;
+  return mayTake(node) && gpus >= resources.gpus && free.cpuMilli >= cpuMilli && free.memoryMib >= memoryMib;
+}
+
+function mayTake(node: NodeView): boolean {
+  return isReady(node) && couldTake(node);
+}
+
+function couldTake({ approved, eligibility, taints }: NodeView): boolean {
+  return (
+    approved && eligibility !== 'retired' && taints.every(({ effect }) => effect === 'prefer-no-schedule')
+  );
+}
+
+function isReady({ connectivity, eligibility }: NodeView): boolean {
+  return connectivity === 'connected' && eligibility === 'schedulable';
+}
+
+/** Why it waits; a node that is connected and not settled may count as ready or not. */
+function reasonsOf(
+  nodes: readonly NodeView[],
+  settled: readonly NodeView[],
+  { gpus }: Resources,
+): readonly string[] {
+  const members = nodes.filter(({ approved, eligibility }) => approved && eligibility !== 'retired');
+  if (members.length === 0) return ['no-nodes'];
+  const able = members.filter(
+    (node) => couldTake(node) && node.gpus.filter((gpu) => !gpu.condition).length >= gpus,
+  );
+  if (able.length === 0) return ['never-fits'];
+  const ready = able.filter(isReady);
+  if (ready.length === 0) return ['no-nodes'];
+  return ready.some((node) => settled.includes(node))
+    ? ['waiting-for-capacity']
+    : ['waiting-for-capacity', 'no-nodes'];
+}

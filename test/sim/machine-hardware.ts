@@ -1,0 +1,79 @@
+import type { GpuDevice, GpuFault, NodeInventory } from '@clawbernetes/protocol';
+import { virtualHardware, type VirtualHardwareOptions } from '@clawbernetes/node/testing';
+
+type Hardware = ReturnType<typeof virtualHardware>;
+
+const GPUS = 4;
+const HOT_C = 99;
+const COOL_C = 40;
+
+/** The hardware of a virtual machine, whose GPUs break and are mended. */
+export class MachineHardware implements Hardware {
+  readonly #name: string;
+  readonly #faults = new Map<number, GpuFault>();
+  readonly #missing = new Set<number>();
+  readonly #hot = new Set<number>();
+
+  constructor(name: string) {
+    this.#name = name;
+  }
+
+  /** A GPU says so until it is mended. */
+  break(index: number, fault: GpuFault): void {
+    this.#faults.set(index, fault);
+  }
+
+  /** It falls off the bus. */
+  lose(index: number): void {
+    this.#missing.add(index);
+  }
+
+  heat(index: number): void {
+    this.#hot.add(index);
+  }
+
+  mend(index: number): void {
+    this.#faults.delete(index);
+    this.#missing.delete(index);
+    this.#hot.delete(index);
+  }
+
+  detect(options: Parameters<Hardware['detect']>[0]): Promise<NodeInventory> {
+    return virtualHardware(this.#options()).detect(options);
+  }
+
+  async sample(options: Parameters<Hardware['sample']>[0]): ReturnType<Hardware['sample']> {
+    const sample = await virtualHardware(this.#options()).sample(options);
+    const hot = new Set([...this.#hot].map((index) => gpuId(this.#name, index)));
+    const gpus = sample.gpus.map((gpu) => ({ ...gpu, temperatureC: hot.has(gpu.deviceId) ? HOT_C : COOL_C }));
+    return { ...sample, gpus };
+  }
+
+  #options(): VirtualHardwareOptions {
+    const present = Array.from({ length: GPUS }, (_, index) => index).filter(
+      (one) => !this.#missing.has(one),
+    );
+    return { hostname: this.#name, gpus: present.map((index) => this.#gpu(index)) };
+  }
+
+  /** Not labelled as simulated, so that it is missed when it is gone: nobody but this program sees it. */
+  #gpu(index: number): GpuDevice {
+    const fault = this.#faults.get(index);
+    return {
+      id: gpuId(this.#name, index),
+      index,
+      vendor: 'nvidia',
+      model: 'H100',
+      memoryMib: 81_559,
+      health: fault ? { state: 'unhealthy', reason: fault.message } : { state: 'healthy' },
+      ...(fault && { faults: [fault] }),
+      simulated: false,
+    };
+  }
+}
+
+export function gpuId(machine: string, index: number): string {
+  return `${machine}-gpu-${index}`;
+}
+
+export const GPUS_PER_MACHINE = GPUS;

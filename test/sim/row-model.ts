@@ -1,0 +1,241 @@
+import { canonicalJson, type Clock, type Json } from '@clawbernetes/kernel';
+import type { Gateway } from '@clawbernetes/gateway';
+import type { RowChange } from '@clawbernetes/storage';
+import type { BatchListener } from './store-gate.ts';
+import { PlacementModel } from './placement-model.ts';
+import { isTerminalState, type StoredAttempt, type StoredNode, type StoredRow } from './stored-row.ts';
+import type { Machine, Transitions } from './transitions.ts';
+
+type Fleet = Gateway['fleet'];
+interface RowModelDeps {
+  readonly transitions: Transitions;
+  readonly clock: Pick<Clock, 'monotonicMs'>;
+  readonly violate: (what: string) => void;
+  readonly tell: (fact: string) => void;
+}
+
+type Tables = 'workload' | 'attempt' | 'node';
+
+/**
+ * What the gateway hands to its store, followed row by row: which state follows which, what is durable, and
+ * that memory and rows say the same after every crash.
+ */
+export class RowModel implements BatchListener {
+  /** Attempts that a person gave up by force: they may still run. */
+  readonly overridden = new Set<string>();
+  readonly #transitions: Transitions;
+  readonly #violate: (what: string) => void;
+  readonly #tell: (fact: string) => void;
+  readonly #rows = new Map<string, StoredRow>();
+  readonly #durable = new Map<string, StoredRow>();
+  readonly #connectivity = new Map<string, string>();
+  /** Nodes that have shown over their present connection what they run. */
+  readonly #reconciled = new Set<string>();
+  readonly #placements: PlacementModel;
+  #freeze = 'free';
+  #newestEpoch: StoredAttempt['epoch'] = { term: 0, counter: 0 };
+  #inFlight = 0;
+  /** In the present batch. */
+  readonly #placed: StoredAttempt[] = [];
+
+  constructor({ transitions, clock, violate, tell }: RowModelDeps) {
+    this.#transitions = transitions;
+    this.#violate = violate;
+    this.#tell = tell;
+    this.#placements = new PlacementModel({
+      node: (id) => this.#rows.get(`node/${id}`) as StoredNode | undefined,
+      connectivity: (id) => this.#connectivity.get(id),
+      isFrozen: () => this.#freeze === 'frozen',
+      monotonicMs: () => clock.monotonicMs(),
+      violate,
+    });
+  }
+
+  submitted(changes: readonly RowChange[]): { readonly durable: () => void } {
+    const keys: string[] = [];
+    for (const change of changes) {
+      const key = this.#take(change);
+      if (key !== undefined) keys.push(key);
+    }
+    for (const attempt of this.#placed.splice(0)) this.#judgePlacement(attempt);
+    this.#placements.batchEnded();
+    const batch = keys.map((key) => [key, this.#rows.get(key)] as const);
+    this.#inFlight += 1;
+    return {
+      durable: () => {
+        this.#inFlight -= 1;
+        for (const [key, row] of batch) if (row) this.#durable.set(key, row);
+      },
+    };
+  }
+
+  isDurable(table: Tables, id: string): boolean {
+    return this.#durable.has(`${table}/${id}`);
+  }
+
+  /** Whether the end of an attempt is stored; true as well for one that nobody stored. */
+  endIsDurable(attemptId: string): boolean {
+    const row = this.#durable.get(`attempt/${attemptId}`);
+    return row === undefined || isTerminalState(row.state);
+  }
+
+  isReconciled(nodeId: string): boolean {
+    return this.#reconciled.has(nodeId);
+  }
+
+  /** A node of this name has a new connection. */
+  registered(name: string): void {
+    for (const [, row] of this.#rows)
+      if ('name' in row && 'eligibility' in row && row.name === name) this.#reconciled.delete(row.id);
+  }
+
+  /** While nothing is under way to the store, memory is what the rows say. */
+  compare(fleet: Fleet): void {
+    if (this.#inFlight === 0) for (const [key, row] of this.#rows) this.#compareOne(fleet, key, row);
+  }
+
+  /** The gateway died; what was under way may or may not be there when it is back. */
+  crashed(): void {
+    this.#inFlight = 0;
+  }
+
+  /** A new gateway has read its rows: they are what was durable, or else what was under way. */
+  restored(fleet: Fleet): void {
+    for (const [key, row] of this.#rows) {
+      const durable = this.#durable.get(key);
+      if (row === durable) {
+        this.#compareOne(fleet, key, row);
+        continue;
+      }
+      const record = recordOf(fleet, key);
+      if (!record && durable) this.#violate(`${key} was stored and is gone after a crash`);
+      if (record) this.#accept(key, record);
+      else this.#rows.delete(key);
+    }
+    for (const [key] of this.#connectivity) this.#connectivity.set(key, 'suspect');
+    this.#freeze = 'free';
+    this.#reconciled.clear();
+    this.#placements.restarted();
+  }
+
+  /** Of what was under way, some batches were stored. */
+  #accept(key: string, record: object): void {
+    const stored = record as StoredRow;
+    this.#rows.set(key, stored);
+    this.#durable.set(key, stored);
+  }
+
+  #compareOne(fleet: Fleet, key: string, row: StoredRow): void {
+    const record = recordOf(fleet, key);
+    if (!record) return this.#violate(`${key} is stored but not in memory`);
+    const memory = { ...(record as unknown as Record<string, Json>) };
+    // Rows after the first leave the specification out.
+    if (!('spec' in row)) delete memory['spec'];
+    const [left, right] = [text(memory), text(row)];
+    if (left !== right) this.#violate(`memory says ${left}, its row says ${right}`);
+  }
+
+  #take(change: RowChange): string | undefined {
+    if ('delete' in change) return void this.#rows.delete(`${change.table}/${String(change.delete['id'])}`);
+    const columns = 'insert' in change ? change.insert : change.upsert;
+    if (change.table === 'event') this.#event(columns);
+    if (change.table !== 'workload' && change.table !== 'attempt' && change.table !== 'node')
+      return undefined;
+    const { data, spec, workload_id: workloadId, ...plain } = columns;
+    const row = {
+      ...plain,
+      ...(spec === undefined ? {} : { spec: JSON.parse(String(spec)) as Json }),
+      ...(workloadId === undefined ? {} : { workloadId }),
+      ...(JSON.parse(String(data)) as object),
+    } as unknown as StoredRow;
+    const key = `${change.table}/${row.id}`;
+    const before = this.#rows.get(key);
+    // The specification is written once.
+    const kept = before && 'spec' in before && !('spec' in row) ? { ...row, spec: before.spec } : row;
+    this.#rows.set(key, kept);
+    this.#follow(change.table, before, kept);
+    return key;
+  }
+
+  #follow(table: Tables, before: StoredRow | undefined, after: StoredRow): void {
+    if (table === 'workload') this.#see('workload', after.id, before?.state ?? 'new', after.state);
+    else if (table === 'attempt')
+      this.#attempt(before as StoredAttempt | undefined, after as unknown as StoredAttempt);
+    else this.#node(before as StoredNode | undefined, after as unknown as StoredNode);
+  }
+
+  #attempt(before: StoredAttempt | undefined, after: StoredAttempt): void {
+    this.#see('attempt', after.id, before?.state ?? 'new', after.state);
+    const contact = (one: StoredAttempt | undefined): string =>
+      one?.unknownSinceMs === undefined ? 'known' : 'unknown';
+    const ended = isTerminalState(after.state);
+    this.#see(
+      'contact',
+      after.id,
+      contact(before),
+      ended && before?.unknownSinceMs !== undefined ? 'ended' : contact(after),
+    );
+    if (before && isTerminalState(before.state)) this.#violate(`the ended attempt ${after.id} changed`);
+    if (before && after.revision < before.revision) this.#violate(`${after.id} went back in revisions`);
+    if (!before) this.#placed.push(after);
+    if (before && !before.evicted && after.evicted) this.#placements.evicted(after);
+  }
+
+  /** Judged by the nodes as they are at the end of the turn, which is when work is placed. */
+  #judgePlacement(attempt: StoredAttempt): void {
+    const { term, counter } = attempt.epoch;
+    const newest = this.#newestEpoch;
+    if (term < newest.term || (term === newest.term && counter <= newest.counter))
+      this.#violate(`${attempt.id} has epoch ${term}.${counter} after ${newest.term}.${newest.counter}`);
+    this.#newestEpoch = attempt.epoch;
+    this.#placements.placed(attempt);
+  }
+
+  #node(before: StoredNode | undefined, after: StoredNode): void {
+    this.#see('eligibility', after.id, before?.eligibility ?? 'new', after.eligibility);
+    const gpus = new Set([
+      ...Object.keys(before?.gpuConditions ?? {}),
+      ...Object.keys(after.gpuConditions ?? {}),
+    ]);
+    for (const gpu of gpus) {
+      const state = (node: StoredNode | undefined): string => node?.gpuConditions?.[gpu]?.state ?? 'healthy';
+      this.#see('gpu', gpu, state(before), state(after));
+    }
+  }
+
+  #event(columns: Readonly<Record<string, unknown>>): void {
+    const [type, subject, cause] = [String(columns['type']), String(columns['subject']), columns['cause']];
+    const [kind, change = ''] = type.split('.');
+    this.#tell(`${type} ${subject} ${String(columns['message'])} ${String(columns['facts'])}`);
+    if (kind === 'fleet') {
+      this.#see('freeze', 'fleet', this.#freeze, change === 'frozen' ? 'frozen' : 'free');
+      this.#freeze = change === 'frozen' ? 'frozen' : 'free';
+      this.#placements.forgetSilence();
+    }
+    if (type === 'attempt.lost' && cause === 'user') {
+      const facts = JSON.parse(String(columns['facts'])) as { readonly attempt: string };
+      this.overridden.add(facts.attempt);
+    }
+    if (type === 'node.reconciled') this.#reconciled.add(subject);
+    if (kind !== 'node' || !['connected', 'suspect', 'disconnected', 'lost'].includes(change)) return;
+    const before = this.#connectivity.get(subject) ?? 'new';
+    this.#connectivity.set(subject, change);
+    this.#see('connectivity', subject, before, change);
+    this.#placements.connectivity(subject, change);
+  }
+
+  #see(machine: Machine, subject: string, from: string, to: string): void {
+    if (from !== to && !this.#transitions.see(machine, from, to))
+      this.#violate(`${machine} ${subject} went from ${from} to ${to}`);
+  }
+}
+
+function recordOf(fleet: Fleet, key: string): object | undefined {
+  const [table, id = ''] = key.split('/');
+  if (table === 'workload') return fleet.findWorkload(id);
+  return table === 'attempt' ? fleet.attempt(id) : fleet.findNode(id);
+}
+
+function text(value: object): string {
+  return canonicalJson(JSON.parse(JSON.stringify(value)) as Json);
+}

@@ -1,0 +1,110 @@
+/** `from → to` of one state machine: legal ones that a run should see. */
+export type Edge = `${string} → ${string}`;
+
+export const MACHINES = [
+  'attempt',
+  'contact',
+  'workload',
+  'connectivity',
+  'eligibility',
+  'gpu',
+  'freeze',
+] as const;
+export type Machine = (typeof MACHINES)[number];
+
+/** From each state to those after the colon; `new` = not there before. */
+function edges(...lines: readonly string[]): readonly Edge[] {
+  return lines.flatMap((line) => {
+    const [from = '', followers = ''] = line.split(': ');
+    return followers.split(' ').map((to): Edge => `${from} → ${to}`);
+  });
+}
+
+/**
+ * What fleet.md's state machines allow, written down apart from the code that it judges: what is seen and not
+ * listed is a violation, what is listed and never seen over the seeds of CI fails them.
+ */
+export const LEGAL: Readonly<Record<Machine, readonly Edge[]>> = {
+  attempt: edges(
+    'new: placed',
+    'placed: accepted preparing running stopping exited killed lost',
+    'accepted: preparing running stopping exited killed lost',
+    'preparing: running stopping exited killed lost',
+    'running: stopping exited killed lost',
+    'stopping: exited killed lost',
+  ),
+  contact: edges('known: unknown', 'unknown: known ended'),
+  workload: edges(
+    'new: queued reserved',
+    'queued: reserved cancelled',
+    'reserved: preparing running stopping succeeded failed cancelled',
+    'preparing: running stopping succeeded failed cancelled',
+    'running: stopping succeeded failed cancelled',
+    'stopping: queued reserved succeeded failed cancelled',
+  ),
+  connectivity: edges(
+    'new: connected',
+    'connected: suspect',
+    'suspect: connected disconnected',
+    'disconnected: connected lost',
+    'lost: connected',
+  ),
+  eligibility: edges(
+    'new: joining verifying',
+    'joining: verifying retired',
+    'verifying: schedulable cordoned draining',
+    'schedulable: cordoned draining',
+    'cordoned: schedulable draining',
+    'draining: cordoned schedulable drained',
+    'drained: schedulable retired',
+    'retired: verifying',
+  ),
+  gpu: edges(
+    'healthy: quarantined missing',
+    'quarantined: probation missing released',
+    'released: healthy quarantined missing',
+    'missing: probation quarantined healthy',
+    'probation: healthy quarantined missing',
+  ),
+  freeze: edges('free: frozen', 'frozen: free'),
+};
+
+/** States that the types know and nothing brings about yet, with the reason. */
+export const UNREACHED: readonly {
+  readonly machine: Machine;
+  readonly state: string;
+  readonly because: string;
+}[] = [
+  { machine: 'attempt', state: 'offered', because: 'an attempt stays placed until its node answers' },
+  { machine: 'attempt', state: 'ready', because: 'only members of a gang wait for each other; no gangs yet' },
+  {
+    machine: 'workload',
+    state: 'submitted',
+    because: 'a workload is queued in the transaction that takes it in',
+  },
+  { machine: 'workload', state: 'starting', because: 'follows from an attempt that is ready' },
+  { machine: 'workload', state: 'preempting', because: 'nothing is preempted yet' },
+  { machine: 'workload', state: 'degraded', because: 'only gangs can be degraded' },
+  { machine: 'workload', state: 'held', because: 'nothing is held yet' },
+  { machine: 'workload', state: 'rejected', because: 'what cannot be taken is refused before it is stored' },
+];
+
+export type TransitionCounts = Record<string, number>;
+
+/** Counts what happened, and names what should not have. */
+export class Transitions {
+  readonly counts: TransitionCounts = {};
+
+  /** Answers whether the machine may do that. */
+  see(machine: Machine, from: string, to: string): boolean {
+    const edge: Edge = `${from} → ${to}`;
+    const key = `${machine}: ${edge}`;
+    this.counts[key] = (this.counts[key] ?? 0) + 1;
+    return LEGAL[machine].includes(edge);
+  }
+}
+
+export function missingTransitions(counts: TransitionCounts): readonly string[] {
+  const wanted = MACHINES.flatMap((machine) => LEGAL[machine].map((edge) => `${machine}: ${edge}`));
+  return wanted.filter((key) => !counts[key]);
+}
