@@ -1,34 +1,20 @@
 import { Option, type Command } from 'commander';
 import { declare, declareGroup, type Runtime } from './declaration.ts';
-import { duration, mebibytes, milliCores, oneOf, pairs, repeated, wholeNumber } from './option-values.ts';
+import { duration, oneOf, pairs, repeated, wholeNumber } from './option-values.ts';
+import { placementOptions } from './placement-options.ts';
+import { declareWhy } from './why-declarations.ts';
 
 const runOptions = (): Option[] => [
   new Option('-d, --detach', 'print the id and return at once'),
   new Option('-q, --quiet', 'only what the workload prints'),
   new Option('--name <name>', 'name of the workload'),
-  new Option('--gpus <count>', 'whole GPUs of one node').argParser(wholeNumber),
-  new Option('--gpu-type <model>', 'any of these GPU models; may be repeated').argParser(repeated),
-  new Option('--min-gpu-memory <size>', 'memory of each GPU: MiB or 40g').argParser(mebibytes),
-  new Option('--cpus <cores>', 'reserve and limit CPU, such as 0.5').argParser(milliCores),
-  new Option('--memory <size>', 'reserve and limit memory: MiB, 512m or 2g').argParser(mebibytes),
+  ...placementOptions(),
   new Option('-e, --env <name=value>', 'environment variable; NAME alone takes yours').argParser(repeated),
   new Option('--env-file <file>', 'environment variables, one NAME=value per line'),
   new Option('-w, --workdir <folder>', 'working directory on the node').conflicts('noWorkdir'),
   new Option('--mount <source:target[:rw]>', 'folder of the node to show inside').argParser(repeated),
-  new Option('--timeout <duration>', 'stop it this long after its start').argParser(duration),
   new Option('--stop-grace <duration>', 'between polite stop and kill (default: 10s)').argParser(duration),
-  new Option('--sandbox <mode>', 'required, preferred (default) or off').argParser(
-    oneOf('required', 'preferred', 'off'),
-  ),
   new Option('--network <mode>', 'host (default) or none').argParser(oneOf('host', 'none')),
-  new Option('--node <name>', 'run on this node'),
-  new Option('--node-selector <key=value>', 'label that the node must have; may be repeated').argParser(
-    pairs,
-  ),
-  new Option(
-    '--tolerate <key[=value][:effect]>',
-    'taint that does not keep it away; may be repeated',
-  ).argParser(repeated),
   new Option('-l, --label <key=value>', 'label of the workload; may be repeated').argParser(pairs),
 ];
 
@@ -77,6 +63,7 @@ function declareWorkloadGroup(workload: Command, runtime: Runtime): void {
     examples: ['workload status nightly'],
     load: async () => (await import('../commands/workload.ts')).showWorkload,
   });
+  declareWhy(workload, runtime);
   declare(workload, runtime, {
     usage: 'inspect <workload>',
     summary: 'a workload in full, with its attempts and events',

@@ -41,7 +41,7 @@ export function oneLine(text: string, limit = 60): string {
 }
 
 const COMMANDS =
-  'run|workload|exec|status|node|gpu|events|up|down|invoke|config|token|molt|ledger|completion';
+  'run|workload|exec|status|node|gpu|what-if|events|up|down|invoke|config|token|molt|ledger|completion';
 const COMMAND_IN_TEXT = new RegExp(`\\bclawbernetes (?=(?:${COMMANDS})\\b)`, 'g');
 
 /** Commands named in a message as this user has to type them: `npx clawbernetes …` in a clone. */

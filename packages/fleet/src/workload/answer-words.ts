@@ -46,11 +46,10 @@ function placementText(placement: PlacementReason): string {
   const looked = retried
     ? `It had waited; of ${counted(nodes, 'node')} that changed ${candidates} had room`
     : `Of ${counted(nodes, 'node')} ${candidates} had room`;
-  const second = runnerUp
-    ? `${runnerUp.node} would have been second (${figure(runnerUp.cost)})`
-    : 'no other would have done';
+  const second = runnerUp ? `, ${runnerUp.node} would have been second (${figure(runnerUp.cost)})` : '';
+  const chosen = runnerUp ? `${node} costs the rest of the fleet least (${figure(cost)})${second}` : node;
   const rest = others.length > 0 ? ` Of the others ${listed(others)}.` : '';
-  return `${looked}: ${node} costs the rest of the fleet least (${figure(cost)}), ${second}.${rest}`;
+  return `${looked}: ${chosen}.${rest}`;
 }
 
 /** Costs differ in their first digits or not at all. */

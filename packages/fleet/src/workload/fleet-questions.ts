@@ -27,7 +27,10 @@ const MAX_AHEAD = 1000;
 /** Events that tell what led to a state. */
 const MAX_CHAIN = 50;
 /** Steps on the way of every attempt, which explain nothing. */
-const ROUTINE = new Set(['attempt.offered', 'attempt.accepted', 'attempt.preparing', 'attempt.ready']);
+const ROUTINE = new Set([
+  ...['attempt.offered', 'attempt.accepted', 'attempt.preparing', 'attempt.ready', 'attempt.running'],
+  ...['workload.reserved', 'workload.preparing', 'workload.starting'],
+]);
 
 export interface Imagined {
   readonly namespace: string;

@@ -27,11 +27,7 @@ export class RefusalCounts {
   readonly #counts = new Map<ObstacleCode, number>();
   #text: string | undefined;
 
-  /**
-   * @param misfit why it could not even if it were empty, if that is so. @param nodes how many are like it.
-   */
-  add(node: SnapshotNode, shape: Shape, misfit: Misfit | undefined, nodes = 1): void {
-    const code = misfit === undefined ? (readinessCode(node) ?? inUse(node, shape)) : CODES[misfit];
+  add(code: ObstacleCode, nodes: number): void {
     this.#counts.set(code, (this.#counts.get(code) ?? 0) + nodes);
     this.#text = undefined;
   }
@@ -40,6 +36,11 @@ export class RefusalCounts {
   get text(): string {
     return (this.#text ??= [...this.#counts].map(([code, nodes]) => `${code} ${nodes}`).join(', '));
   }
+}
+
+/** @param misfit why a node could not take it even if it were empty, if that is so. */
+export function refusalOf(node: SnapshotNode, shape: Shape, misfit: Misfit | undefined): ObstacleCode {
+  return misfit === undefined ? (readinessCode(node) ?? inUse(node, shape)) : CODES[misfit];
 }
 
 function inUse({ free }: SnapshotNode, { cpuMilli, memoryMib }: Shape): ObstacleCode {

@@ -1,11 +1,11 @@
 import type { WaitExplanation } from '@clawbernetes/protocol';
-import { explainWait } from '../explain.ts';
 import { afterPlacement, planPlacements, type PendingShape, type Placement } from '../plan.ts';
 import { shapeKey, type Shape } from '../resources.ts';
 import type { FleetPacking } from '../score/fleet-packing.ts';
 import type { SnapshotNode } from '../snapshot.ts';
 import { explainWaiting, type WaitQuestion } from './explain-waiting.ts';
 import { withoutHolders, type Holder } from './holder.ts';
+import { surveyNodes } from './survey.ts';
 
 /** What is imagined of the fleet. */
 export interface Supposition {
@@ -127,7 +127,12 @@ function withoutPlace(
   return moved
     .flatMap(({ shape, workloadIds }) => workloadIds.map((workloadId) => ({ shape, workloadId })))
     .filter(({ workloadId }) => !placed.has(workloadId))
-    .map(({ shape, workloadId }) => ({ workloadId, message: explainWait(then, shape).message }));
+    .map(({ shape, workloadId }) => ({ workloadId, message: obstaclesText(then, shape) }));
+}
+
+function obstaclesText({ nodes }: FleetFacts, shape: Shape): string {
+  const counts = surveyNodes(nodes, shape).counts.map(({ message }) => message);
+  return `It would wait: of ${nodes.length} ${nodes.length === 1 ? 'node' : 'nodes'} ${counts.join(', ')}.`;
 }
 
 interface Asked extends Supposition {

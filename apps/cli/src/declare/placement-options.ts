@@ -1,0 +1,23 @@
+import { Option } from 'commander';
+import { duration, mebibytes, milliCores, oneOf, pairs, repeated, wholeNumber } from './option-values.ts';
+
+/** What a place is asked for with: `run` and `what-if` have these in common. */
+export const placementOptions = (): Option[] => [
+  new Option('--gpus <count>', 'whole GPUs of one node').argParser(wholeNumber),
+  new Option('--gpu-type <model>', 'any of these GPU models; may be repeated').argParser(repeated),
+  new Option('--min-gpu-memory <size>', 'memory of each GPU: MiB or 40g').argParser(mebibytes),
+  new Option('--cpus <cores>', 'reserve and limit CPU, such as 0.5').argParser(milliCores),
+  new Option('--memory <size>', 'reserve and limit memory: MiB, 512m or 2g').argParser(mebibytes),
+  new Option('--timeout <duration>', 'stop it this long after its start').argParser(duration),
+  new Option('--sandbox <mode>', 'required, preferred (default) or off').argParser(
+    oneOf('required', 'preferred', 'off'),
+  ),
+  new Option('--node <name>', 'run on this node'),
+  new Option('--node-selector <key=value>', 'label that the node must have; may be repeated').argParser(
+    pairs,
+  ),
+  new Option(
+    '--tolerate <key[=value][:effect]>',
+    'taint that does not keep it away; may be repeated',
+  ).argParser(repeated),
+];
