@@ -92,6 +92,23 @@ describe('leases that are over', () => {
     expect([open(ids[0]), open(ids.at(-1)), open(at.id())]).toEqual(['id-too-old', 'id-used', 'ok']);
   });
 
+  test('leave no id that is younger than that of its escrow', () => {
+    const at = world();
+    const late = at.id();
+    const [first = '', ...others] = Array.from({ length: ROOM }, () => at.funded());
+    at.wait(50);
+    const agreement = at.id();
+    const open = (escrow: string): string =>
+      at.do('agreement-open', { agreement, escrow, rate: '1' }, ['buyer', 'provider']);
+    expect(open(first)).toBe('ok');
+    expect(at.do('agreement-close', { agreement }, ['buyer', 'provider'])).toBe('ok');
+    at.funded({ escrow: late });
+    for (const escrow of [...others, late])
+      expect(at.do('escrow-refund', { escrow }, ['provider'])).toBe('ok');
+    at.wait(1);
+    expect([known(at).includes(first), open(at.funded())]).toEqual([false, 'id-too-old']);
+  });
+
   test('are those that a dispute has left with next to nothing', () => {
     const at = world();
     // One base unit per ms.
