@@ -1,9 +1,9 @@
 import { BinaryHeap, present } from '@clawbernetes/kernel';
 import { Draft, type NodeQueue } from './draft.ts';
-import { fitNow, fitOf } from './fit.ts';
+import { fitNow } from './fit.ts';
 import { NodeGroups } from './node-groups.ts';
 import type { Shape } from './resources.ts';
-import type { FleetPacking } from './score/fleet-packing.ts';
+import type { FleetPacking, Standing } from './score/fleet-packing.ts';
 import { NODE_NAME_LABEL, type Snapshot, type SnapshotNode } from './snapshot.ts';
 import { RefusalCounts } from './why/refusal-counts.ts';
 
@@ -82,7 +82,10 @@ export function planPlacements(
 
 /** Nodes that have room and cost the same. */
 interface Candidate {
-  readonly queue: NodeQueue;
+  /** Of the group or the node. */
+  readonly key: string;
+  /** Absent until it is the cheapest for the first time. */
+  queue?: NodeQueue;
   readonly index: number;
   readonly cost: number;
   /** Whether the heap holds it. */
@@ -97,12 +100,12 @@ class Candidates {
   readonly #draft: Draft;
   readonly #shape: Shape;
   readonly #packing: FleetPacking;
-  readonly #namesNodes: boolean;
+  readonly #knownStanding: (groupKey: string) => Standing | undefined;
   readonly #isSingly: boolean;
   readonly #refusals = new RefusalCounts();
   readonly #looked: Pick<PlacementTrace, 'nodes' | 'retried'>;
-  /** By key of the group; undefined for one without room. */
-  readonly #known = new Map<string, Candidate | undefined>();
+  /** Groups with room, by key. */
+  readonly #known = new Map<string, Candidate>();
   /** The cheapest first, the first of equals. */
   readonly #able = new BinaryHeap<Candidate>((left, right) =>
     left.cost === right.cost ? left.index < right.index : left.cost < right.cost,
@@ -116,8 +119,8 @@ class Candidates {
     this.#draft = draft;
     this.#shape = shape;
     this.#packing = packing;
-    this.#namesNodes = namesNodes(shape);
-    this.#isSingly = nodeIds !== undefined || this.#namesNodes;
+    this.#knownStanding = packing.knownStandings(shape);
+    this.#isSingly = nodeIds !== undefined || namesNodes(shape);
     if (nodeIds) for (const id of nodeIds) this.#offerNode(draft.node(id));
     else if (this.#isSingly) for (const node of draft.nodes()) this.#offerNode(node);
     else for (const key of draft.keys()) this.#offerGroup(key, draft.sizeOf(key));
@@ -128,8 +131,9 @@ class Candidates {
   place(workloadId: string): Placement | undefined {
     const cheapest = this.#first();
     if (!cheapest) return undefined;
-    const node = present(cheapest.queue.first, 'a node of a candidate');
-    cheapest.queue.shift();
+    const queue = this.#queueOf(cheapest);
+    const node = present(queue.first, 'a node of a candidate');
+    queue.shift();
     const shape = this.#shape;
     const devices = present(fitNow(node, shape), 'the fit of a candidate');
     const after = afterPlacement(node, shape, devices);
@@ -142,7 +146,7 @@ class Candidates {
   /** The cheapest that has nodes left. */
   #first(): Candidate | undefined {
     for (let { first } = this.#able; first; first = this.#able.first) {
-      if (first.queue.first) return first;
+      if (this.#queueOf(first).first) return first;
       this.#able.pop();
       first.isWaiting = false;
     }
@@ -152,7 +156,7 @@ class Candidates {
   /** What the node that was just taken was chosen over. */
   #rest(): Pick<PlacementTrace, 'runnerUp' | 'runnerUpCost' | 'others'> {
     const next = this.#first();
-    const runnerUp = next?.queue.first;
+    const runnerUp = next && this.#queueOf(next).first;
     const { text } = this.#refusals;
     return {
       ...(next && runnerUp ? { runnerUp: runnerUp.id, runnerUpCost: next.cost } : {}),
@@ -167,38 +171,44 @@ class Candidates {
     else this.#offerGroup(this.#draft.keyOf(after), 1);
   }
 
+  #queueOf(candidate: Candidate): NodeQueue {
+    candidate.queue ??= this.#draft.queueOf(candidate.key);
+    return candidate.queue;
+  }
+
   #offerNode(node: SnapshotNode | undefined): void {
-    if (node) this.#offer(node, 1, () => new SingleNode(node));
+    if (!node) return;
+    const candidate = this.#offer(node.id, 1, this.#packing.standing(node, this.#shape));
+    if (candidate) candidate.queue = new SingleNode(node);
   }
 
   /** So many nodes have become part of a group. */
   #offerGroup(key: string, size: number): void {
     if (size === 0) return;
     const candidate = this.#known.get(key);
-    if (!candidate) {
-      const queue = this.#draft.queueOf(key);
-      const example = present(queue.first, 'a node of a group');
-      this.#known.set(
-        key,
-        this.#offer(example, size, () => queue),
-      );
+    if (candidate) {
+      this.#room += size;
+      if (!candidate.isWaiting) this.#able.push(candidate);
+      candidate.isWaiting = true;
       return;
     }
-    this.#room += size;
-    if (!candidate.isWaiting) this.#able.push(candidate);
-    candidate.isWaiting = true;
+    const offered = this.#offer(key, size, this.#standingOf(key));
+    if (offered) this.#known.set(key, offered);
   }
 
-  /** @param size of how many nodes `node` is an example. */
-  #offer(node: SnapshotNode, size: number, queue: () => NodeQueue): Candidate | undefined {
-    const shape = this.#shape;
-    const fit = this.#namesNodes ? fitOf(node, shape) : this.#packing.fit(node, shape);
-    if (!fit.hasRoom) {
-      this.#refusals.add(node, shape, fit.misfit, size);
+  #standingOf(key: string): Standing {
+    const known = this.#knownStanding(key);
+    if (known) return known;
+    const example = present(this.#draft.queueOf(key).first, 'a node of a group');
+    return this.#packing.learnStanding(example, this.#shape);
+  }
+
+  #offer(key: string, size: number, { refusal, cost }: Standing): Candidate | undefined {
+    if (refusal !== undefined) {
+      this.#refusals.add(refusal, size);
       return undefined;
     }
-    const cost = this.#packing.loss(node, shape) + fit.surcharge;
-    const candidate = { queue: queue(), index: this.#offered, cost, isWaiting: true };
+    const candidate: Candidate = { key, index: this.#offered, cost, isWaiting: true };
     this.#offered += 1;
     this.#room += size;
     this.#able.push(candidate);

@@ -1,10 +1,12 @@
 import { canonicalJson } from '@clawbernetes/kernel';
+import type { ObstacleCode } from '@clawbernetes/protocol';
 import { WHOLE_GPU, type Demand } from '../cluster/demand.ts';
 import { stateKey, type NodeState } from '../cluster/node-state.ts';
-import { fitOf, neverFits, type Fit } from '../fit.ts';
+import { fitOf, neverFits } from '../fit.ts';
 import { NodeGroups } from '../node-groups.ts';
 import { shapeKey, type Shape } from '../resources.ts';
 import { NODE_NAME_LABEL, type SnapshotGpu, type SnapshotNode } from '../snapshot.ts';
+import { refusalOf } from '../why/refusal-counts.ts';
 import { PackingScorer, type PackedKind, type StateCount } from './packing-scorer.ts';
 
 /** Kinds that are remembered, and states of nodes for each; more are forgotten all at once. */
@@ -38,7 +40,15 @@ interface FleetKind extends PackedKind {
   losses: Map<string, number>;
   version: number;
   /** By group of nodes. */
-  readonly fits: Map<string, Fit>;
+  readonly standings: Map<string, Standing & { readonly version: number }>;
+}
+
+/** How a shape fares on a node now. */
+export interface Standing {
+  /** Why it has no place there. */
+  readonly refusal?: ObstacleCode;
+  /** Of its place. */
+  readonly cost: number;
 }
 
 /** Scores nodes of the fleet by what placing a workload on them costs the others (see PackingScorer). */
@@ -72,16 +82,30 @@ export class FleetPacking {
     this.#scorer.refresh(this.#states(groups), stale);
   }
 
-  /** How a shape that names no node fares on one. */
-  fit(node: SnapshotNode, shape: Shape): Fit {
-    const { fits } = this.#kind(shape);
-    const { groupKey } = this.#stateOf(node);
-    const known = fits.get(groupKey);
-    if (known) return known;
-    if (fits.size >= MAX_STATES) fits.clear();
-    const fit = fitOf(node, shape);
-    fits.set(groupKey, fit);
-    return fit;
+  /** How a shape fares on a node. */
+  standing(node: SnapshotNode, shape: Shape): Standing {
+    const { misfit, hasRoom, surcharge } = fitOf(node, shape);
+    if (!hasRoom) return { refusal: refusalOf(node, shape, misfit), cost: 0 };
+    return { cost: this.loss(node, shape) + surcharge };
+  }
+
+  /** The same for a shape that names no node, remembered for all nodes that are alike. */
+  learnStanding(node: SnapshotNode, shape: Shape): Standing {
+    const { standings } = this.#kind(shape);
+    if (standings.size >= MAX_STATES) standings.clear();
+    const standing = { ...this.standing(node, shape), version: this.#scorer.version };
+    standings.set(this.groupKey(node), standing);
+    return standing;
+  }
+
+  /** Tells by its key what was learnt of a group, if it still holds; of use until the next `refresh`. */
+  knownStandings(shape: Shape): (groupKey: string) => Standing | undefined {
+    const { standings } = this.#kind(shape);
+    const { version } = this.#scorer;
+    return (groupKey) => {
+      const known = standings.get(groupKey);
+      return known?.refusal !== undefined || known?.version === version ? known : undefined;
+    };
   }
 
   /** What it costs the fleet to place a shape on a node that it fits. */
@@ -117,7 +141,14 @@ export class FleetPacking {
       return fits;
     };
     if (this.#kinds.size >= MAX_KINDS) this.#kinds.clear();
-    const kind = { key, demand: demandOf(shape), suits, losses: new Map(), version: -1, fits: new Map() };
+    const kind = {
+      key,
+      demand: demandOf(shape),
+      suits,
+      losses: new Map(),
+      version: -1,
+      standings: new Map(),
+    };
     this.#kinds.set(key, kind);
     return kind;
   }
