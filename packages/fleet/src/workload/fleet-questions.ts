@@ -26,6 +26,7 @@ import { refuseUnsupported } from './unsupported.ts';
 const MAX_AHEAD = 1000;
 /** Events that tell what led to a state. */
 const MAX_CHAIN = 50;
+const NO_NODES: ReadonlySet<string> = new Set();
 /** Steps on the way of every attempt, which explain nothing. */
 const ROUTINE = new Set([
   ...['attempt.offered', 'attempt.accepted', 'attempt.preparing', 'attempt.ready', 'attempt.running'],
@@ -101,6 +102,7 @@ export class FleetQuestions {
       nodes: nodes.snapshot(),
       unapproved: nodes.unapproved(),
       waiting: pending.inOrder(MAX_AHEAD),
+      untried: new Set(pending.pending(0, NO_NODES).map(({ key }) => key)),
       nowMs: clock.nowMs(),
       packing: this.#packing,
       holdersOf: (nodeId) => workloads.liveOn(nodeId).map((attempt) => this.#holder(attempt, namespace)),

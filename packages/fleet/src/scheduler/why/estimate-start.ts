@@ -1,15 +1,13 @@
 import { BinaryHeap } from '@clawbernetes/kernel';
 import type { StartEstimate } from '@clawbernetes/protocol';
-import { neverFits } from '../fit.ts';
-import { afterPlacement, planPlacements, type PendingShape, type Placement } from '../plan.ts';
+import { fitNow, neverFits } from '../fit.ts';
+import { afterPlacement, type PendingShape } from '../plan.ts';
 import type { Shape } from '../resources.ts';
-import { FleetPacking } from '../score/fleet-packing.ts';
 import type { SnapshotNode } from '../snapshot.ts';
 import { withoutHolders, type Holder } from './holder.ts';
 
 /** Ends of workloads that are looked ahead; beyond, nothing is foretold. */
 const MAX_ENDS = 2000;
-const MAX_PLACEMENTS = 1000;
 const NAMED = 3;
 
 export interface StartQuestion {
@@ -68,13 +66,15 @@ class Foresight {
   readonly #question: StartQuestion;
   readonly #nodes: Map<string, SnapshotNode>;
   readonly #ends = new BinaryHeap<End>((left, right) => left.atMs < right.atMs);
-  readonly #packing = new FleetPacking();
   #waiting: readonly PendingShape[];
+  /** Fewer free GPUs than any that waits asks for: nothing needs to be tried. */
+  #fewestGpus = 0;
 
   constructor(question: StartQuestion) {
     this.#question = question;
     this.#nodes = new Map(question.nodes.map((node) => [node.id, node]));
     this.#waiting = [...question.ahead, { key: MINE, shape: question.shape, workloadIds: [MINE] }];
+    this.#wait(this.#waiting);
     for (const { id } of question.nodes) for (const holder of question.holdersOf(id)) this.#expect(holder);
   }
 
@@ -88,43 +88,55 @@ class Foresight {
     return undefined;
   }
 
+  #wait(waiting: readonly PendingShape[]): void {
+    this.#waiting = waiting;
+    this.#fewestGpus = waiting.reduce((fewest, { shape }) => Math.min(fewest, shape.gpus), Infinity);
+  }
+
   #expect(holder: Holder): void {
     const { endsAtMs, graceMs } = holder;
     if (endsAtMs !== undefined)
       this.#ends.push({ atMs: Math.max(endsAtMs, this.#question.nowMs), graceMs, holder });
   }
 
-  /** Whether it is placed after this end. */
+  /** Whether it is placed after this end: on the one node that has more room, in the order of the queue. */
   #after({ atMs, holder }: End): boolean {
     const before = this.#nodes.get(holder.nodeId);
     if (!before) return false;
     const node = withoutHolders(before, [holder]);
     this.#nodes.set(node.id, node);
-    const { placements } = planPlacements({ nodes: [node] }, this.#waiting, MAX_PLACEMENTS, this.#packing);
-    for (const placement of placements) {
-      if (placement.workloadId === MINE) return true;
-      this.#place(placement, atMs);
-    }
-    this.#drop(placements);
+    const isTooSmall = node.gpus.reduce((sum, gpu) => sum + (gpu.free ? 1 : 0), 0) < this.#fewestGpus;
+    if (!node.schedulable || isTooSmall) return false;
+    const placed = new Set<string>();
+    for (const { shape, workloadIds } of this.#waiting)
+      for (const workloadId of workloadIds) {
+        if (!this.#place(node.id, shape, workloadId, atMs)) break;
+        if (workloadId === MINE) return true;
+        placed.add(workloadId);
+      }
+    if (placed.size > 0) this.#wait(without(this.#waiting, placed));
     return false;
   }
 
-  #place({ workloadId, nodeId, devices, shape }: Placement, atMs: number): void {
+  /** Gives it room on the node, if there is enough, for as long as its time limit says. */
+  #place(nodeId: string, shape: Shape, workloadId: string, atMs: number): boolean {
     const node = this.#nodes.get(nodeId);
-    if (node) this.#nodes.set(nodeId, afterPlacement(node, shape, devices));
+    const devices = node && neverFits(node, shape) === undefined ? fitNow(node, shape) : undefined;
+    if (!node || !devices) return false;
+    this.#nodes.set(nodeId, afterPlacement(node, shape, devices));
     const limitMs = this.#question.limitOf(workloadId);
-    if (limitMs === undefined) return;
     const { cpuMilli, memoryMib } = shape;
-    const endsAtMs = atMs + limitMs;
-    this.#expect({ workloadId, name: '', nodeId, devices, cpuMilli, memoryMib, endsAtMs, graceMs: 0 });
+    if (limitMs !== undefined) {
+      const endsAtMs = atMs + limitMs;
+      this.#expect({ workloadId, name: '', nodeId, devices, cpuMilli, memoryMib, endsAtMs, graceMs: 0 });
+    }
+    return true;
   }
+}
 
-  #drop(placements: readonly Placement[]): void {
-    if (placements.length === 0) return;
-    const placed = new Set(placements.map(({ workloadId }) => workloadId));
-    this.#waiting = this.#waiting.flatMap((group) => {
-      const workloadIds = group.workloadIds.filter((id) => !placed.has(id));
-      return workloadIds.length > 0 ? [{ ...group, workloadIds }] : [];
-    });
-  }
+function without(waiting: readonly PendingShape[], placed: ReadonlySet<string>): readonly PendingShape[] {
+  return waiting.flatMap((group) => {
+    const workloadIds = group.workloadIds.filter((id) => !placed.has(id));
+    return workloadIds.length > 0 ? [{ ...group, workloadIds }] : [];
+  });
 }

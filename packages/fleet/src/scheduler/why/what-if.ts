@@ -21,6 +21,8 @@ export interface Supposition {
 export interface FleetFacts extends Omit<WaitQuestion, 'shape' | 'ahead'> {
   /** What waits, the longest first. */
   readonly waiting: readonly PendingShape[];
+  /** Keys of those of it that were not tried yet; the others are known to fit nowhere. */
+  readonly untried: ReadonlySet<string>;
   /** The shape with which it would ask for another node, or why it would not. */
   readonly movedAs: (workloadId: string) => Shape | string;
   readonly packing: FleetPacking;
@@ -57,7 +59,7 @@ export function whatIf(facts: FleetFacts, supposition: Supposition): Outcome {
     .filter(({ id }) => drained.has(id))
     .flatMap(({ id }) => facts.holdersOf(id).filter(({ workloadId }) => !ended.has(workloadId)));
   const { moved, bound } = movesOf(moving, facts);
-  const queue = [...moved, ...facts.waiting, ...askedShapes(asked)];
+  const queue = [...moved, ...worthTrying(facts, ended), ...askedShapes(asked)];
   const count = queue.reduce((sum, { workloadIds }) => sum + workloadIds.length, 0);
   const { placements } = planPlacements({ nodes }, queue, Math.max(1, count), facts.packing);
   const placed = new Set(placements.map(({ workloadId }) => workloadId));
@@ -77,6 +79,18 @@ export function whatIf(facts: FleetFacts, supposition: Supposition): Outcome {
     stranded: [...bound, ...withoutPlace(moved, placed, then)],
     unblocked,
   };
+}
+
+/** What fits nowhere is worth trying only where something has ended. */
+function worthTrying(facts: FleetFacts, ended: ReadonlySet<string>): readonly PendingShape[] {
+  const { nodes, waiting, untried, holdersOf } = facts;
+  const isFreed = ({ id }: SnapshotNode): boolean =>
+    holdersOf(id).some(({ workloadId }) => ended.has(workloadId));
+  const nodeIds = new Set(ended.size === 0 ? [] : nodes.filter(isFreed).map(({ id }) => id));
+  return waiting.flatMap((group) => {
+    if (untried.has(group.key)) return [group];
+    return nodeIds.size > 0 ? [{ ...group, nodeIds }] : [];
+  });
 }
 
 function imagine(
