@@ -1,5 +1,6 @@
 import type { Gateway } from '@clawbernetes/gateway';
 import { DEFAULT_RESERVATION, type NodeView, type WorkloadView } from '@clawbernetes/protocol';
+import { ClearanceModel } from './clearance-model.ts';
 import type { Simulation } from './simulation.ts';
 
 type Fleet = Gateway['fleet'];
@@ -25,6 +26,7 @@ interface Fitting {
 export class FleetModel {
   readonly #simulation: Simulation;
   readonly #violate: (what: string) => void;
+  readonly #clearance: ClearanceModel;
   /** Since when waiting workloads would have fitted; monotonic ms. */
   #fitting = new Map<string, Fitting>();
   #unexplained = new Set<string>();
@@ -33,6 +35,7 @@ export class FleetModel {
   constructor(simulation: Simulation) {
     this.#simulation = simulation;
     this.#violate = simulation.violate;
+    this.#clearance = new ClearanceModel(simulation);
   }
 
   check(live: Iterable<string>): void {
@@ -43,6 +46,7 @@ export class FleetModel {
     this.#checkAccounting(gateway.fleet);
     this.#checkHeld(gateway.fleet);
     this.#checkLeases(gateway.fleet);
+    this.#clearance.check(gateway.fleet);
     this.#checkWaiting(gateway.fleet, live);
   }
 

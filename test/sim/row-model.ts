@@ -3,7 +3,13 @@ import type { Gateway } from '@clawbernetes/gateway';
 import type { RowChange } from '@clawbernetes/storage';
 import type { BatchListener } from './store-gate.ts';
 import { PlacementModel } from './placement-model.ts';
-import { isTerminalState, type StoredAttempt, type StoredNode, type StoredRow } from './stored-row.ts';
+import {
+  isTerminalState,
+  type StoredAttempt,
+  type StoredNode,
+  type StoredRow,
+  type StoredWorkload,
+} from './stored-row.ts';
 import type { Machine, Transitions } from './transitions.ts';
 
 type Fleet = Gateway['fleet'];
@@ -23,6 +29,8 @@ type Tables = 'workload' | 'attempt' | 'node';
 export class RowModel implements BatchListener {
   /** Attempts that a person gave up by force: they may still run. */
   readonly overridden = new Set<string>();
+  /** Workloads that a person ended by force. */
+  readonly forced = new Set<string>();
   readonly #transitions: Transitions;
   readonly #violate: (what: string) => void;
   readonly #tell: (fact: string) => void;
@@ -77,6 +85,12 @@ export class RowModel implements BatchListener {
   endIsDurable(attemptId: string): boolean {
     const row = this.#durable.get(`attempt/${attemptId}`);
     return row === undefined || isTerminalState(row.state);
+  }
+
+  /** Whether it is stored that somebody wants its end, or that it has come. */
+  stopIsDurable(workloadId: string): boolean {
+    const row = this.#durable.get(`workload/${workloadId}`) as StoredWorkload | undefined;
+    return row === undefined || row.stopRequested || row.finishedAtMs !== undefined;
   }
 
   isReconciled(nodeId: string): boolean {
@@ -214,6 +228,7 @@ export class RowModel implements BatchListener {
     }
     if (type === 'attempt.lost' && cause === 'user') {
       const facts = JSON.parse(String(columns['facts'])) as { readonly attempt: string };
+      if (!this.forced.has(subject)) this.#violate(`${facts.attempt} was given up, and nobody asked for it`);
       this.overridden.add(facts.attempt);
     }
     if (type === 'node.reconciled') this.#reconciled.add(subject);

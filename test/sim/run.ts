@@ -60,6 +60,7 @@ async function tellSmaller(failing: FaultPlan, failed: SimulationReport): Promis
     `npm run sim -- --seed ${failing.seed} --hours ${failing.hours} shows it again; making it smaller …`,
   );
   const smaller = await shrink(failing, failed, {
+    run: runSimulation,
     maxRuns: MAX_SHRINK_RUNS,
     log: (line) => console.log(line),
   });

@@ -1,12 +1,15 @@
 import type { FaultPlan, PlannedFault } from './fault-plan.ts';
-import { runSimulation, type SimulationReport } from './run-simulation.ts';
+import type { SimulationOptions, SimulationReport } from './run-simulation.ts';
 
 const HOUR_MS = 3_600_000;
 /** Past the last violation's moment, so that the step that shows it is still made, hours. */
 const MARGIN_HOURS = 0.002;
 const FEWEST_NODES = 1;
 
+export type RunPlan = (plan: FaultPlan, options: SimulationOptions) => Promise<SimulationReport>;
+
 export interface ShrinkOptions {
+  readonly run: RunPlan;
   /** Runs at most. */
   readonly maxRuns: number;
   readonly log: (line: string) => void;
@@ -26,14 +29,14 @@ export interface Reproduction {
 export async function shrink(
   failing: FaultPlan,
   report: SimulationReport,
-  { maxRuns, log }: ShrinkOptions,
+  { run, maxRuns, log }: ShrinkOptions,
 ): Promise<Reproduction> {
   let best = cutShort({ plan: failing, report, runs: 0 });
   const budget = { runs: 0 };
   const attempt = async (plan: FaultPlan): Promise<boolean> => {
     if (budget.runs >= maxRuns) return false;
     budget.runs += 1;
-    const tried = await runSimulation(plan, { stopAtFirst: true });
+    const tried = await run(plan, { stopAtFirst: true });
     if (tried.violations.length === 0) return false;
     best = cutShort({ plan, report: tried, runs: budget.runs });
     log(

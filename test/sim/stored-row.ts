@@ -7,6 +7,11 @@ export interface StoredRow {
   readonly spec?: unknown;
 }
 
+export interface StoredWorkload extends StoredRow {
+  readonly stopRequested: boolean;
+  readonly finishedAtMs?: number;
+}
+
 export interface StoredAttempt extends StoredRow {
   readonly state: AttemptState;
   readonly workloadId: string;

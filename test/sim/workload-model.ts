@@ -173,9 +173,14 @@ export class WorkloadModel {
   /** Only an answered request counts: then it must end, wherever its node is. */
   async #stop(known: Known, force: boolean): Promise<void> {
     known.mayBeStopped = true;
+    if (force) this.#simulation.rows.forced.add(known.id);
     await this.#simulation.execute('workload.stop', { workload: known.id, force }).then(
       // One that had ended by then ended as it did.
-      ({ state }) => void (known.stopped = !hasEnded(state) || state === 'cancelled'),
+      ({ state }) => {
+        known.stopped = !hasEnded(state) || state === 'cancelled';
+        if (!this.#simulation.rows.stopIsDurable(known.id))
+          this.#violate(`the stop of ${known.id} was acknowledged before it was stored`);
+      },
       () => undefined,
     );
   }

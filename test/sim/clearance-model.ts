@@ -1,0 +1,65 @@
+import type { Gateway } from '@clawbernetes/gateway';
+import type { NodeView } from '@clawbernetes/protocol';
+import type { Simulation } from './simulation.ts';
+
+type Fleet = Gateway['fleet'];
+
+/** Until work is told to leave a node where it must not be: a tick of 1 s, and the store; ms. */
+const LEAVE_MS = 10_000;
+/**
+ * Until the last work is told to leave after the deadline of a drain: a few at a time, 10 s of grace each;
+ * ms.
+ */
+const DRAIN_MS = 150_000;
+/** Until an empty node that drains is drained, ms. */
+const EMPTIED_MS = 5000;
+
+/** Work leaves where it must not be, and drains come to an end, unless all that is frozen. */
+export class ClearanceModel {
+  readonly #simulation: Simulation;
+  /** Since when something has been due; monotonic ms. */
+  #due = new Map<string, number>();
+
+  constructor(simulation: Simulation) {
+    this.#simulation = simulation;
+  }
+
+  check(fleet: Fleet): void {
+    const before = this.#due;
+    this.#due = new Map();
+    if (fleet.freeze) return;
+    for (const record of fleet.nodes()) {
+      const node = fleet.nodeView(record);
+      if (node.connectivity === 'connected') this.#checkNode(fleet, node, before);
+    }
+  }
+
+  #checkNode(fleet: Fleet, node: NodeView, before: ReadonlyMap<string, number>): void {
+    const live = fleet.liveAttempts(node.id);
+    const staying = live.filter(({ evicted }) => !evicted);
+    const broken = new Set(node.gpus.filter(isBroken).map(({ id }) => id));
+    const isExpelled = node.taints.some(({ effect }) => effect === 'no-execute');
+    for (const { id, devices } of staying)
+      if (isExpelled || devices.some((device) => broken.has(device)))
+        this.#isDue(before, `${id} has to leave ${node.name} and is not told so`, LEAVE_MS);
+    if (node.eligibility !== 'draining') return;
+    if (live.length === 0) this.#isDue(before, `${node.name} is empty and is not drained`, EMPTIED_MS);
+    const deadline = node.drain?.deadlineAtMs;
+    const isOver = deadline !== undefined && this.#simulation.clock.nowMs() > deadline;
+    if (isOver && staying.length > 0)
+      this.#isDue(before, `${node.name} is not emptied after the deadline of its drain`, DRAIN_MS);
+  }
+
+  #isDue(before: ReadonlyMap<string, number>, what: string, withinMs: number): void {
+    const nowMs = this.#simulation.clock.monotonicMs();
+    const sinceMs = Math.max(before.get(what) ?? nowMs, this.#simulation.gatewaySinceMs);
+    this.#due.set(what, sinceMs);
+    if (nowMs - sinceMs > withinMs) this.#simulation.violate(`${what} for ${nowMs - sinceMs} ms`);
+  }
+}
+
+/** Where work cannot come to a good end: the fault is certain. */
+function isBroken({ condition }: NodeView['gpus'][number]): boolean {
+  if (condition?.state !== 'quarantined' && condition?.state !== 'missing') return false;
+  return condition.kind === 'xid' || condition.kind === 'missing';
+}
