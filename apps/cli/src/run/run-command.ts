@@ -34,7 +34,10 @@ async function runDetached(context: Context, spec: WorkloadSpecInput): Promise<n
   const workload = await client.run(spec);
   await context.print(workload, () => workload.id);
   if (context.format === 'table') {
-    if (workload.waiting) context.remark(`${workload.name} waits: ${workload.waiting.message}`);
+    if (workload.waiting) {
+      context.remark(`${workload.name} waits: ${workload.waiting.message}`);
+      context.remark(`What would help: ${context.config.programName} workload why ${workload.id}`);
+    }
     context.remark(`Follow it with: ${context.config.programName} workload logs -f ${workload.id}`);
   }
   return 0;
