@@ -91,7 +91,9 @@ export class Placer {
       placedAtMs: clock.nowMs(),
       logEnd: 0,
     };
-    const why = `${workload.name} was placed on ${node.name}, where it costs others the least room, of ${trace.candidates} that have room.`;
+    const why =
+      `${workload.name} was placed on ${node.name}, where it costs others the least room, ` +
+      `of ${trace.candidates} that have room.`;
     commitAttempt(this.#core, attempt, 'scheduler', why, { ...trace });
     nodes.placed(placement.after);
     settleWorkload(this.#core, { ...workload, attempts: attempt.number }, 'scheduler');
