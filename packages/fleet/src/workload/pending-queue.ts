@@ -66,7 +66,7 @@ export class PendingQueue {
     return Array.from(groups, (group) => ({
       key: group.key,
       shape: group.shape,
-      workloadIds: [...group.workloads.keys().take(limit)],
+      workloadIds: firstOf(group.workloads.keys(), limit),
       ...(this.#open.has(group) ? {} : { nodeIds: changed }),
       sinceMs: group.workloads.values().next().value?.submittedAtMs ?? 0,
     })).toSorted((left, right) => left.sinceMs - right.sinceMs);
@@ -126,4 +126,13 @@ function* idsBefore(ids: Iterable<string>, end: string | undefined): Generator<s
     if (id === end) return;
     yield id;
   }
+}
+
+function firstOf(ids: Iterable<string>, limit: number): readonly string[] {
+  const first: string[] = [];
+  for (const id of ids) {
+    if (first.length >= limit) break;
+    first.push(id);
+  }
+  return first;
 }

@@ -32,7 +32,8 @@ export class SqliteGroupWriter {
       values.push(hasBlobs ? batch.values.map(compact) : batch.values);
       ends.push(shapeIds.length);
     }
-    return { newShapes, shapeIds, ends, values: values.flat() };
+    const [first = [], ...others] = values;
+    return { newShapes, shapeIds, ends, values: others.length === 0 ? first : values.flat() };
   }
 
   #introduce(shape: RowShape): RowShape {
