@@ -13,8 +13,13 @@ const LEAVE_MS = 10_000;
 const DRAIN_MS = 150_000;
 /** Until an empty node that drains is drained, ms. */
 const EMPTIED_MS = 5000;
+/** Until a node that is heard of has answered an order to start, however many of them get lost; ms. */
+const ANSWERED_MS = 100_000;
 
-/** Work leaves where it must not be, and drains come to an end, unless all that is frozen. */
+/**
+ * What is due is done: offers are answered; and unless all is frozen, work leaves where it must not be, and
+ * drains end.
+ */
 export class ClearanceModel {
   readonly #simulation: Simulation;
   /** Since when something has been due; monotonic ms. */
@@ -27,11 +32,17 @@ export class ClearanceModel {
   check(fleet: Fleet): void {
     const before = this.#due;
     this.#due = new Map();
-    if (fleet.freeze) return;
     for (const record of fleet.nodes()) {
       const node = fleet.nodeView(record);
-      if (node.connectivity === 'connected') this.#checkNode(fleet, node, before);
+      if (node.connectivity !== 'connected') continue;
+      this.#checkOffers(fleet, node, before);
+      if (!fleet.freeze) this.#checkNode(fleet, node, before);
     }
+  }
+
+  #checkOffers(fleet: Fleet, node: NodeView, before: ReadonlyMap<string, number>): void {
+    for (const { id, revision } of fleet.liveAttempts(node.id))
+      if (revision === 0) this.#isDue(before, `${id} is not started on ${node.name}`, ANSWERED_MS);
   }
 
   #checkNode(fleet: Fleet, node: NodeView, before: ReadonlyMap<string, number>): void {

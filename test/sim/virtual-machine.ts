@@ -130,6 +130,9 @@ export class VirtualMachine {
     const { rows, violate } = this.#world;
     if (!rows.isDurable('attempt', launch.attemptId))
       violate(`${launch.attemptId} was started before it was stored`);
+    const inUse = new Set(this.supervisor.devicesInUse());
+    for (const device of launch.devices)
+      if (inUse.has(device)) violate(`${launch.attemptId} begins on ${device} while another has it`);
     const { VIRTUAL_PULL_MS: pull, VIRTUAL_START_MS: start, VIRTUAL_STUBBORN: stubborn } = launch.spec.env;
     const run = {
       ...scriptOf(launch),
