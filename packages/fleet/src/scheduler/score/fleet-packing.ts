@@ -11,7 +11,9 @@ import { PackingScorer, type PackedKind, type StateCount } from './packing-score
 
 /** Kinds that are remembered, and states of nodes for each; more are forgotten all at once. */
 const MAX_KINDS = 1024;
-const MAX_STATES = 65_536;
+const MAX_STATES = 16_384;
+/** How kinds stand with groups, of all kinds together: some 40 MiB. */
+const MAX_STANDINGS = 200_000;
 /** Costs are computed anew after so many arrivals for every ten that there are of them. */
 const ARRIVALS_PER_TEN_COSTS = 2;
 const MAX_STALE_ARRIVALS = 5000;
@@ -63,6 +65,8 @@ export class FleetPacking {
   readonly #examples: SnapshotNode[] = [];
   /** A view of a node is never changed, so what follows from it holds as long as it does. */
   readonly #known = new WeakMap<SnapshotNode, KnownNode>();
+  /** Learnt since they were forgotten last. */
+  #standings = 0;
 
   /** A workload of this shape asks for a place. */
   arrived(shape: Shape): void {
@@ -92,7 +96,9 @@ export class FleetPacking {
   /** The same for a shape that names no node, remembered for all nodes that are alike. */
   learnStanding(node: SnapshotNode, shape: Shape): Standing {
     const { standings } = this.#kind(shape);
+    if (this.#standings >= MAX_STANDINGS) this.#forgetStandings();
     if (standings.size >= MAX_STATES) standings.clear();
+    this.#standings += 1;
     const standing = { ...this.standing(node, shape), version: this.#scorer.version };
     standings.set(this.groupKey(node), standing);
     return standing;
@@ -131,6 +137,11 @@ export class FleetPacking {
     return kind;
   }
 
+  #forgetStandings(): void {
+    for (const { standings } of this.#kinds.values()) standings.clear();
+    this.#standings = 0;
+  }
+
   #newKind(key: string, shape: Shape): FleetKind {
     const suited = new Map<number, boolean>();
     const suits = (profile: number): boolean => {
@@ -140,7 +151,10 @@ export class FleetPacking {
       suited.set(profile, fits);
       return fits;
     };
-    if (this.#kinds.size >= MAX_KINDS) this.#kinds.clear();
+    if (this.#kinds.size >= MAX_KINDS) {
+      this.#forgetStandings();
+      this.#kinds.clear();
+    }
     const kind = {
       key,
       demand: demandOf(shape),
