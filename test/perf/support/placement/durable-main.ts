@@ -1,5 +1,5 @@
-// The process that is killed: a fleet on SQLite that places work as fast as it can and says, after each batch,
-// how many placements are durable and when. Options as JSON in the first argument.
+// The process that is killed: a fleet on SQLite that places work as fast as it can and says, after each
+// batch, how many placements are durable and when. Options as JSON in the first argument.
 import { Fleet, fleetSchema } from '@clawbernetes/fleet';
 import { silentLogger, systemClock, systemRandom } from '@clawbernetes/kernel';
 import { workloadSpecSchema, type NodeInventory } from '@clawbernetes/protocol';
@@ -16,7 +16,7 @@ const MAX_OUTSTANDING = 4000;
 const BURST = 250;
 
 const { path, nodes } = JSON.parse(process.argv[2] ?? '{}') as DurableOptions;
-const base = { systemClock, clock: systemClock, random: systemRandom, logger: silentLogger };
+const base = { clock: systemClock, random: systemRandom, logger: silentLogger };
 const store = await openSqliteStore(base, { path, schema: fleetSchema });
 let submitted = 0;
 let durable = 0;

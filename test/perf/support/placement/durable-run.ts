@@ -46,7 +46,9 @@ export async function durableRun({ warmUp, until, ...options }: DurableRun): Pro
   return { perSecond, acknowledged: last.placed, recounted };
 }
 
-/** Placements with all that belongs to them: one attempt, its workload, its event with the decision's trace. */
+/**
+ * Placements with all that belongs to them: one attempt, its workload, its event with the decision's trace.
+ */
 async function recount(file: string): Promise<number> {
   await using store = await openSqliteStore(
     { clock: systemClock, logger: silentLogger },

@@ -1,4 +1,5 @@
-// The fleet of the gang bar: 5,000 nodes of 8 GPUs in racks, of which four in five have work on a GPU or more.
+// The fleet of the gang bar: 5,000 nodes of 8 GPUs in racks, of which four in five have work on a GPU or
+// more.
 import {
   DomainCapacity,
   planGang,
