@@ -38,7 +38,8 @@ export function estimateStart(question: StartQuestion): StartEstimate {
   const able = nodes.filter((node) => node.schedulable && neverFits(node, shape) === undefined);
   if (able.length === 0)
     return { estimate: 'unknown', message: 'No node that is ready could take it even if it were empty.' };
-  const found = new Foresight(question).run();
+  // Only what waits as well can be placed elsewhere; without it the other nodes do not matter.
+  const found = new Foresight(question.ahead.length > 0 ? question : { ...question, nodes: able }).run();
   if (!found) return unknownStart(able, question);
   return {
     estimate: 'range',

@@ -39,13 +39,21 @@ function* equipment({ executors, sandboxed, capacity }: SnapshotNode, shape: Sha
 }
 
 function* gpuHardware({ gpus }: SnapshotNode, shape: Shape): Generator<Obstacle> {
-  const suitable = gpus.filter((gpu) => suits(gpu, shape)).length;
-  if (shape.gpus === 0 || suitable >= shape.gpus) return;
-  const repaired = gpus.filter((gpu) => suits(inOrder(gpu), shape)).length;
+  if (shape.gpus === 0) return;
+  const suitable = countSuitable(gpus, shape);
+  if (suitable >= shape.gpus) return;
+  const repaired = countSuitable(gpus.map(inOrder), shape);
   const facts = { needs: shape.gpus, has: suitable };
   if (repaired >= shape.gpus) yield { code: 'gpu-health', ...facts };
   else if (gpus.length < shape.gpus) yield { code: 'gpu-count', needs: shape.gpus, has: gpus.length };
   else yield { code: 'gpu-model', ...facts };
+}
+
+/** In all, or only of those that are free. */
+function countSuitable(gpus: readonly SnapshotGpu[], shape: Shape, { onlyFree = false } = {}): number {
+  let count = 0;
+  for (const gpu of gpus) if ((gpu.free || !onlyFree) && suits(gpu, shape)) count += 1;
+  return count;
 }
 
 /** As if a GPU that is out of use for its health were in order. */
@@ -82,9 +90,8 @@ function* readiness(node: SnapshotNode): Generator<Obstacle> {
 
 /** What the node has, but not free. What it does not have at all is told by others. */
 function* inUse({ gpus, free, capacity }: SnapshotNode, shape: Shape): Generator<Obstacle> {
-  const suitable = gpus.filter((gpu) => suits(gpu, shape));
-  const idle = suitable.filter((gpu) => gpu.free).length;
-  if (suitable.length >= shape.gpus && idle < shape.gpus)
+  const idle = shape.gpus === 0 ? 0 : countSuitable(gpus, shape, { onlyFree: true });
+  if (idle < shape.gpus && countSuitable(gpus, shape) >= shape.gpus)
     yield { code: 'gpus-in-use', needs: shape.gpus, has: idle };
   if (capacity.cpuMilli >= shape.cpuMilli && free.cpuMilli < shape.cpuMilli)
     yield { code: 'cpu-in-use', needs: shape.cpuMilli, has: Math.max(0, free.cpuMilli) };

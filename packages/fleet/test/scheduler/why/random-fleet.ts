@@ -121,9 +121,23 @@ export const shapeArbitrary: fc.Arbitrary<Shape> = fc.record(
   },
 );
 
+/** Asks for so little that there often is room. */
+export const easyShapeArbitrary: fc.Arbitrary<Shape> = fc.record({
+  gpus: fc.integer({ min: 0, max: 2 }),
+  gpuModels: fc.constant([]),
+  minGpuMemoryMib: fc.constant(0),
+  cpuMilli: fc.integer({ min: 100, max: 1500 }),
+  memoryMib: fc.integer({ min: 64, max: 1500 }),
+  executor: fc.constant('process'),
+  sandboxRequired: fc.constant(false),
+  nodeSelector: fc.constant({}),
+});
+
 /** What has waited longer. */
 export const aheadArbitrary: fc.Arbitrary<readonly PendingShape[]> = fc
-  .array(fc.tuple(shapeArbitrary, fc.integer({ min: 1, max: 3 })), { maxLength: 3 })
+  .array(fc.tuple(fc.oneof(shapeArbitrary, easyShapeArbitrary), fc.integer({ min: 1, max: 3 })), {
+    maxLength: 3,
+  })
   .map((shapes) =>
     shapes.map(([shape, count], at) => ({
       key: `${at} ${shapeKey(shape)}`,

@@ -8,7 +8,14 @@ import { afterPlacement } from '../../../src/scheduler/plan.ts';
 import { FleetPacking } from '../../../src/scheduler/score/fleet-packing.ts';
 import { withoutHolders } from '../../../src/scheduler/why/holder.ts';
 import { whatIf, type FleetFacts } from '../../../src/scheduler/why/what-if.ts';
-import { aheadArbitrary, fleetArbitrary, holdersIn, NOW_MS, shapeArbitrary } from './random-fleet.ts';
+import {
+  aheadArbitrary,
+  easyShapeArbitrary,
+  fleetArbitrary,
+  holdersIn,
+  NOW_MS,
+  shapeArbitrary,
+} from './random-fleet.ts';
 
 const canTake = (node: SnapshotNode, shape: Shape): boolean =>
   node.schedulable && neverFits(node, shape) === undefined && fitNow(node, shape) !== undefined;
@@ -38,8 +45,8 @@ test('every outcome can be carried out, and leaves nothing waiting that fits', (
   fc.assert(
     fc.property(
       fleetArbitrary,
-      shapeArbitrary,
-      shapeArbitrary,
+      fc.oneof(shapeArbitrary, easyShapeArbitrary),
+      easyShapeArbitrary,
       aheadArbitrary,
       suppositions,
       ({ nodes, holders }, shape, movedShape, waiting, { count, stays, ...supposed }) => {
@@ -87,5 +94,5 @@ test('every outcome can be carried out, and leaves nothing waiting that fits', (
     ),
     { numRuns: 1000 },
   );
-  for (const seen of [moves, stranded, unblocked, starts]) expect(seen).toBeGreaterThan(0);
+  for (const seen of [moves, stranded, unblocked, starts]) expect(seen).toBeGreaterThan(50);
 });
