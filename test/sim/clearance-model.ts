@@ -36,6 +36,7 @@ export class ClearanceModel {
       const node = fleet.nodeView(record);
       if (node.connectivity !== 'connected') continue;
       this.#checkOffers(fleet, node, before);
+      this.#checkUnwanted(fleet, node, before);
       if (!fleet.freeze) this.#checkNode(fleet, node, before);
     }
   }
@@ -43,6 +44,14 @@ export class ClearanceModel {
   #checkOffers(fleet: Fleet, node: NodeView, before: ReadonlyMap<string, number>): void {
     for (const { id, revision } of fleet.liveAttempts(node.id))
       if (revision === 0) this.#isDue(before, `${id} is not started on ${node.name}`, ANSWERED_MS);
+  }
+
+  /** What was given up by force while its node was away is stopped there. */
+  #checkUnwanted(fleet: Fleet, { id: nodeId, name }: NodeView, before: ReadonlyMap<string, number>): void {
+    const held = new Set(fleet.liveAttempts(nodeId).map(({ id }) => id));
+    const machine = this.#simulation.machines.find((one) => one.name === name);
+    for (const id of machine?.supervisor.liveAttempts() ?? [])
+      if (!held.has(id)) this.#isDue(before, `${id} still runs on ${name}, against our will`, ANSWERED_MS);
   }
 
   #checkNode(fleet: Fleet, node: NodeView, before: ReadonlyMap<string, number>): void {

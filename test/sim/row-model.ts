@@ -18,6 +18,8 @@ interface RowModelDeps {
   readonly clock: Pick<Clock, 'monotonicMs'>;
   readonly violate: (what: string) => void;
   readonly tell: (fact: string) => void;
+  /** The fleet believes that this node runs nothing that it should not. */
+  readonly onReconciled: (nodeId: string) => void;
 }
 
 type Tables = 'workload' | 'attempt' | 'node';
@@ -34,6 +36,7 @@ export class RowModel implements BatchListener {
   readonly #transitions: Transitions;
   readonly #violate: (what: string) => void;
   readonly #tell: (fact: string) => void;
+  readonly #onReconciled: (nodeId: string) => void;
   readonly #rows = new Map<string, StoredRow>();
   readonly #durable = new Map<string, StoredRow>();
   readonly #connectivity = new Map<string, string>();
@@ -46,10 +49,11 @@ export class RowModel implements BatchListener {
   /** In the present batch. */
   readonly #placed: StoredAttempt[] = [];
 
-  constructor({ transitions, clock, violate, tell }: RowModelDeps) {
+  constructor({ transitions, clock, violate, tell, onReconciled }: RowModelDeps) {
     this.#transitions = transitions;
     this.#violate = violate;
     this.#tell = tell;
+    this.#onReconciled = onReconciled;
     this.#placements = new PlacementModel({
       node: (id) => this.#rows.get(`node/${id}`) as StoredNode | undefined,
       connectivity: (id) => this.#connectivity.get(id),
@@ -231,7 +235,10 @@ export class RowModel implements BatchListener {
       if (!this.forced.has(subject)) this.#violate(`${facts.attempt} was given up, and nobody asked for it`);
       this.overridden.add(facts.attempt);
     }
-    if (type === 'node.reconciled') this.#reconciled.add(subject);
+    if (type === 'node.reconciled') {
+      this.#reconciled.add(subject);
+      this.#onReconciled(subject);
+    }
     if (kind !== 'node' || !['connected', 'suspect', 'disconnected', 'lost'].includes(change)) return;
     const before = this.#connectivity.get(subject) ?? 'new';
     this.#connectivity.set(subject, change);

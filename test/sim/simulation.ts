@@ -126,6 +126,16 @@ export class Simulation {
   readonly tell = (fact: string): void =>
     this.trail.add(`${Math.round(this.clock.monotonicMs())} ms ${fact}`);
 
+  /** It was given up by force and runs on: then its node may not count as known. */
+  readonly onReconciled = (nodeId: string): void => {
+    const fleet = this.gateway?.fleet;
+    const name = fleet?.findNode(nodeId)?.name;
+    const held = new Set(fleet?.liveAttempts(nodeId).map(({ id }) => id));
+    const live = this.machines.find((machine) => machine.name === name)?.supervisor.liveAttempts() ?? [];
+    for (const id of live)
+      if (!held.has(id)) this.violate(`${name} is said to run only what it should, and runs ${id}`);
+  };
+
   async execute<Name extends CommandName>(
     name: Name,
     input: CommandInput<Name>,

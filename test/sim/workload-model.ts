@@ -91,7 +91,10 @@ export class WorkloadModel {
       ({ id }) => fleet?.latestAttempt(id)?.unknownSinceMs !== undefined,
     );
     const early = unknown.filter(({ id }) => fleet?.latestAttempt(id)?.startedAtMs === undefined);
-    const from = early.length > 0 ? early : unknown;
+    // One that never ends by itself still runs when its node is back.
+    const endless = unknown.filter((known) => known.endless);
+    const preferred = random.fraction() < 0.6 ? endless : early;
+    const from = preferred.length > 0 ? preferred : unknown;
     const chosen = from[Math.floor(random.fraction() * from.length)];
     await (chosen ? this.#stop(chosen, true) : this.stopOne(random, true));
   }
@@ -128,7 +131,7 @@ export class WorkloadModel {
     const part = random.fraction() < 0.5 ? line.repeat(1 + Math.floor(random.fraction() * 20)) : '';
     // More than any machine has: it waits, and is told that it never fits.
     const tooLarge = random.fraction() < 0.003;
-    const endless = random.fraction() < 0.02 || tooLarge;
+    const endless = random.fraction() < 0.06 || tooLarge;
     const output = endless ? '' : part.repeat(parts);
     const env = {
       VIRTUAL_MS: endless ? 'Infinity' : String(Math.floor(1 + random.fraction() ** 3 * 90_000)),
