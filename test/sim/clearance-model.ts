@@ -42,8 +42,11 @@ export class ClearanceModel {
   }
 
   #checkOffers(fleet: Fleet, node: NodeView, before: ReadonlyMap<string, number>): void {
-    for (const { id, revision } of fleet.liveAttempts(node.id))
+    for (const { id, revision, state, workloadId } of fleet.liveAttempts(node.id)) {
       if (revision === 0) this.#isDue(before, `${id} is not started on ${node.name}`, ANSWERED_MS);
+      if (state !== 'stopping' && fleet.findWorkload(workloadId)?.stopRequested)
+        this.#isDue(before, `${id} is not stopped on ${node.name}`, ANSWERED_MS);
+    }
   }
 
   /** What was given up by force while its node was away is stopped there. */
