@@ -14,6 +14,8 @@ const LONG_DOWN_MS = 400_000;
 const LONG_DOWN_CHANCE = 0.1;
 /** Until a dead link is noticed by a keep-alive or an operator, ms. */
 const NOTICED_MS = 60_000;
+/** At so many moments, 100 ms apart, for what a fault waits for. */
+const LOOKS = 600;
 const FLAPS = 8;
 const EDITS = 10;
 
@@ -151,19 +153,27 @@ export class Faults {
     machine.armCrash({ at, done: random.fraction() < 0.5 }, () => this.#crashAgent(machine, forMs));
   }
 
+  /** At once, or as soon as something is just ending, or beginning. */
   #crashSupervisor(random: Random): void {
-    const machine = this.#stoppingMachine(random) ?? this.#machine(random);
-    this.#targets.supervisorCrashed(machine.name);
-    machine.supervisor.crash();
+    const chance = random.fraction();
+    const state = chance < 0.4 ? 'stopping' : chance < 0.7 ? 'accepted' : undefined;
+    const chosen = this.#machine(random);
+    const crash = (machine: VirtualMachine): void => {
+      this.#targets.supervisorCrashed(machine.name);
+      machine.supervisor.crash();
+    };
+    const look = (left: number): void => {
+      const found = state === undefined || left === 0 ? chosen : this.#machineWith(state);
+      if (found) crash(found);
+      else this.#simulation.clock.after(100, () => look(left - 1));
+    };
+    look(LOOKS);
   }
 
-  /** Half of the time one that is just ending something, if there is any. */
-  #stoppingMachine(random: Random): VirtualMachine | undefined {
+  #machineWith(state: 'stopping' | 'accepted'): VirtualMachine | undefined {
     const { gateway, machines } = this.#simulation;
-    if (!gateway || random.fraction() < 0.5) return undefined;
-    const { fleet } = gateway;
     return machines.find(({ name }) =>
-      fleet.liveAttempts(fleet.node(name).id).some(({ state }) => state === 'stopping'),
+      gateway?.fleet.liveAttempts(gateway.fleet.node(name).id).some((attempt) => attempt.state === state),
     );
   }
 

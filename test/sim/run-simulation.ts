@@ -121,6 +121,7 @@ class Run {
     for (let passedMs = 0; passedMs < QUIET_MS && !this.#isOver; passedMs += STEP_MS) {
       if (passedMs < RESTORED_MS && passedMs % 30_000 === 0) this.#faults.end();
       void this.#work.finishOne();
+      if (passedMs % 5000 === 0) void this.#work.finishUnknown();
       await clock.advance(STEP_MS);
       if (passedMs % 5000 === 0) this.#check();
     }
@@ -158,7 +159,7 @@ class Run {
   #requests(): void {
     const chance = (of: number): boolean => this.#random.fraction() < of;
     if (chance(SUBMIT_CHANCE)) this.#submit(1);
-    if (chance(0.01)) void this.#work.submitAndStop();
+    if (chance(0.03)) void this.#work.submitAndStop();
     if (chance(0.02)) void this.#work.submitAgain();
     if (chance(0.02)) void this.#work.stopOne();
     if (chance(0.03)) void this.#work.finishOne();

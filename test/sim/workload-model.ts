@@ -106,6 +106,16 @@ export class WorkloadModel {
     else if (this.#unanswered.length > 0) await this.submitAgain();
   }
 
+  /** Ends what was taken in without an answer and was not asked for again: nobody knows of it. */
+  async finishUnknown(): Promise<void> {
+    const all = this.#simulation.gateway?.fleet.workloads('default') ?? [];
+    const unknown = all.find(({ id, state }) => !hasEnded(state) && !this.#known.has(id));
+    if (unknown && this.#unanswered.length === 0)
+      await this.#simulation
+        .execute('workload.stop', { workload: unknown.id, force: false })
+        .catch(() => undefined);
+  }
+
   /** What runs now may be lost, through no fault of the fleet's. */
   supervisorCrashed(): void {
     for (const known of this.#live.values()) known.mayBeLost = true;
