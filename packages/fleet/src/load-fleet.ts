@@ -45,7 +45,11 @@ export async function loadFleet(store: Store, clock: Clock): Promise<FleetRows> 
         core.nodes.setPresence(node.id, { connectivity: 'suspect', reconciled: false, ...presence });
       }
       for (const row of workloads) core.workloads.putWorkload(readWorkload(row));
-      for (const row of attempts) core.workloads.putAttempt(readAttempt(row));
+      // Ids follow the wall clock, which may have gone back between two attempts of a workload.
+      const inOrder = attempts
+        .map((row) => readAttempt(row))
+        .sort((left, right) => left.number - right.number);
+      for (const attempt of inOrder) core.workloads.putAttempt(attempt);
       for (const workload of core.workloads.workloads()) {
         if (!hasEnded(workload.state) && waits(workload, core.workloads.latestAttempt(workload.id)))
           core.pending.add(workload);
