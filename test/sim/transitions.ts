@@ -35,7 +35,7 @@ export const LEGAL: Readonly<Record<Machine, readonly Edge[]>> = {
   ),
   contact: edges('known: unknown', 'unknown: known ended'),
   workload: edges(
-    'new: queued reserved',
+    'new: queued reserved cancelled',
     'queued: reserved cancelled',
     'reserved: preparing running stopping succeeded failed cancelled',
     'preparing: running stopping succeeded failed cancelled',

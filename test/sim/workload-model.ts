@@ -109,7 +109,10 @@ export class WorkloadModel {
   /** Ends what was taken in without an answer and was not asked for again: nobody knows of it. */
   async finishUnknown(): Promise<void> {
     const all = this.#simulation.gateway?.fleet.workloads('default') ?? [];
-    const unknown = all.find(({ id, state }) => !hasEnded(state) && !this.#known.has(id));
+    const longAgoMs = this.#simulation.clock.nowMs() - 200_000;
+    const unknown = all.find(
+      ({ id, state, submittedAtMs }) => submittedAtMs < longAgoMs && !hasEnded(state) && !this.#known.has(id),
+    );
     if (unknown && this.#unanswered.length === 0)
       await this.#simulation
         .execute('workload.stop', { workload: unknown.id, force: false })
