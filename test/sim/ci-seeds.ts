@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { planFaults } from './fault-plan.ts';
 import { runSimulation, type SimulationReport } from './run-simulation.ts';
-import { missingTransitions, UNREACHED, type TransitionCounts } from './transitions.ts';
+import { missingTransitions, RARE, UNREACHED, type TransitionCounts } from './transitions.ts';
 
 interface Seed {
   readonly seed: number;
@@ -62,6 +62,7 @@ function tellCoverage(counts: TransitionCounts, log: (line: string) => void): bo
   const missing = missingTransitions(counts);
   for (const { machine, state, because } of UNREACHED)
     log(`not reached: ${machine} ${state}, since ${because}`);
+  for (const { key, because } of RARE) if (!counts[key]) log(`not demanded: ${key}, since ${because}`);
   for (const key of missing) log(`NEVER SEEN ${key}`);
   log(`${Object.keys(counts).length} kinds of transitions seen, ${missing.length} missing`);
   return missing.length === 0;

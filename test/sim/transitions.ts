@@ -89,6 +89,14 @@ export const UNREACHED: readonly {
   { machine: 'workload', state: 'rejected', because: 'what cannot be taken is refused before it is stored' },
 ];
 
+/** Legal, but too rare to be demanded of a few seeds; shown by a test instead. */
+export const RARE: readonly { readonly key: string; readonly because: string }[] = [
+  {
+    key: 'workload: preparing → cancelled',
+    because: 'a stop by force must meet the moment of preparing on a node out of sight (fleet.test.ts)',
+  },
+];
+
 export type TransitionCounts = Record<string, number>;
 
 /** Counts what happened, and names what should not have. */
@@ -106,5 +114,5 @@ export class Transitions {
 
 export function missingTransitions(counts: TransitionCounts): readonly string[] {
   const wanted = MACHINES.flatMap((machine) => LEGAL[machine].map((edge) => `${machine}: ${edge}`));
-  return wanted.filter((key) => !counts[key]);
+  return wanted.filter((key) => !counts[key] && RARE.every((rare) => rare.key !== key));
 }

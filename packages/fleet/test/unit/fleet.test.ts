@@ -245,19 +245,19 @@ describe('nodes out of reach', () => {
     expect(fixture.fleet.workloadView(workload).attempt).not.toHaveProperty('unknownSinceMs');
   });
 
-  test('only a person’s force gives up work that cannot be seen; it is stopped if its node returns with it', async () => {
+  test.each(['preparing', 'running'] as const)('only force gives up %s work out of sight', async (state) => {
     fixture.join('n', 1);
     const workload = fixture.submit({ resources: { gpus: 1 } });
     await fixture.settle();
     const attempt = fixture.attemptOf(workload);
-    fixture.report(attempt, { state: 'running', revision: 2 });
+    fixture.report(attempt, { state, revision: 2 });
     await fixture.settle(31_000);
     fixture.fleet.intake.stop(fixture.fleet.workload('default', workload.id), true);
     await fixture.settle();
     expect(fixture.state(workload)).toBe('cancelled');
     expect(fixture.fleet.nodeView(fixture.fleet.node('n')).free.gpus).toBe(1);
     fixture.orders.length = 0;
-    fixture.fleet.reports.repair('node-n', [status(attempt, { state: 'running', revision: 2 })]);
+    fixture.fleet.reports.repair('node-n', [status(attempt, { state, revision: 2 })]);
     await fixture.settle();
     expect(fixture.orders.map(({ order }) => order.kind)).toContain('stop');
     expect(fixture.state(workload)).toBe('cancelled');
