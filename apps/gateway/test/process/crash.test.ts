@@ -63,9 +63,11 @@ describe('with a node', () => {
     const { bytes, positions } = logOf(...contents);
     const middle = positions[200] ?? 0;
     const path = `/api/workloads/${workload}/logs?follow=true&position=`;
-    const reader = before.fetch(`${path}0`).then((reply) => readUntilCut(reply));
+    const following = before.fetch(`${path}0`);
     node.logChunk(offer.attemptId, 0, bytes.subarray(0, middle));
     await node.next('logAck', ({ position }) => Number(position) === middle);
+    // Only then is there an answer for the kill to cut.
+    const reader = readUntilCut(await following);
     await first.kill();
     const seen = await reader;
     expect(seen).toEqual(bytes.subarray(0, seen.length));

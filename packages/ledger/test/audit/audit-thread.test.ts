@@ -30,9 +30,17 @@ function openLedger(store: Store): Promise<Ledger> {
   return Ledger.open({ store, clock: systemClock, random: systemRandom, logger: silentLogger }, LEDGER);
 }
 
+/** What a load that outlives the memory of ids is answered. */
+const AGING_ANSWERS = ['ok', 'id-conflict', 'id-too-old', 'pending-already-posted', 'pending-not-found'];
+/** Ids are set aside and forgotten beside the load, which must go on until they are. */
+const MAX_TURNS = 50;
+
 async function fill(store: Store): Promise<ReadonlySet<string>> {
   await using ledger = await openLedger(store);
-  return await bookAging(ledger, ROUNDS);
+  let answers: ReadonlySet<string> = new Set();
+  for (let turn = 0; turn < MAX_TURNS && !AGING_ANSWERS.every((name) => answers.has(name)); turn += 1)
+    answers = answers.union(await bookAging(ledger, ROUNDS));
+  return answers;
 }
 
 /** Where an audit keeps its ids: a folder that shows what it leaves behind. */
@@ -53,15 +61,7 @@ function testReports(place: Place): void {
   it('comes to the same report, with few ids in memory, and leaves nothing behind', async () => {
     await using store = await openLedgerStore(await place());
     const answers = await fill(store);
-    expect([...answers]).toEqual(
-      expect.arrayContaining([
-        'ok',
-        'id-conflict',
-        'id-too-old',
-        'pending-already-posted',
-        'pending-not-found',
-      ]),
-    );
+    expect([...answers]).toEqual(expect.arrayContaining(AGING_ANSWERS));
     const here = await auditLedger(store, LEDGER);
     expect(here.discrepancies).toEqual([]);
     const scratch = await scratchFolder();
