@@ -48,7 +48,7 @@ export async function loadFleet(store: Store, clock: Clock): Promise<FleetRows> 
       // Ids follow the wall clock, which may have gone back between two attempts of a workload.
       const inOrder = attempts
         .map((row) => readAttempt(row))
-        .sort((left, right) => left.number - right.number);
+        .toSorted((left, right) => left.number - right.number);
       for (const attempt of inOrder) core.workloads.putAttempt(attempt);
       for (const workload of core.workloads.workloads()) {
         if (!hasEnded(workload.state) && waits(workload, core.workloads.latestAttempt(workload.id)))
