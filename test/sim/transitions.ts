@@ -95,6 +95,10 @@ export const RARE: readonly { readonly key: string; readonly because: string }[]
     key: 'workload: preparing → cancelled',
     because: 'a stop by force must meet the moment of preparing on a node out of sight (fleet.test.ts)',
   },
+  {
+    key: 'workload: new → cancelled',
+    because: 'it must be stopped in the very turn that took it in (first-turn.test.ts)',
+  },
 ];
 
 export type TransitionCounts = Record<string, number>;
