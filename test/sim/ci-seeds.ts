@@ -30,12 +30,15 @@ export async function runCiSeeds(log: (line: string) => void): Promise<boolean> 
   const counts: TransitionCounts = {};
   let isWell = true;
   let [hours, steps, faults] = [0, 0, 0];
-  for (const seed of [...coverage, ...failed, ...freshSeeds()]) {
+  const fresh = freshSeeds();
+  for (const seed of [...coverage, ...failed, ...fresh]) {
     const report = await runOne(seed);
     hours += report.simulatedHours;
     steps += report.steps;
     faults += Object.values(report.faults).reduce((sum, count) => sum + count, 0);
-    for (const [key, count] of Object.entries(report.transitions)) counts[key] = (counts[key] ?? 0) + count;
+    // Coverage is a matter of the seeds in the list: what chance shows must not decide.
+    const seen = fresh.includes(seed) ? [] : Object.entries(report.transitions);
+    for (const [key, count] of seen) counts[key] = (counts[key] ?? 0) + count;
     isWell &&= report.violations.length === 0;
     const result = report.violations.length === 0 ? 'no violations' : report.violations.join('\n  ');
     log(`seed ${seed.seed}, ${seed.hours} h, ${report.steps} steps: ${result}`);

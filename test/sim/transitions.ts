@@ -99,6 +99,10 @@ export const RARE: readonly { readonly key: string; readonly because: string }[]
     key: 'workload: new → cancelled',
     because: 'it must be stopped in the very turn that took it in (first-turn.test.ts)',
   },
+  {
+    key: 'gpu: released → quarantined',
+    because: 'a second fault must come right after a person released the first',
+  },
 ];
 
 export type TransitionCounts = Record<string, number>;
