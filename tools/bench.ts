@@ -4,7 +4,7 @@
 import { globSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs, type ParseArgsOptionsConfig } from 'node:util';
-import type { Benchmark, BenchmarkReport } from './bench/benchmark.ts';
+import { OptionError, type Benchmark, type BenchmarkReport } from './bench/benchmark.ts';
 import { figureTable } from './bench/figure-table.ts';
 import { thisMachine } from './bench/machine.ts';
 import { runCommand } from './run-command.ts';
@@ -66,4 +66,16 @@ async function main(): Promise<number> {
   return 0;
 }
 
-process.exitCode = await main();
+/** What was asked for wrongly is told without a trace; all else is a defect, and shows where. */
+function isMisuse(error: unknown): error is Error {
+  const code = error instanceof TypeError && 'code' in error ? String(error.code) : '';
+  return error instanceof OptionError || code.startsWith('ERR_PARSE_ARGS');
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  if (!isMisuse(error)) throw error;
+  console.error(error.message);
+  process.exitCode = 5;
+}

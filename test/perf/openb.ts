@@ -5,7 +5,12 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { seededRandom } from '@clawbernetes/kernel';
-import type { BenchmarkOptions, BenchmarkReport, Figures } from '../../tools/bench/benchmark.ts';
+import {
+  OptionError,
+  type BenchmarkOptions,
+  type BenchmarkReport,
+  type Figures,
+} from '../../tools/bench/benchmark.ts';
 import { bestFit, packing, random } from './support/openb/policies.ts';
 import { replay, type ReplayResult } from './support/openb/replay.ts';
 import { arrivalsOf, readFleet, readPods } from './support/openb/trace.ts';
@@ -40,6 +45,9 @@ export default async function measure({ small, log, values }: BenchmarkOptions):
     values['pods'] === undefined ? Object.keys(PUBLISHED).slice(0, small ? 1 : undefined) : [values['pods']];
   const missing = [nodes, ...lists.map(podFile)].find((file) => !existsSync(file));
   if (missing !== undefined) {
+    const asked = [values['nodes'], values['pods']].includes(missing);
+    if (asked)
+      throw new OptionError(`There is no file ${missing}. Name a CSV file of the form of the trace.`);
     log(
       `skipped: there is no ${path.basename(missing)}. Name the lists of the trace with --nodes and --pods.`,
     );
@@ -66,7 +74,7 @@ function podFile(list: string): string {
 function seedCount(text: string): number {
   const seeds = Number(text);
   if (Number.isInteger(seeds) && seeds >= 1 && seeds <= MAX_SEEDS) return seeds;
-  throw new RangeError(`--seeds is ${text}; it is a whole number from 1 to ${MAX_SEEDS}.`);
+  throw new OptionError(`--seeds is ${text}; it is a whole number from 1 to ${MAX_SEEDS}.`);
 }
 
 function listReport(nodeFile: string, list: string, seeds: number, log: (line: string) => void) {

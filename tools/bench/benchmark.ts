@@ -22,3 +22,6 @@ export interface BenchmarkReport {
 
 /** The default export of each file in test/perf. */
 export type Benchmark = (options: BenchmarkOptions) => Promise<BenchmarkReport>;
+
+/** An option that makes no sense: told without a trace. */
+export class OptionError extends Error {}
