@@ -19,7 +19,8 @@ export type {
 } from './scheduler/gang/gang-plan.ts';
 export { planGang } from './scheduler/gang/plan-gang.ts';
 export { nodesByRank, replaceMembers, type GangReplacement } from './scheduler/gang/replace-members.ts';
-export { planPlacements, type PendingShape, type Placement, type Plan } from './scheduler/plan.ts';
+export type { Placement } from './scheduler/placement.ts';
+export { planPlacements, type PendingShape, type Plan } from './scheduler/plan.ts';
 export { shapeKey, shapeOf, type Shape } from './scheduler/resources.ts';
 export type { Snapshot, SnapshotGpu, SnapshotNode } from './scheduler/snapshot.ts';
 export { DomainCapacity, type ShapeCapacity } from './scheduler/topology/domain-capacity.ts';

@@ -11,7 +11,7 @@ import {
 } from '@clawbernetes/protocol';
 import type { FleetCore } from '../fleet-core.ts';
 import type { AttemptRecord, NodeRecord, WorkloadRecord } from '../records.ts';
-import type { Placement } from '../scheduler/plan.ts';
+import type { Placement } from '../scheduler/placement.ts';
 import { shapeOf, type Shape } from '../scheduler/resources.ts';
 import type { FleetPacking } from '../scheduler/score/fleet-packing.ts';
 import { explainWaiting } from '../scheduler/why/explain-waiting.ts';

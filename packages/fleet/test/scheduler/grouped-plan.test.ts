@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { planPlacements, shapeKey, type Placement, type Shape, type SnapshotNode } from '../../src/index.ts';
 import { fitNow, leftover, neverFits, reluctance } from '../../src/scheduler/fit.ts';
 import { NodeGroups } from '../../src/scheduler/node-groups.ts';
-import { afterPlacement } from '../../src/scheduler/plan.ts';
+import { afterPlacement } from '../../src/scheduler/placement.ts';
 import { FleetPacking } from '../../src/scheduler/score/fleet-packing.ts';
 
 /** Of few kinds each, so that nodes come out alike; GPUs of one node may differ. */

@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 import { emptyNode, snapshotNode } from '../../src/node/snapshot-node.ts';
 import type { AttemptRecord } from '../../src/index.ts';
 import { fitNow } from '../../src/scheduler/fit.ts';
-import { afterPlacement } from '../../src/scheduler/plan.ts';
+import { afterPlacement } from '../../src/scheduler/placement.ts';
 import { shapeOf } from '../../src/scheduler/resources.ts';
 import { FleetFixture } from './fleet-fixture.ts';
 

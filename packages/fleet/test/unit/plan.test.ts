@@ -11,7 +11,7 @@ import {
 } from '../../src/index.ts';
 import { explainWait } from '../../src/scheduler/explain.ts';
 import { fitNow, neverFits } from '../../src/scheduler/fit.ts';
-import { afterPlacement } from '../../src/scheduler/plan.ts';
+import { afterPlacement } from '../../src/scheduler/placement.ts';
 import { FleetPacking } from '../../src/scheduler/score/fleet-packing.ts';
 
 const MODELS = ['NVIDIA H100 80GB HBM3', 'NVIDIA A100-SXM4-40GB', 'RTX 4090'];

@@ -1,7 +1,8 @@
 import { BinaryHeap } from '@clawbernetes/kernel';
 import type { StartEstimate } from '@clawbernetes/protocol';
 import { fitNow, neverFits } from '../fit.ts';
-import { afterPlacement, type PendingShape } from '../plan.ts';
+import { afterPlacement } from '../placement.ts';
+import type { PendingShape } from '../plan.ts';
 import type { Shape } from '../resources.ts';
 import type { SnapshotNode } from '../snapshot.ts';
 import { withoutHolders, type Holder } from './holder.ts';

@@ -1,5 +1,6 @@
 import type { WaitExplanation } from '@clawbernetes/protocol';
-import { afterPlacement, planPlacements, type PendingShape, type Placement } from '../plan.ts';
+import { afterPlacement, type Placement } from '../placement.ts';
+import { planPlacements, type PendingShape } from '../plan.ts';
 import { shapeKey, type Shape } from '../resources.ts';
 import type { FleetPacking } from '../score/fleet-packing.ts';
 import type { SnapshotNode } from '../snapshot.ts';

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Placement, Shape, SnapshotNode } from '../../../src/index.ts';
 import { fitNow, neverFits } from '../../../src/scheduler/fit.ts';
-import { afterPlacement } from '../../../src/scheduler/plan.ts';
+import { afterPlacement } from '../../../src/scheduler/placement.ts';
 import { FleetPacking } from '../../../src/scheduler/score/fleet-packing.ts';
 import { withoutHolders } from '../../../src/scheduler/why/holder.ts';
 import { whatIf, type FleetFacts } from '../../../src/scheduler/why/what-if.ts';

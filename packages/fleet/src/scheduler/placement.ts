@@ -1,0 +1,41 @@
+import type { Shape } from './resources.ts';
+import type { SnapshotNode } from './snapshot.ts';
+
+export interface Placement {
+  readonly workloadId: string;
+  readonly nodeId: string;
+  readonly devices: readonly string[];
+  readonly shape: Shape;
+  readonly trace: PlacementTrace;
+  /** The node as the plan found it, and as it leaves it. */
+  readonly before: SnapshotNode;
+  readonly after: SnapshotNode;
+}
+
+/** Why this node: stored with the placement, so it is small and flat. */
+export interface PlacementTrace {
+  /** Nodes that were looked at: all, or with `retried` those that changed since it fitted nowhere. */
+  readonly nodes: number;
+  readonly retried?: true;
+  /** Those of them that had room. */
+  readonly candidates: number;
+  /** What the place costs the fleet; the least of all candidates. */
+  readonly cost: number;
+  /** The node that would have been taken else, and its cost. */
+  readonly runnerUp?: string;
+  readonly runnerUpCost?: number;
+  /** How many of the others had no room for which reason: `gpus-in-use 7, cordoned 3`; absent = none. */
+  readonly others?: string;
+}
+
+export function afterPlacement(node: SnapshotNode, shape: Shape, devices: readonly string[]): SnapshotNode {
+  const given = new Set(devices);
+  return {
+    ...node,
+    free: { cpuMilli: node.free.cpuMilli - shape.cpuMilli, memoryMib: node.free.memoryMib - shape.memoryMib },
+    gpus:
+      given.size === 0
+        ? node.gpus
+        : node.gpus.map((gpu) => (given.has(gpu.id) ? { ...gpu, free: false } : gpu)),
+  };
+}
