@@ -30,7 +30,7 @@ const UNDECIDED: ReadonlySet<string | undefined> = new Set([
 export interface LauncherDeps {
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly supervisor: Pick<Supervisor, 'launch' | 'stop'>;
+  readonly supervisor: Pick<Supervisor, 'launch' | 'stop' | 'release'>;
   readonly book: AttemptBook;
   /** The node's GPUs as last detected. */
   readonly gpus: () => readonly GpuDevice[];
@@ -71,6 +71,25 @@ export class Launcher {
    */
   stop({ attemptId, epoch, graceful, graceMs }: GatewayMessage<'stopWorkload'>): Promise<void> {
     return this.#stop(requireId(attemptId), fromWireEpoch(epoch), graceful ? graceMs : 0);
+  }
+
+  /** Never rejects. @throws CodedError at once for an order that means nothing, as `start` does. */
+  release({ attemptId, epoch }: GatewayMessage<'releaseWorkload'>): Promise<void> {
+    return this.#release(requireId(attemptId), fromWireEpoch(epoch));
+  }
+
+  async #release(attemptId: string, epoch: Epoch): Promise<void> {
+    const { book, supervisor, logger } = this.#deps;
+    const known = book.get(attemptId);
+    if (!known || compareEpochs(epoch, known.epoch) !== 0) return;
+    // One that has begun or ended says so; then the gateway need not ask again.
+    if (known.state !== 'accepted' && known.state !== 'preparing' && known.state !== 'ready')
+      return book.resend(attemptId);
+    try {
+      await supervisor.release(attemptId);
+    } catch (error) {
+      logger.warn('A workload could not be released', { attemptId, error: errorMessage(error) });
+    }
   }
 
   async #stop(attemptId: string, epoch: Epoch, graceMs: number): Promise<void> {
@@ -155,13 +174,15 @@ const NOTHING_NEW = { isNew: false, done: Promise.resolve() };
 
 /** @throws CodedError `invalid-spec`. */
 function launchOf(order: GatewayMessage<'startWorkload'>, epoch: Epoch): Launch {
+  const spec = parseSpec(order.spec);
   return {
     attemptId: order.attemptId,
     workloadId: order.workloadId,
     namespace: order.namespace,
     epoch,
-    spec: parseSpec(order.spec),
+    spec: { ...spec, env: { ...spec.env, ...order.environment } },
     devices: order.devices,
+    ...(order.barrier ? { barrier: true } : {}),
   };
 }
 

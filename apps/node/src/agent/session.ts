@@ -114,6 +114,8 @@ export class Session implements Disposable {
         return this.#start(body.value);
       case 'stopWorkload':
         return void this.#deps.launcher.stop(body.value).then(() => this.#flushSoon());
+      case 'releaseWorkload':
+        return void this.#deps.launcher.release(body.value).then(() => this.#flushSoon());
       case 'statusAck':
         for (const each of body.value.revisions)
           this.#deps.book.confirm(each.attemptId, Number(each.revision));

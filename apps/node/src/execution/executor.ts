@@ -11,6 +11,8 @@ export interface Launch {
   readonly devices: readonly string[];
   /** What the node knows of them; a container engine needs more than their ids to pass them on. */
   readonly gpus?: readonly LaunchGpu[];
+  /** A member of a gang: once prepared it waits at `ready` for its release. */
+  readonly barrier?: boolean;
 }
 
 export type LaunchGpu = Pick<GpuDevice, 'id' | 'index' | 'vendor' | 'simulated'>;

@@ -4,8 +4,8 @@ import type { ExecutionExit, Launch } from '../execution/executor.ts';
 
 /** Which states may follow. The terminal ones are absorbing; a stop may come at any time before. */
 const FOLLOWERS: Readonly<Record<NodeAttemptState, readonly NodeAttemptState[]>> = {
-  accepted: ['preparing', 'running', 'stopping', 'killed', 'lost'],
-  preparing: ['running', 'stopping', 'killed', 'lost'],
+  accepted: ['preparing', 'ready', 'running', 'stopping', 'killed', 'lost'],
+  preparing: ['ready', 'running', 'stopping', 'killed', 'lost'],
   ready: ['running', 'stopping', 'killed', 'lost'],
   running: ['stopping', 'exited', 'killed', 'lost'],
   stopping: ['stopping', 'exited', 'killed', 'lost'],

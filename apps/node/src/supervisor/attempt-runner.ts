@@ -61,6 +61,7 @@ export class AttemptRunner {
   readonly #deps: AttemptRunnerDeps;
   readonly #launch: Launch;
   readonly #cancelled = new AbortController();
+  readonly #released = Promise.withResolvers<void>();
   #execution: Execution | undefined;
   #stop: StopOrder | undefined;
   #timeout: Timer | undefined;
@@ -93,6 +94,11 @@ export class AttemptRunner {
     this.#execution?.stop(order.graceMs, this.#stop.reason);
   }
 
+  /** Lets an attempt that waits at its barrier begin, or one that will come there pass. Safe to repeat. */
+  release(): void {
+    this.#released.resolve();
+  }
+
   exec(request: ExecRequest): Promise<ExecResult> {
     return this.#running().exec(request);
   }
@@ -115,6 +121,7 @@ export class AttemptRunner {
     const executor = await this.#deps.executor();
     if (this.#launch.spec.image !== undefined && !this.#stop) changed({ state: 'preparing' });
     await this.#unlessStopped(executor.prepare(this.#launch, { signal: this.#cancelled.signal }));
+    if (this.#launch.barrier) await this.#waitForRelease();
     const execution = await executor.start(this.#launch, output);
     const { handle, sandbox, limitations } = execution;
     const state = this.#stop ? 'stopping' : 'running';
@@ -123,6 +130,11 @@ export class AttemptRunner {
     this.#limitTime(execution, this.#launch.spec.timeoutMs);
     if (this.#stop) execution.stop(this.#stop.graceMs, this.#stop.reason);
     return execution;
+  }
+
+  async #waitForRelease(): Promise<void> {
+    if (!this.#stop) this.#deps.changed({ state: 'ready' });
+    await this.#unlessStopped(this.#released.promise);
   }
 
   async #recover(status: AttemptStatus, handle: ExecutionHandle, gone: EndReason): Promise<Execution> {

@@ -2,7 +2,9 @@ import type { AttemptStatus } from '@clawbernetes/protocol';
 import type { ExecRequest, ExecutionStats, Executor, Launch } from '../execution/executor.ts';
 
 /** Version of the messages in this file. An older supervisor that runs workloads is used, never stopped. */
-export const PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 2;
+/** The first that holds attempts at a barrier: an older one would begin them at once. */
+export const BARRIER_PROTOCOL_VERSION = 2;
 /** Oldest version that this one understands, of either side. */
 export const OLDEST_PROTOCOL_VERSION = 1;
 
@@ -31,6 +33,7 @@ export interface SupervisorMethods {
   readonly hello: [{ protocol: number; oldestProtocol: number; owner: string }, Welcome];
   readonly launch: [{ launch: Launch }, AttemptStatus];
   readonly stop: [AttemptRequest & { graceMs: number }, null];
+  readonly release: [AttemptRequest, null];
   /** Answered in several frames, all but the last marked `more`. */
   readonly list: [null, readonly AttemptStatus[]];
   readonly forget: [{ attemptIds: readonly string[] }, null];

@@ -11,6 +11,7 @@ import {
 import type { AttemptStatus } from '@clawbernetes/protocol';
 import type { ExecRequest, ExecResult, ExecutionStats, Executor, Launch } from '../execution/executor.ts';
 import {
+  BARRIER_PROTOCOL_VERSION,
   OLDEST_PROTOCOL_VERSION,
   PROTOCOL_VERSION,
   type Event,
@@ -72,6 +73,8 @@ export class SocketSupervisor implements Supervisor {
   readonly #lostListeners: ((reason: string) => void)[] = [];
   #connection: Promise<WireClient>;
   #process: ProcessIdentity | undefined;
+  /** Of the supervisor that is connected. */
+  #protocol = 0;
   #closed = false;
   #saidBye = false;
   #resting = false;
@@ -101,12 +104,17 @@ export class SocketSupervisor implements Supervisor {
   }
 
   async launch(launch: Launch): Promise<AttemptStatus> {
+    if (launch.barrier) await this.#refuseWithoutBarrier();
     const { result } = await this.#request('launch', { launch });
     return result;
   }
 
   async stop(attemptId: string, { graceMs }: { readonly graceMs: number }): Promise<void> {
     await this.#request('stop', { attemptId, graceMs });
+  }
+
+  async release(attemptId: string): Promise<void> {
+    await this.#request('release', { attemptId });
   }
 
   async list(): Promise<readonly AttemptStatus[]> {
@@ -205,6 +213,7 @@ export class SocketSupervisor implements Supervisor {
       const welcome = await this.#greet(client, repeat);
       if (!welcome) continue;
       this.#process = identityOf(welcome.pid);
+      this.#protocol = welcome.protocol;
       if (this.#wantsOther(welcome, first) && (await this.#replace(client))) continue;
       this.#refuseIncompatible(client, welcome);
       this.#saidBye = false;
@@ -248,6 +257,16 @@ export class SocketSupervisor implements Supervisor {
     await this.#gone();
     client.close();
     return true;
+  }
+
+  async #refuseWithoutBarrier(): Promise<void> {
+    await this.#connected();
+    if (this.#protocol >= BARRIER_PROTOCOL_VERSION) return;
+    throw supervisorError(
+      'supervisor-incompatible',
+      'The supervisor of this node is of an older version, kept while its workloads run, and cannot hold members ' +
+        'of a gang until all are ready. It is replaced once its workloads have ended.',
+    );
   }
 
   #refuseIncompatible(

@@ -143,6 +143,11 @@ export class SupervisorCore {
     await this.#flushed();
   }
 
+  /** The journal need not know: after a death of the supervisor what has not begun ends, and is made anew. */
+  release(owner: string, attemptId: string): void {
+    if (this.#state.attempt(attemptId)?.owner === owner) this.#runners.get(attemptId)?.release();
+  }
+
   /** The owner's attempts, in the order of their acceptance. */
   async list(owner: string): Promise<readonly AttemptStatus[]> {
     await this.#written();

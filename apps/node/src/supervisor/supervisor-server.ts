@@ -163,6 +163,10 @@ export class SupervisorServer implements SessionHost, AsyncDisposable {
         await this.#deps.core.stop(owner, attemptId, { graceMs });
         return DONE;
       },
+      release: async ({ owner }, params) => {
+        this.#deps.core.release(owner, checkAttempt(params));
+        return DONE;
+      },
       list: async ({ owner }) => pages(await this.#deps.core.list(owner)),
       forget: async ({ owner }, params) => {
         await this.#deps.core.forget(owner, checkForget(params));

@@ -16,6 +16,8 @@ export interface Supervisor extends AsyncDisposable {
   launch(launch: Launch): Promise<AttemptStatus>;
   /** Stops an attempt; unknown or ended ones are left as they are. */
   stop(attemptId: string, options: { readonly graceMs: number }): Promise<void>;
+  /** Lets an attempt with a barrier begin; others are left as they are. Safe to repeat. */
+  release(attemptId: string): Promise<void>;
   /** All attempts that are not forgotten, the ended ones included. */
   list(): Promise<readonly AttemptStatus[]>;
   /** Drops an ended attempt and its log: its end is stored elsewhere. */

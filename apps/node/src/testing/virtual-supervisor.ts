@@ -34,6 +34,7 @@ interface VirtualAttempt {
   readonly run: VirtualRun;
   readonly log: SegmentLog;
   readonly timers: Timer[];
+  isReleased: boolean;
   status: AttemptStatus;
 }
 
@@ -95,6 +96,7 @@ export class VirtualSupervisor {
     return {
       launch: (launch) => guarded(() => this.#launch(launch)),
       stop: (attemptId, options) => guarded(() => this.#stop(attemptId, options)),
+      release: (attemptId) => guarded(() => this.#release(attemptId)),
       list: () => guarded(() => Array.from(this.#attempts.values(), present)),
       forget: (attemptIds) => guarded(() => this.#forget(attemptIds)),
       exec: (attemptId, request) => guarded(() => this.#exec(attemptId, request)),
@@ -147,6 +149,13 @@ export class VirtualSupervisor {
     attempt.timers.push(this.#clock.after(prepareMs, () => this.#start(attempt)));
   }
 
+  #release(attemptId: string): void {
+    const attempt = this.#attempts.get(attemptId);
+    if (!attempt?.launch.barrier || attempt.isReleased) return;
+    attempt.isReleased = true;
+    if (attempt.status.state === 'ready') this.#start(attempt);
+  }
+
   #accept(launch: Launch): VirtualAttempt {
     const { script = scriptOf, maxLogBytes = 1024 * 1024 } = this.#options;
     const attempt: VirtualAttempt = {
@@ -157,6 +166,7 @@ export class VirtualSupervisor {
         { folder: launch.attemptId, maxBytes: maxLogBytes, segmentBytes: maxLogBytes / 4 },
       ),
       timers: [],
+      isReleased: false,
       status: {
         attemptId: launch.attemptId,
         epoch: launch.epoch,
@@ -177,7 +187,11 @@ export class VirtualSupervisor {
     const { durationMs, exitCode = 0, output = [], failure } = attempt.run;
     if (failure !== undefined)
       return this.#end(attempt, { state: 'killed', reason: 'launch-failed', message: failure });
-    if (attempt.status.state === 'stopping') return;
+    if (attempt.status.state === 'stopping' || isTerminal(attempt.status.state)) return;
+    if (attempt.launch.barrier && !attempt.isReleased) {
+      if (attempt.status.state !== 'ready') this.#change(attempt, { state: 'ready' });
+      return;
+    }
     this.#change(attempt, { state: 'running', startedAtMs: this.#clock.nowMs() });
     for (const { atMs, text } of output) {
       attempt.timers.push(this.#clock.after(atMs, () => this.print(attempt.launch.attemptId, text)));

@@ -14,7 +14,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file clawbernetes/node/v1/node.proto.
  */
 export const file_clawbernetes_node_v1_node: GenFile = /*@__PURE__*/
-  fileDesc("Ch9jbGF3YmVybmV0ZXMvbm9kZS92MS9ub2RlLnByb3RvEhRjbGF3YmVybmV0ZXMubm9kZS52MSImCgVFcG9jaBIMCgR0ZXJtGAEgASgEEg8KB2NvdW50ZXIYAiABKAQiswMKCU5vZGVGcmFtZRIKCgJpZBgBIAEoBBIyCghyZWdpc3RlchgCIAEoCzIeLmNsYXdiZXJuZXRlcy5ub2RlLnYxLlJlZ2lzdGVySAASOwoNc3RhdHVzX3JlcG9ydBgDIAEoCzIiLmNsYXdiZXJuZXRlcy5ub2RlLnYxLlN0YXR1c1JlcG9ydEgAEjQKCWhlYXJ0YmVhdBgEIAEoCzIfLmNsYXdiZXJuZXRlcy5ub2RlLnYxLkhlYXJ0YmVhdEgAEjMKCWxvZ19jaHVuaxgFIAEoCzIeLmNsYXdiZXJuZXRlcy5ub2RlLnYxLkxvZ0NodW5rSAASQQoQaW52ZW50b3J5X3JlcG9ydBgGIAEoCzIlLmNsYXdiZXJuZXRlcy5ub2RlLnYxLkludmVudG9yeVJlcG9ydEgAEj0KDmNvbW1hbmRfcmVzdWx0GAcgASgLMiMuY2xhd2Jlcm5ldGVzLm5vZGUudjEuQ29tbWFuZFJlc3VsdEgAEjQKBWVycm9yGAggASgLMiMuY2xhd2Jlcm5ldGVzLm5vZGUudjEuUHJvdG9jb2xFcnJvckgAQgYKBGJvZHki9gUKDEdhdGV3YXlGcmFtZRIKCgJpZBgBIAEoBBI0CgljaGFsbGVuZ2UYAiABKAsyHy5jbGF3YmVybmV0ZXMubm9kZS52MS5DaGFsbGVuZ2VIABI2CgpyZWdpc3RlcmVkGAMgASgLMiAuY2xhd2Jlcm5ldGVzLm5vZGUudjEuUmVnaXN0ZXJlZEgAEjAKB3BlbmRpbmcYBCABKAsyHS5jbGF3YmVybmV0ZXMubm9kZS52MS5QZW5kaW5nSAASPQoOc3RhcnRfd29ya2xvYWQYBSABKAsyIy5jbGF3YmVybmV0ZXMubm9kZS52MS5TdGFydFdvcmtsb2FkSAASOwoNc3RvcF93b3JrbG9hZBgGIAEoCzIiLmNsYXdiZXJuZXRlcy5ub2RlLnYxLlN0b3BXb3JrbG9hZEgAEjUKCnN0YXR1c19hY2sYByABKAsyHy5jbGF3YmVybmV0ZXMubm9kZS52MS5TdGF0dXNBY2tIABIvCgdsb2dfYWNrGAggASgLMhwuY2xhd2Jlcm5ldGVzLm5vZGUudjEuTG9nQWNrSAASOwoNZGVzaXJlZF9zdGF0ZRgJIAEoCzIiLmNsYXdiZXJuZXRlcy5ub2RlLnYxLkRlc2lyZWRTdGF0ZUgAEjAKB2NvbW1hbmQYCiABKAsyHS5jbGF3YmVybmV0ZXMubm9kZS52MS5Db21tYW5kSAASOwoNdXBkYXRlX2NvbmZpZxgLIAEoCzIiLmNsYXdiZXJuZXRlcy5ub2RlLnYxLlVwZGF0ZUNvbmZpZ0gAEjcKC2xlYXNlX2dyYW50GAwgASgLMiAuY2xhd2Jlcm5ldGVzLm5vZGUudjEuTGVhc2VHcmFudEgAEjQKBWVycm9yGA0gASgLMiMuY2xhd2Jlcm5ldGVzLm5vZGUudjEuUHJvdG9jb2xFcnJvckgAEjMKCWxvZ19zdGFydBgOIAEoCzIeLmNsYXdiZXJuZXRlcy5ub2RlLnYxLkxvZ1N0YXJ0SABCBgoEYm9keSJ0CglDaGFsbGVuZ2USEgoKZ2F0ZXdheV9pZBgBIAEoCRIaChJnYXRld2F5X3B1YmxpY19rZXkYAiABKAwSDQoFbm9uY2UYAyABKAwSEwoLbWluX3ZlcnNpb24YBCABKA0SEwoLbWF4X3ZlcnNpb24YBSABKA0i4AIKCFJlZ2lzdGVyEhMKC21pbl92ZXJzaW9uGAEgASgNEhMKC21heF92ZXJzaW9uGAIgASgNEhIKCnB1YmxpY19rZXkYAyABKAwSEgoKbm9kZV9ub25jZRgEIAEoDBIRCglzaWduYXR1cmUYBSABKAwSEgoKam9pbl90b2tlbhgGIAEoCRINCgVncmFudBgHIAEoDBIMCgRuYW1lGAggASgJEhUKDWFnZW50X3ZlcnNpb24YCSABKAkSOgoGbGFiZWxzGAogAygLMiouY2xhd2Jlcm5ldGVzLm5vZGUudjEuUmVnaXN0ZXIuTGFiZWxzRW50cnkSEQoJaW52ZW50b3J5GAsgASgMEhAKCGNvbW1hbmRzGAwgAygJEhcKD2F0dGVtcHRzX2RpZ2VzdBgNIAEoDBotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIq4BCgpSZWdpc3RlcmVkEg8KB25vZGVfaWQYASABKAkSDwoHdmVyc2lvbhgCIAEoDRIZChFnYXRld2F5X3NpZ25hdHVyZRgDIAEoDBINCgVncmFudBgEIAEoDBIQCghsZWFzZV9tcxgFIAEoDRIdChVoZWFydGJlYXRfaW50ZXJ2YWxfbXMYBiABKA0SEwoLd3JpdGVyX3Rlcm0YByABKAQSDgoGY29uZmlnGAggASgMIisKB1BlbmRpbmcSDwoHbm9kZV9pZBgBIAEoCRIPCgdtZXNzYWdlGAIgASgJIpYBCg1TdGFydFdvcmtsb2FkEhIKCmF0dGVtcHRfaWQYASABKAkSEwoLd29ya2xvYWRfaWQYAiABKAkSEQoJbmFtZXNwYWNlGAMgASgJEioKBWVwb2NoGAQgASgLMhsuY2xhd2Jlcm5ldGVzLm5vZGUudjEuRXBvY2gSDAoEc3BlYxgFIAEoDBIPCgdkZXZpY2VzGAYgAygJIoIBCgxTdG9wV29ya2xvYWQSEgoKYXR0ZW1wdF9pZBgBIAEoCRIqCgVlcG9jaBgCIAEoCzIbLmNsYXdiZXJuZXRlcy5ub2RlLnYxLkVwb2NoEhAKCGdyYWNlZnVsGAMgASgIEhAKCGdyYWNlX21zGAQgASgNEg4KBnJlYXNvbhgFIAEoCSLpAgoNQXR0ZW1wdFN0YXR1cxISCgphdHRlbXB0X2lkGAEgASgJEioKBWVwb2NoGAIgASgLMhsuY2xhd2Jlcm5ldGVzLm5vZGUudjEuRXBvY2gSEAoIcmV2aXNpb24YAyABKAQSMQoFc3RhdGUYBCABKA4yIi5jbGF3YmVybmV0ZXMubm9kZS52MS5BdHRlbXB0U3RhdGUSFgoJZXhpdF9jb2RlGAUgASgFSACIAQESDgoGc2lnbmFsGAYgASgJEg4KBnJlYXNvbhgHIAEoCRIPCgdtZXNzYWdlGAggASgJEhYKDmFjY2VwdGVkX2F0X21zGAkgASgDEhUKDXN0YXJ0ZWRfYXRfbXMYCiABKAMSFgoOZmluaXNoZWRfYXRfbXMYCyABKAMSDwoHc2FuZGJveBgMIAEoCRITCgtsaW1pdGF0aW9ucxgNIAMoCRIPCgdsb2dfZW5kGA4gASgEQgwKCl9leGl0X2NvZGUiRQoMU3RhdHVzUmVwb3J0EjUKCHN0YXR1c2VzGAEgAygLMiMuY2xhd2Jlcm5ldGVzLm5vZGUudjEuQXR0ZW1wdFN0YXR1cyI3Cg9BdHRlbXB0UmV2aXNpb24SEgoKYXR0ZW1wdF9pZBgBIAEoCRIQCghyZXZpc2lvbhgCIAEoBCJFCglTdGF0dXNBY2sSOAoJcmV2aXNpb25zGAEgAygLMiUuY2xhd2Jlcm5ldGVzLm5vZGUudjEuQXR0ZW1wdFJldmlzaW9uIrMCCgpHcHVNZXRyaWNzEhEKCWRldmljZV9pZBgBIAEoCRIgChN1dGlsaXphdGlvbl9wZXJjZW50GAIgASgBSACIAQESHAoPbWVtb3J5X3VzZWRfbWliGAMgASgESAGIAQESGgoNdGVtcGVyYXR1cmVfYxgEIAEoAUgCiAEBEhQKB3Bvd2VyX3cYBSABKAFIA4gBARIWCgljbG9ja19taHoYBiABKA1IBIgBARIcCg9lY2NfdW5jb3JyZWN0ZWQYByABKARIBYgBAUIWChRfdXRpbGl6YXRpb25fcGVyY2VudEISChBfbWVtb3J5X3VzZWRfbWliQhAKDl90ZW1wZXJhdHVyZV9jQgoKCF9wb3dlcl93QgwKCl9jbG9ja19taHpCEgoQX2VjY191bmNvcnJlY3RlZCKcAQoNU3lzdGVtTWV0cmljcxITCgtjcHVfcGVyY2VudBgBIAEoARIXCg9tZW1vcnlfdXNlZF9taWIYAiABKAQSGAoQbWVtb3J5X3RvdGFsX21pYhgDIAEoBBIVCg1kaXNrX3VzZWRfbWliGAQgASgEEhYKDmRpc2tfdG90YWxfbWliGAUgASgEEhQKDGxvYWRfYXZlcmFnZRgGIAEoASKfAQoJSGVhcnRiZWF0EhQKDHRpbWVzdGFtcF9tcxgBIAEoAxIuCgRncHVzGAIgAygLMiAuY2xhd2Jlcm5ldGVzLm5vZGUudjEuR3B1TWV0cmljcxIzCgZzeXN0ZW0YAyABKAsyIy5jbGF3YmVybmV0ZXMubm9kZS52MS5TeXN0ZW1NZXRyaWNzEhcKD2F0dGVtcHRzX2RpZ2VzdBgEIAEoDCI0CgpMZWFzZUdyYW50EhAKCGxlYXNlX21zGAEgASgNEhQKDGhlYXJ0YmVhdF9pZBgCIAEoBCJQCghMb2dDaHVuaxISCgphdHRlbXB0X2lkGAEgASgJEhAKCHBvc2l0aW9uGAIgASgEEg8KB3JlY29yZHMYAyABKAwSDQoFZmluYWwYBCABKAgiLgoGTG9nQWNrEhIKCmF0dGVtcHRfaWQYASABKAkSEAoIcG9zaXRpb24YAiABKAQiMAoITG9nU3RhcnQSEgoKYXR0ZW1wdF9pZBgBIAEoCRIQCghwb3NpdGlvbhgCIAEoBCI+CgxEZXNpcmVkU3RhdGUSFwoPYXR0ZW1wdHNfZGlnZXN0GAEgASgMEhUKDWxpc3RfYXR0ZW1wdHMYAiABKAgiWwoPSW52ZW50b3J5UmVwb3J0EjUKCGF0dGVtcHRzGAEgAygLMiMuY2xhd2Jlcm5ldGVzLm5vZGUudjEuQXR0ZW1wdFN0YXR1cxIRCglpbnZlbnRvcnkYAiABKAwiUAoHQ29tbWFuZBISCgpyZXF1ZXN0X2lkGAEgASgJEgwKBG5hbWUYAiABKAkSDgoGcGFyYW1zGAMgASgMEhMKC2RlYWRsaW5lX21zGAQgASgNImcKDUNvbW1hbmRSZXN1bHQSEgoKcmVxdWVzdF9pZBgBIAEoCRIOCgZvdXRwdXQYAiABKAwSMgoFZXJyb3IYAyABKAsyIy5jbGF3YmVybmV0ZXMubm9kZS52MS5Qcm90b2NvbEVycm9yIh4KDFVwZGF0ZUNvbmZpZxIOCgZjb25maWcYASABKAwiPQoNUHJvdG9jb2xFcnJvchIMCgRjb2RlGAEgASgJEg8KB21lc3NhZ2UYAiABKAkSDQoFZmF0YWwYAyABKAgqggIKDEF0dGVtcHRTdGF0ZRIdChlBVFRFTVBUX1NUQVRFX1VOU1BFQ0lGSUVEEAASGgoWQVRURU1QVF9TVEFURV9BQ0NFUFRFRBABEhsKF0FUVEVNUFRfU1RBVEVfUFJFUEFSSU5HEAISFwoTQVRURU1QVF9TVEFURV9SRUFEWRADEhkKFUFUVEVNUFRfU1RBVEVfUlVOTklORxAEEhoKFkFUVEVNUFRfU1RBVEVfU1RPUFBJTkcQBRIYChRBVFRFTVBUX1NUQVRFX0VYSVRFRBAGEhgKFEFUVEVNUFRfU1RBVEVfS0lMTEVEEAcSFgoSQVRURU1QVF9TVEFURV9MT1NUEAhiBnByb3RvMw");
+  fileDesc("Ch9jbGF3YmVybmV0ZXMvbm9kZS92MS9ub2RlLnByb3RvEhRjbGF3YmVybmV0ZXMubm9kZS52MSImCgVFcG9jaBIMCgR0ZXJtGAEgASgEEg8KB2NvdW50ZXIYAiABKAQiswMKCU5vZGVGcmFtZRIKCgJpZBgBIAEoBBIyCghyZWdpc3RlchgCIAEoCzIeLmNsYXdiZXJuZXRlcy5ub2RlLnYxLlJlZ2lzdGVySAASOwoNc3RhdHVzX3JlcG9ydBgDIAEoCzIiLmNsYXdiZXJuZXRlcy5ub2RlLnYxLlN0YXR1c1JlcG9ydEgAEjQKCWhlYXJ0YmVhdBgEIAEoCzIfLmNsYXdiZXJuZXRlcy5ub2RlLnYxLkhlYXJ0YmVhdEgAEjMKCWxvZ19jaHVuaxgFIAEoCzIeLmNsYXdiZXJuZXRlcy5ub2RlLnYxLkxvZ0NodW5rSAASQQoQaW52ZW50b3J5X3JlcG9ydBgGIAEoCzIlLmNsYXdiZXJuZXRlcy5ub2RlLnYxLkludmVudG9yeVJlcG9ydEgAEj0KDmNvbW1hbmRfcmVzdWx0GAcgASgLMiMuY2xhd2Jlcm5ldGVzLm5vZGUudjEuQ29tbWFuZFJlc3VsdEgAEjQKBWVycm9yGAggASgLMiMuY2xhd2Jlcm5ldGVzLm5vZGUudjEuUHJvdG9jb2xFcnJvckgAQgYKBGJvZHkiuQYKDEdhdGV3YXlGcmFtZRIKCgJpZBgBIAEoBBI0CgljaGFsbGVuZ2UYAiABKAsyHy5jbGF3YmVybmV0ZXMubm9kZS52MS5DaGFsbGVuZ2VIABI2CgpyZWdpc3RlcmVkGAMgASgLMiAuY2xhd2Jlcm5ldGVzLm5vZGUudjEuUmVnaXN0ZXJlZEgAEjAKB3BlbmRpbmcYBCABKAsyHS5jbGF3YmVybmV0ZXMubm9kZS52MS5QZW5kaW5nSAASPQoOc3RhcnRfd29ya2xvYWQYBSABKAsyIy5jbGF3YmVybmV0ZXMubm9kZS52MS5TdGFydFdvcmtsb2FkSAASOwoNc3RvcF93b3JrbG9hZBgGIAEoCzIiLmNsYXdiZXJuZXRlcy5ub2RlLnYxLlN0b3BXb3JrbG9hZEgAEjUKCnN0YXR1c19hY2sYByABKAsyHy5jbGF3YmVybmV0ZXMubm9kZS52MS5TdGF0dXNBY2tIABIvCgdsb2dfYWNrGAggASgLMhwuY2xhd2Jlcm5ldGVzLm5vZGUudjEuTG9nQWNrSAASOwoNZGVzaXJlZF9zdGF0ZRgJIAEoCzIiLmNsYXdiZXJuZXRlcy5ub2RlLnYxLkRlc2lyZWRTdGF0ZUgAEjAKB2NvbW1hbmQYCiABKAsyHS5jbGF3YmVybmV0ZXMubm9kZS52MS5Db21tYW5kSAASOwoNdXBkYXRlX2NvbmZpZxgLIAEoCzIiLmNsYXdiZXJuZXRlcy5ub2RlLnYxLlVwZGF0ZUNvbmZpZ0gAEjcKC2xlYXNlX2dyYW50GAwgASgLMiAuY2xhd2Jlcm5ldGVzLm5vZGUudjEuTGVhc2VHcmFudEgAEjQKBWVycm9yGA0gASgLMiMuY2xhd2Jlcm5ldGVzLm5vZGUudjEuUHJvdG9jb2xFcnJvckgAEjMKCWxvZ19zdGFydBgOIAEoCzIeLmNsYXdiZXJuZXRlcy5ub2RlLnYxLkxvZ1N0YXJ0SAASQQoQcmVsZWFzZV93b3JrbG9hZBgPIAEoCzIlLmNsYXdiZXJuZXRlcy5ub2RlLnYxLlJlbGVhc2VXb3JrbG9hZEgAQgYKBGJvZHkidAoJQ2hhbGxlbmdlEhIKCmdhdGV3YXlfaWQYASABKAkSGgoSZ2F0ZXdheV9wdWJsaWNfa2V5GAIgASgMEg0KBW5vbmNlGAMgASgMEhMKC21pbl92ZXJzaW9uGAQgASgNEhMKC21heF92ZXJzaW9uGAUgASgNIuACCghSZWdpc3RlchITCgttaW5fdmVyc2lvbhgBIAEoDRITCgttYXhfdmVyc2lvbhgCIAEoDRISCgpwdWJsaWNfa2V5GAMgASgMEhIKCm5vZGVfbm9uY2UYBCABKAwSEQoJc2lnbmF0dXJlGAUgASgMEhIKCmpvaW5fdG9rZW4YBiABKAkSDQoFZ3JhbnQYByABKAwSDAoEbmFtZRgIIAEoCRIVCg1hZ2VudF92ZXJzaW9uGAkgASgJEjoKBmxhYmVscxgKIAMoCzIqLmNsYXdiZXJuZXRlcy5ub2RlLnYxLlJlZ2lzdGVyLkxhYmVsc0VudHJ5EhEKCWludmVudG9yeRgLIAEoDBIQCghjb21tYW5kcxgMIAMoCRIXCg9hdHRlbXB0c19kaWdlc3QYDSABKAwaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASKuAQoKUmVnaXN0ZXJlZBIPCgdub2RlX2lkGAEgASgJEg8KB3ZlcnNpb24YAiABKA0SGQoRZ2F0ZXdheV9zaWduYXR1cmUYAyABKAwSDQoFZ3JhbnQYBCABKAwSEAoIbGVhc2VfbXMYBSABKA0SHQoVaGVhcnRiZWF0X2ludGVydmFsX21zGAYgASgNEhMKC3dyaXRlcl90ZXJtGAcgASgEEg4KBmNvbmZpZxgIIAEoDCIrCgdQZW5kaW5nEg8KB25vZGVfaWQYASABKAkSDwoHbWVzc2FnZRgCIAEoCSKmAgoNU3RhcnRXb3JrbG9hZBISCgphdHRlbXB0X2lkGAEgASgJEhMKC3dvcmtsb2FkX2lkGAIgASgJEhEKCW5hbWVzcGFjZRgDIAEoCRIqCgVlcG9jaBgEIAEoCzIbLmNsYXdiZXJuZXRlcy5ub2RlLnYxLkVwb2NoEgwKBHNwZWMYBSABKAwSDwoHZGV2aWNlcxgGIAMoCRJJCgtlbnZpcm9ubWVudBgHIAMoCzI0LmNsYXdiZXJuZXRlcy5ub2RlLnYxLlN0YXJ0V29ya2xvYWQuRW52aXJvbm1lbnRFbnRyeRIPCgdiYXJyaWVyGAggASgIGjIKEEVudmlyb25tZW50RW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJRCg9SZWxlYXNlV29ya2xvYWQSEgoKYXR0ZW1wdF9pZBgBIAEoCRIqCgVlcG9jaBgCIAEoCzIbLmNsYXdiZXJuZXRlcy5ub2RlLnYxLkVwb2NoIoIBCgxTdG9wV29ya2xvYWQSEgoKYXR0ZW1wdF9pZBgBIAEoCRIqCgVlcG9jaBgCIAEoCzIbLmNsYXdiZXJuZXRlcy5ub2RlLnYxLkVwb2NoEhAKCGdyYWNlZnVsGAMgASgIEhAKCGdyYWNlX21zGAQgASgNEg4KBnJlYXNvbhgFIAEoCSLpAgoNQXR0ZW1wdFN0YXR1cxISCgphdHRlbXB0X2lkGAEgASgJEioKBWVwb2NoGAIgASgLMhsuY2xhd2Jlcm5ldGVzLm5vZGUudjEuRXBvY2gSEAoIcmV2aXNpb24YAyABKAQSMQoFc3RhdGUYBCABKA4yIi5jbGF3YmVybmV0ZXMubm9kZS52MS5BdHRlbXB0U3RhdGUSFgoJZXhpdF9jb2RlGAUgASgFSACIAQESDgoGc2lnbmFsGAYgASgJEg4KBnJlYXNvbhgHIAEoCRIPCgdtZXNzYWdlGAggASgJEhYKDmFjY2VwdGVkX2F0X21zGAkgASgDEhUKDXN0YXJ0ZWRfYXRfbXMYCiABKAMSFgoOZmluaXNoZWRfYXRfbXMYCyABKAMSDwoHc2FuZGJveBgMIAEoCRITCgtsaW1pdGF0aW9ucxgNIAMoCRIPCgdsb2dfZW5kGA4gASgEQgwKCl9leGl0X2NvZGUiRQoMU3RhdHVzUmVwb3J0EjUKCHN0YXR1c2VzGAEgAygLMiMuY2xhd2Jlcm5ldGVzLm5vZGUudjEuQXR0ZW1wdFN0YXR1cyI3Cg9BdHRlbXB0UmV2aXNpb24SEgoKYXR0ZW1wdF9pZBgBIAEoCRIQCghyZXZpc2lvbhgCIAEoBCJFCglTdGF0dXNBY2sSOAoJcmV2aXNpb25zGAEgAygLMiUuY2xhd2Jlcm5ldGVzLm5vZGUudjEuQXR0ZW1wdFJldmlzaW9uIrMCCgpHcHVNZXRyaWNzEhEKCWRldmljZV9pZBgBIAEoCRIgChN1dGlsaXphdGlvbl9wZXJjZW50GAIgASgBSACIAQESHAoPbWVtb3J5X3VzZWRfbWliGAMgASgESAGIAQESGgoNdGVtcGVyYXR1cmVfYxgEIAEoAUgCiAEBEhQKB3Bvd2VyX3cYBSABKAFIA4gBARIWCgljbG9ja19taHoYBiABKA1IBIgBARIcCg9lY2NfdW5jb3JyZWN0ZWQYByABKARIBYgBAUIWChRfdXRpbGl6YXRpb25fcGVyY2VudEISChBfbWVtb3J5X3VzZWRfbWliQhAKDl90ZW1wZXJhdHVyZV9jQgoKCF9wb3dlcl93QgwKCl9jbG9ja19taHpCEgoQX2VjY191bmNvcnJlY3RlZCKcAQoNU3lzdGVtTWV0cmljcxITCgtjcHVfcGVyY2VudBgBIAEoARIXCg9tZW1vcnlfdXNlZF9taWIYAiABKAQSGAoQbWVtb3J5X3RvdGFsX21pYhgDIAEoBBIVCg1kaXNrX3VzZWRfbWliGAQgASgEEhYKDmRpc2tfdG90YWxfbWliGAUgASgEEhQKDGxvYWRfYXZlcmFnZRgGIAEoASKfAQoJSGVhcnRiZWF0EhQKDHRpbWVzdGFtcF9tcxgBIAEoAxIuCgRncHVzGAIgAygLMiAuY2xhd2Jlcm5ldGVzLm5vZGUudjEuR3B1TWV0cmljcxIzCgZzeXN0ZW0YAyABKAsyIy5jbGF3YmVybmV0ZXMubm9kZS52MS5TeXN0ZW1NZXRyaWNzEhcKD2F0dGVtcHRzX2RpZ2VzdBgEIAEoDCI0CgpMZWFzZUdyYW50EhAKCGxlYXNlX21zGAEgASgNEhQKDGhlYXJ0YmVhdF9pZBgCIAEoBCJQCghMb2dDaHVuaxISCgphdHRlbXB0X2lkGAEgASgJEhAKCHBvc2l0aW9uGAIgASgEEg8KB3JlY29yZHMYAyABKAwSDQoFZmluYWwYBCABKAgiLgoGTG9nQWNrEhIKCmF0dGVtcHRfaWQYASABKAkSEAoIcG9zaXRpb24YAiABKAQiMAoITG9nU3RhcnQSEgoKYXR0ZW1wdF9pZBgBIAEoCRIQCghwb3NpdGlvbhgCIAEoBCI+CgxEZXNpcmVkU3RhdGUSFwoPYXR0ZW1wdHNfZGlnZXN0GAEgASgMEhUKDWxpc3RfYXR0ZW1wdHMYAiABKAgiWwoPSW52ZW50b3J5UmVwb3J0EjUKCGF0dGVtcHRzGAEgAygLMiMuY2xhd2Jlcm5ldGVzLm5vZGUudjEuQXR0ZW1wdFN0YXR1cxIRCglpbnZlbnRvcnkYAiABKAwiUAoHQ29tbWFuZBISCgpyZXF1ZXN0X2lkGAEgASgJEgwKBG5hbWUYAiABKAkSDgoGcGFyYW1zGAMgASgMEhMKC2RlYWRsaW5lX21zGAQgASgNImcKDUNvbW1hbmRSZXN1bHQSEgoKcmVxdWVzdF9pZBgBIAEoCRIOCgZvdXRwdXQYAiABKAwSMgoFZXJyb3IYAyABKAsyIy5jbGF3YmVybmV0ZXMubm9kZS52MS5Qcm90b2NvbEVycm9yIh4KDFVwZGF0ZUNvbmZpZxIOCgZjb25maWcYASABKAwiPQoNUHJvdG9jb2xFcnJvchIMCgRjb2RlGAEgASgJEg8KB21lc3NhZ2UYAiABKAkSDQoFZmF0YWwYAyABKAgqggIKDEF0dGVtcHRTdGF0ZRIdChlBVFRFTVBUX1NUQVRFX1VOU1BFQ0lGSUVEEAASGgoWQVRURU1QVF9TVEFURV9BQ0NFUFRFRBABEhsKF0FUVEVNUFRfU1RBVEVfUFJFUEFSSU5HEAISFwoTQVRURU1QVF9TVEFURV9SRUFEWRADEhkKFUFUVEVNUFRfU1RBVEVfUlVOTklORxAEEhoKFkFUVEVNUFRfU1RBVEVfU1RPUFBJTkcQBRIYChRBVFRFTVBUX1NUQVRFX0VYSVRFRBAGEhgKFEFUVEVNUFRfU1RBVEVfS0lMTEVEEAcSFgoSQVRURU1QVF9TVEFURV9MT1NUEAhiBnByb3RvMw");
 
 /**
  * A fencing epoch: the term of the store's writer, then a counter within it. Compared in that order.
@@ -200,6 +200,12 @@ export type GatewayFrame = Message<"clawbernetes.node.v1.GatewayFrame"> & {
      */
     value: LogStart;
     case: "logStart";
+  } | {
+    /**
+     * @generated from field: clawbernetes.node.v1.ReleaseWorkload release_workload = 15;
+     */
+    value: ReleaseWorkload;
+    case: "releaseWorkload";
   } | { case: undefined; value?: undefined };
 };
 
@@ -455,6 +461,20 @@ export type StartWorkload = Message<"clawbernetes.node.v1.StartWorkload"> & {
    * @generated from field: repeated string devices = 6;
    */
   devices: string[];
+
+  /**
+   * Set for the program over the environment of the spec: what a member of a gang must know of the others.
+   *
+   * @generated from field: map<string, string> environment = 7;
+   */
+  environment: { [key: string]: string };
+
+  /**
+   * Hold it at ready until a ReleaseWorkload comes.
+   *
+   * @generated from field: bool barrier = 8;
+   */
+  barrier: boolean;
 };
 
 /**
@@ -463,6 +483,30 @@ export type StartWorkload = Message<"clawbernetes.node.v1.StartWorkload"> & {
  */
 export const StartWorkloadSchema: GenMessage<StartWorkload> = /*@__PURE__*/
   messageDesc(file_clawbernetes_node_v1_node, 7);
+
+/**
+ * Every member of the gang is ready: the attempt may begin. Repeated until it is seen to have begun.
+ *
+ * @generated from message clawbernetes.node.v1.ReleaseWorkload
+ */
+export type ReleaseWorkload = Message<"clawbernetes.node.v1.ReleaseWorkload"> & {
+  /**
+   * @generated from field: string attempt_id = 1;
+   */
+  attemptId: string;
+
+  /**
+   * @generated from field: clawbernetes.node.v1.Epoch epoch = 2;
+   */
+  epoch?: Epoch | undefined;
+};
+
+/**
+ * Describes the message clawbernetes.node.v1.ReleaseWorkload.
+ * Use `create(ReleaseWorkloadSchema)` to create a new message.
+ */
+export const ReleaseWorkloadSchema: GenMessage<ReleaseWorkload> = /*@__PURE__*/
+  messageDesc(file_clawbernetes_node_v1_node, 8);
 
 /**
  * @generated from message clawbernetes.node.v1.StopWorkload
@@ -501,7 +545,7 @@ export type StopWorkload = Message<"clawbernetes.node.v1.StopWorkload"> & {
  * Use `create(StopWorkloadSchema)` to create a new message.
  */
 export const StopWorkloadSchema: GenMessage<StopWorkload> = /*@__PURE__*/
-  messageDesc(file_clawbernetes_node_v1_node, 8);
+  messageDesc(file_clawbernetes_node_v1_node, 9);
 
 /**
  * @generated from message clawbernetes.node.v1.AttemptStatus
@@ -589,7 +633,7 @@ export type AttemptStatus = Message<"clawbernetes.node.v1.AttemptStatus"> & {
  * Use `create(AttemptStatusSchema)` to create a new message.
  */
 export const AttemptStatusSchema: GenMessage<AttemptStatus> = /*@__PURE__*/
-  messageDesc(file_clawbernetes_node_v1_node, 9);
+  messageDesc(file_clawbernetes_node_v1_node, 10);
 
 /**
  * @generated from message clawbernetes.node.v1.StatusReport
@@ -606,7 +650,7 @@ export type StatusReport = Message<"clawbernetes.node.v1.StatusReport"> & {
  * Use `create(StatusReportSchema)` to create a new message.
  */
 export const StatusReportSchema: GenMessage<StatusReport> = /*@__PURE__*/
-  messageDesc(file_clawbernetes_node_v1_node, 10);
+  messageDesc(file_clawbernetes_node_v1_node, 11);
 
 /**
  * @generated from message clawbernetes.node.v1.AttemptRevision
@@ -628,7 +672,7 @@ export type AttemptRevision = Message<"clawbernetes.node.v1.AttemptRevision"> & 
  * Use `create(AttemptRevisionSchema)` to create a new message.
  */
 export const AttemptRevisionSchema: GenMessage<AttemptRevision> = /*@__PURE__*/
-  messageDesc(file_clawbernetes_node_v1_node, 11);
+  messageDesc(file_clawbernetes_node_v1_node, 12);
 
 /**
  * The gateway has stored these; the node may forget what came before, and terminal attempts altogether.
@@ -647,7 +691,7 @@ export type StatusAck = Message<"clawbernetes.node.v1.StatusAck"> & {
  * Use `create(StatusAckSchema)` to create a new message.
  */
 export const StatusAckSchema: GenMessage<StatusAck> = /*@__PURE__*/
-  messageDesc(file_clawbernetes_node_v1_node, 12);
+  messageDesc(file_clawbernetes_node_v1_node, 13);
 
 /**
  * What a device does not tell is absent: a missing reading is not a reading of zero.
@@ -698,7 +742,7 @@ export type GpuMetrics = Message<"clawbernetes.node.v1.GpuMetrics"> & {
  * Use `create(GpuMetricsSchema)` to create a new message.
  */
 export const GpuMetricsSchema: GenMessage<GpuMetrics> = /*@__PURE__*/
-  messageDesc(file_clawbernetes_node_v1_node, 13);
+  messageDesc(file_clawbernetes_node_v1_node, 14);
 
 /**
  * @generated from message clawbernetes.node.v1.SystemMetrics
@@ -740,7 +784,7 @@ export type SystemMetrics = Message<"clawbernetes.node.v1.SystemMetrics"> & {
  * Use `create(SystemMetricsSchema)` to create a new message.
  */
 export const SystemMetricsSchema: GenMessage<SystemMetrics> = /*@__PURE__*/
-  messageDesc(file_clawbernetes_node_v1_node, 14);
+  messageDesc(file_clawbernetes_node_v1_node, 15);
 
 /**
  * Every 10 s; renews the lease and is never written to the durable store.
@@ -774,7 +818,7 @@ export type Heartbeat = Message<"clawbernetes.node.v1.Heartbeat"> & {
  * Use `create(HeartbeatSchema)` to create a new message.
  */
 export const HeartbeatSchema: GenMessage<Heartbeat> = /*@__PURE__*/
-  messageDesc(file_clawbernetes_node_v1_node, 15);
+  messageDesc(file_clawbernetes_node_v1_node, 16);
 
 /**
  * @generated from message clawbernetes.node.v1.LeaseGrant
@@ -796,7 +840,7 @@ export type LeaseGrant = Message<"clawbernetes.node.v1.LeaseGrant"> & {
  * Use `create(LeaseGrantSchema)` to create a new message.
  */
 export const LeaseGrantSchema: GenMessage<LeaseGrant> = /*@__PURE__*/
-  messageDesc(file_clawbernetes_node_v1_node, 16);
+  messageDesc(file_clawbernetes_node_v1_node, 17);
 
 /**
  * Raw records of the attempt's segment log, from position on. Positions are those of the node's log.
@@ -832,7 +876,7 @@ export type LogChunk = Message<"clawbernetes.node.v1.LogChunk"> & {
  * Use `create(LogChunkSchema)` to create a new message.
  */
 export const LogChunkSchema: GenMessage<LogChunk> = /*@__PURE__*/
-  messageDesc(file_clawbernetes_node_v1_node, 17);
+  messageDesc(file_clawbernetes_node_v1_node, 18);
 
 /**
  * @generated from message clawbernetes.node.v1.LogAck
@@ -854,7 +898,7 @@ export type LogAck = Message<"clawbernetes.node.v1.LogAck"> & {
  * Use `create(LogAckSchema)` to create a new message.
  */
 export const LogAckSchema: GenMessage<LogAck> = /*@__PURE__*/
-  messageDesc(file_clawbernetes_node_v1_node, 18);
+  messageDesc(file_clawbernetes_node_v1_node, 19);
 
 /**
  * Where the gateway's copy ends: the node sends from there on.
@@ -878,7 +922,7 @@ export type LogStart = Message<"clawbernetes.node.v1.LogStart"> & {
  * Use `create(LogStartSchema)` to create a new message.
  */
 export const LogStartSchema: GenMessage<LogStart> = /*@__PURE__*/
-  messageDesc(file_clawbernetes_node_v1_node, 19);
+  messageDesc(file_clawbernetes_node_v1_node, 20);
 
 /**
  * What the gateway believes this node should run. With list_attempts the node answers with an InventoryReport.
@@ -902,7 +946,7 @@ export type DesiredState = Message<"clawbernetes.node.v1.DesiredState"> & {
  * Use `create(DesiredStateSchema)` to create a new message.
  */
 export const DesiredStateSchema: GenMessage<DesiredState> = /*@__PURE__*/
-  messageDesc(file_clawbernetes_node_v1_node, 20);
+  messageDesc(file_clawbernetes_node_v1_node, 21);
 
 /**
  * @generated from message clawbernetes.node.v1.InventoryReport
@@ -926,7 +970,7 @@ export type InventoryReport = Message<"clawbernetes.node.v1.InventoryReport"> & 
  * Use `create(InventoryReportSchema)` to create a new message.
  */
 export const InventoryReportSchema: GenMessage<InventoryReport> = /*@__PURE__*/
-  messageDesc(file_clawbernetes_node_v1_node, 21);
+  messageDesc(file_clawbernetes_node_v1_node, 22);
 
 /**
  * @generated from message clawbernetes.node.v1.Command
@@ -958,7 +1002,7 @@ export type Command = Message<"clawbernetes.node.v1.Command"> & {
  * Use `create(CommandSchema)` to create a new message.
  */
 export const CommandSchema: GenMessage<Command> = /*@__PURE__*/
-  messageDesc(file_clawbernetes_node_v1_node, 22);
+  messageDesc(file_clawbernetes_node_v1_node, 23);
 
 /**
  * @generated from message clawbernetes.node.v1.CommandResult
@@ -987,7 +1031,7 @@ export type CommandResult = Message<"clawbernetes.node.v1.CommandResult"> & {
  * Use `create(CommandResultSchema)` to create a new message.
  */
 export const CommandResultSchema: GenMessage<CommandResult> = /*@__PURE__*/
-  messageDesc(file_clawbernetes_node_v1_node, 23);
+  messageDesc(file_clawbernetes_node_v1_node, 24);
 
 /**
  * @generated from message clawbernetes.node.v1.UpdateConfig
@@ -1004,7 +1048,7 @@ export type UpdateConfig = Message<"clawbernetes.node.v1.UpdateConfig"> & {
  * Use `create(UpdateConfigSchema)` to create a new message.
  */
 export const UpdateConfigSchema: GenMessage<UpdateConfig> = /*@__PURE__*/
-  messageDesc(file_clawbernetes_node_v1_node, 24);
+  messageDesc(file_clawbernetes_node_v1_node, 25);
 
 /**
  * @generated from message clawbernetes.node.v1.ProtocolError
@@ -1033,7 +1077,7 @@ export type ProtocolError = Message<"clawbernetes.node.v1.ProtocolError"> & {
  * Use `create(ProtocolErrorSchema)` to create a new message.
  */
 export const ProtocolErrorSchema: GenMessage<ProtocolError> = /*@__PURE__*/
-  messageDesc(file_clawbernetes_node_v1_node, 25);
+  messageDesc(file_clawbernetes_node_v1_node, 26);
 
 /**
  * @generated from enum clawbernetes.node.v1.AttemptState
