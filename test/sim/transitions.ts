@@ -37,9 +37,9 @@ export const LEGAL: Readonly<Record<Machine, readonly Edge[]>> = {
   workload: edges(
     'new: queued reserved cancelled',
     'queued: reserved cancelled',
-    'reserved: preparing running stopping succeeded failed cancelled',
-    'preparing: running stopping succeeded failed cancelled',
-    'running: stopping succeeded failed cancelled',
+    'reserved: queued preparing running stopping succeeded failed cancelled',
+    'preparing: queued running stopping succeeded failed cancelled',
+    'running: queued stopping succeeded failed cancelled',
     'stopping: queued reserved succeeded failed cancelled',
   ),
   connectivity: edges(

@@ -5,6 +5,7 @@ import type { GpuPolicy } from './node/gpu-condition.ts';
 import type { NodeTable } from './node/node-table.ts';
 import type { AttemptRecord, WorkloadRecord } from './records.ts';
 import type { PendingQueue } from './workload/pending-queue.ts';
+import type { DelayedStarts } from './workload/policy/delayed-starts.ts';
 import type { WorkloadTable } from './workload/workload-table.ts';
 
 export interface FleetOptions {
@@ -88,6 +89,7 @@ export interface FleetCore {
   readonly workloads: WorkloadTable;
   readonly nodes: NodeTable;
   readonly pending: PendingQueue;
+  readonly delayed: DelayedStarts;
   readonly listeners: FleetListeners;
   readonly nextEpoch: () => Epoch;
   /** Something may fit on this node now that did not before. */

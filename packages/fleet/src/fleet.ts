@@ -19,6 +19,7 @@ import { NodeRegistry } from './node/node-registry.ts';
 import { NodeTable } from './node/node-table.ts';
 import type { AttemptRecord, NodeRecord, WorkloadRecord } from './records.ts';
 import { readEvent } from './rows.ts';
+import type { Waiting } from './scheduler/explain.ts';
 import {
   attemptView,
   gpuViews,
@@ -32,6 +33,9 @@ import { AttemptReports } from './workload/attempt-reports.ts';
 import { FleetQuestions } from './workload/fleet-questions.ts';
 import { PendingQueue } from './workload/pending-queue.ts';
 import { Placer } from './workload/placer.ts';
+import { waitingShape } from './workload/policy/begin-anew.ts';
+import { DelayedStarts } from './workload/policy/delayed-starts.ts';
+import { explainAnew, explainDelay, formerNode } from './workload/policy/waiting-words.ts';
 import { Retention } from './workload/retention.ts';
 import { WorkloadIntake } from './workload/workload-intake.ts';
 import { WorkloadTable } from './workload/workload-table.ts';
@@ -85,6 +89,7 @@ export class Fleet implements AsyncDisposable {
       workloads,
       nodes,
       pending: new PendingQueue(),
+      delayed: new DelayedStarts(clock, (ids) => this.#begin(ids)),
       listeners: { ...deps.listeners, ended: (id) => this.#ended(id) },
       nextEpoch: () => ({ term: store.term, counter: (counter += 1) }),
       capacityChanged: (nodeId) => this.#placer.capacityChanged(nodeId),
@@ -122,6 +127,7 @@ export class Fleet implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#timer.cancel();
+    this.#core.delayed.close();
     await this.#core.writer.durable().catch(() => undefined);
   }
 
@@ -196,7 +202,8 @@ export class Fleet implements AsyncDisposable {
       workload: current,
       attempt,
       node,
-      waiting: this.#placer.waiting(current.id),
+      waiting: this.#waiting(current),
+      formerNode: formerNode(this.#core, current),
     });
   }
 
@@ -267,6 +274,22 @@ export class Fleet implements AsyncDisposable {
     if (!token || token.secretHash !== secretHash) return undefined;
     this.#dropToken(id);
     return token.expiresAtMs < this.#core.clock.nowMs() ? undefined : { approve: token.approve };
+  }
+
+  #waiting(workload: WorkloadRecord): Waiting | undefined {
+    const delayed = explainDelay(this.#core, workload);
+    if (delayed) return delayed;
+    const waiting = this.#placer.waiting(workload.id);
+    return waiting && explainAnew(this.#core, workload, waiting);
+  }
+
+  /** The delay of these workloads is over. */
+  #begin(workloadIds: readonly string[]): void {
+    for (const id of workloadIds) {
+      const workload = this.#core.workloads.workload(id);
+      if (workload) this.#core.pending.add(workload, waitingShape(this.#core, workload));
+    }
+    void this.#core.writer.durable().catch(() => undefined);
   }
 
   #dropToken(id: string): void {

@@ -5,6 +5,7 @@ import type { FleetCore } from './fleet-core.ts';
 import { readJoinToken, type JoinTokenRecord } from './node/join-tokens.ts';
 import type { AttemptRecord, WorkloadRecord } from './records.ts';
 import { readAttempt, readNode, readWorkload } from './rows.ts';
+import { wait } from './workload/policy/begin-anew.ts';
 
 /** Rows asked for at once; fewer where they are so large that the store would not answer that many. */
 const PAGE_ROWS = 200;
@@ -52,7 +53,7 @@ export async function loadFleet(store: Store, clock: Clock): Promise<FleetRows> 
       for (const attempt of inOrder) core.workloads.putAttempt(attempt);
       for (const workload of core.workloads.workloads()) {
         if (!hasEnded(workload.state) && waits(workload, core.workloads.latestAttempt(workload.id)))
-          core.pending.add(workload);
+          wait(core, workload);
       }
     },
   };

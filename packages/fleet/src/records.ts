@@ -1,15 +1,35 @@
 import type {
   AttemptState,
   AttemptStatus,
+  BeginPolicy,
   Cause,
   Epoch,
   NodeInventory,
   NodeView,
+  RetryPolicy,
   Taint,
   WorkloadSpec,
   WorkloadState,
 } from '@clawbernetes/protocol';
 import type { GpuCondition } from './node/gpu-condition.ts';
+
+/** How often a policy has begun a workload anew: in all, and since an attempt last ran for long. */
+export interface Tries {
+  readonly spent: number;
+  readonly inARow: number;
+}
+
+/** How a workload begins anew after an attempt of it has ended. */
+export interface BeginningAnew {
+  readonly policy: BeginPolicy;
+  /** Where it ran: `restart` goes only there, `reschedule` never, `replace` only if there is no other. */
+  readonly formerNodeId: string;
+  readonly delayMs: number;
+  /** Wall clock. */
+  readonly notBeforeMs: number;
+  /** Work is taken off that node since: it may go anywhere. */
+  readonly anywhere?: boolean;
+}
 
 /** What is stored of a workload. `state` is derived from its latest attempt and kept for queries. */
 export interface WorkloadRecord {
@@ -28,8 +48,11 @@ export interface WorkloadRecord {
   readonly nodeId?: string;
   /** Attempts made so far; the latest has this number. */
   readonly attempts: number;
-  /** The attempt of this number was taken off its node: the workload waits for another. */
+  /** The attempt of this number has ended, and the workload waits to begin anew. */
   readonly waitsAfter?: number;
+  /** While it waits after that attempt. */
+  readonly anew?: BeginningAnew;
+  readonly tries?: Readonly<Partial<Record<RetryPolicy, Tries>>>;
   /** How often it was taken off a node. */
   readonly moves?: number;
   /** Why it could not go on, for a person: set on rejection or when a node refused it. */
@@ -57,6 +80,8 @@ export interface AttemptRecord {
   readonly signal?: string;
   readonly endReason?: AttemptStatus['reason'];
   readonly message?: string;
+  /** Lost, and certainly ended: its node stops it by itself when it has no contact, and had to by then. */
+  readonly fenced?: boolean;
   readonly sandbox?: AttemptStatus['sandbox'];
   readonly limitations: readonly string[];
   readonly placedAtMs: number;

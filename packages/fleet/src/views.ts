@@ -6,10 +6,11 @@ import {
   type WorkloadView,
 } from '@clawbernetes/protocol';
 import type { GpuCondition } from './node/gpu-condition.ts';
-import type { AttemptRecord, NodePresence, NodeRecord, WorkloadRecord } from './records.ts';
+import type { AttemptRecord, BeginningAnew, NodePresence, NodeRecord, WorkloadRecord } from './records.ts';
 import type { Waiting } from './scheduler/explain.ts';
 import type { SnapshotNode } from './scheduler/snapshot.ts';
 import { isEnded } from './workload/lifecycle.ts';
+import { budgetsOf } from './workload/policy/next-step.ts';
 
 export function attemptView(attempt: AttemptRecord, nodeName: string): AttemptView {
   const {
@@ -29,15 +30,20 @@ export interface WorkloadFacts {
   readonly attempt: AttemptRecord | undefined;
   readonly node: NodeRecord | undefined;
   readonly waiting: Waiting | undefined;
+  /** Name of the node where it ran before, if it waits to begin anew. */
+  readonly formerNode: string;
 }
 
-export function workloadView({ workload, attempt, node, waiting }: WorkloadFacts): WorkloadView {
+export function workloadView(facts: WorkloadFacts): WorkloadView {
+  const { workload, attempt, node, waiting } = facts;
   const {
     idempotencyKey: _k,
     stopRequested: _s,
     nodeId: _n,
     attempts: _a,
     waitsAfter: _wa,
+    anew,
+    tries: _t,
     message,
     ...shown
   } = workload;
@@ -45,11 +51,22 @@ export function workloadView({ workload, attempt, node, waiting }: WorkloadFacts
   return {
     ...shown,
     ...(waiting && workload.state === 'queued' ? { waiting } : {}),
+    ...(anew && workload.state === 'queued' ? { beginsAnew: anewView(anew, facts.formerNode) } : {}),
+    ...budgetsView(workload),
     ...(attempt ? { attempt: attemptView(attempt, node?.name ?? attempt.nodeId) } : {}),
     ...(attempt && hasEnded(workload.state) && isEnded(attempt.state) ? endOf(attempt) : {}),
     ...(said === undefined ? {} : { message: said }),
     simulated: usesSimulatedGpus(attempt, node),
   };
+}
+
+function anewView({ policy, notBeforeMs }: BeginningAnew, formerNode: string): WorkloadView['beginsAnew'] {
+  return { policy, formerNode, notBeforeMs };
+}
+
+function budgetsView(workload: WorkloadRecord): Pick<WorkloadView, 'budgets'> {
+  const budgets = budgetsOf(workload);
+  return Object.keys(budgets).length > 0 ? { budgets } : {};
 }
 
 function endOf(attempt: AttemptRecord): Partial<WorkloadView> {

@@ -26,6 +26,8 @@ export const END_REASONS = [
   'launch-failed',
   'supervisor-lost',
   'node-restarted',
+  /** Its node had no contact with the gateway for longer than it may run without. */
+  'disconnected',
 ] as const;
 export type EndReason = (typeof END_REASONS)[number];
 

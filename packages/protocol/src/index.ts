@@ -67,16 +67,20 @@ export {
 export { openApiDocument } from './open-api.ts';
 export {
   ATTEMPT_STATES,
+  BEGIN_POLICIES,
   CAUSES,
   GPU_CONDITIONS,
+  RETRY_POLICIES,
   WAIT_REASONS,
   type AttemptState,
   type AttemptView,
+  type BeginPolicy,
   type Cause,
   type ConfigEntry,
   type EventView,
   type GpuConditionState,
   type NodeView,
+  type RetryPolicy,
   type WaitReason,
   type WorkloadView,
 } from './views.ts';

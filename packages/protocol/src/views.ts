@@ -18,6 +18,7 @@ export const WAIT_REASONS = [
   'topology',
   'waiting-for-capacity',
   'no-nodes',
+  'delayed',
   'held',
 ] as const;
 export type WaitReason = (typeof WAIT_REASONS)[number];
@@ -35,6 +36,13 @@ export const CAUSES = [
 ] as const;
 export type Cause = (typeof CAUSES)[number];
 
+/** What begins a workload anew by a budget of its own: what one spends, another keeps. */
+export const RETRY_POLICIES = ['restart', 'reschedule', 'replace'] as const;
+export type RetryPolicy = (typeof RETRY_POLICIES)[number];
+/** `move` = the fleet took it off its node; it spends no budget. */
+export const BEGIN_POLICIES = [...RETRY_POLICIES, 'move'] as const;
+export type BeginPolicy = (typeof BEGIN_POLICIES)[number];
+
 const timeMs = z.number().describe('Milliseconds since the Unix epoch.');
 
 export const attemptViewSchema = z.object({
@@ -48,6 +56,10 @@ export const attemptViewSchema = z.object({
     .object({ cause: z.enum(CAUSES), message: z.string() })
     .optional()
     .describe('The fleet took it off its node, and why.'),
+  fenced: z
+    .boolean()
+    .optional()
+    .describe('Lost, and certainly ended: its node had to stop it by itself by then.'),
   nodeId: z.string(),
   nodeName: z.string(),
   devices: z.array(z.string()),
@@ -79,6 +91,18 @@ export const workloadViewSchema = z.object({
   signal: z.string().optional(),
   endReason: z.enum(END_REASONS).optional(),
   message: z.string().optional(),
+  budgets: z
+    .partialRecord(z.enum(RETRY_POLICIES), z.object({ attempts: z.int(), spent: z.int() }))
+    .optional()
+    .describe('Of the policies that it asks for: tries, and how many are spent.'),
+  beginsAnew: z
+    .object({
+      policy: z.enum(BEGIN_POLICIES),
+      formerNode: z.string().describe('Name of the node where it ran before.'),
+      notBeforeMs: timeMs,
+    })
+    .optional()
+    .describe('While it waits to begin anew after an attempt has ended.'),
   moves: z.int().optional().describe('How often it was taken off a node to begin anew on another.'),
   simulated: z.boolean().describe('It runs, or ran, on GPUs that --simulate-gpus made up.'),
   submittedAtMs: timeMs,

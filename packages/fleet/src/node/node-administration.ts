@@ -3,6 +3,7 @@ import type { FleetCore } from '../fleet-core.ts';
 import type { NodeRecord } from '../records.ts';
 import { describeTaint } from '../scheduler/node-constraints.ts';
 import { NODE_NAME_LABEL } from '../scheduler/snapshot.ts';
+import { releaseBound } from '../workload/policy/release-bound.ts';
 import { commitNode } from './commit-node.ts';
 import { afterAct, type EligibilityAct } from './eligibility.ts';
 
@@ -103,7 +104,13 @@ export class NodeAdministration {
         `${node.name} would have ${taints.length} taints; ${MAX_TAINTS} is the limit. Remove some first.`,
       );
     const message = `${node.name} has the taints ${taints.map(describeTaint).join(', ') || 'none'}.`;
-    return commitNode(this.#core, { ...node, taints }, { type: 'node.tainted', cause: 'user', message });
+    const committed = commitNode(
+      this.#core,
+      { ...node, taints },
+      { type: 'node.tainted', cause: 'user', message },
+    );
+    releaseBound(this.#core, node.id);
+    return committed;
   }
 
   #act(node: NodeRecord, act: EligibilityAct, more: Pick<NodeRecord, 'drain'> = {}): NodeRecord {
@@ -115,7 +122,9 @@ export class NodeAdministration {
     const next: NodeRecord = { ...rest, eligibility, ...(eligibility === 'draining' ? more : {}) };
     const cause = act === 'emptied' ? 'system' : 'user';
     const message = `${node.name} is ${eligibility}.`;
-    return commitNode(this.#core, next, { type: `node.${eligibility}`, cause, message });
+    const committed = commitNode(this.#core, next, { type: `node.${eligibility}`, cause, message });
+    releaseBound(this.#core, node.id);
+    return committed;
   }
 }
 

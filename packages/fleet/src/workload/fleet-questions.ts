@@ -14,12 +14,15 @@ import type { AttemptRecord, NodeRecord, WorkloadRecord } from '../records.ts';
 import type { Placement } from '../scheduler/placement.ts';
 import { shapeOf, type Shape } from '../scheduler/resources.ts';
 import type { FleetPacking } from '../scheduler/score/fleet-packing.ts';
+import type { Waiting } from '../scheduler/explain.ts';
 import { explainWaiting } from '../scheduler/why/explain-waiting.ts';
 import type { Holder } from '../scheduler/why/holder.ts';
 import { describeCount } from '../scheduler/why/obstacle-words.ts';
 import { readRefusals } from '../scheduler/why/refusal-counts.ts';
 import { whatIf, type FleetFacts, type Outcome } from '../scheduler/why/what-if.ts';
 import { describeOutcome, describeWhy } from './answer-words.ts';
+import { waitingShape } from './policy/begin-anew.ts';
+import { explainAnew, explainDelay } from './policy/waiting-words.ts';
 import { refuseUnsupported } from './unsupported.ts';
 
 /** What waited longer and is taken into account; beyond, answers hold only for the nodes as they are. */
@@ -90,10 +93,27 @@ export class FleetQuestions {
     return { ...told, message: describeOutcome(told, { drained, ended }) };
   }
 
-  #waiting({ id, namespace, spec, nodeId }: WorkloadRecord): WaitExplanation {
+  #waiting(workload: WorkloadRecord): WaitExplanation {
+    const { id, namespace } = workload;
+    const delayed = explainDelay(this.#core, workload);
+    if (delayed) return this.#delay(id, delayed);
     const { pending } = this.#core;
-    const shape = pending.shapeOf(id) ?? shapeOf(spec, nodeId);
-    return explainWaiting({ ...this.#facts(namespace), shape, ahead: pending.inOrder(MAX_AHEAD, id) });
+    const shape = pending.shapeOf(id) ?? waitingShape(this.#core, workload);
+    const asked = { ...this.#facts(namespace), shape, ahead: pending.inOrder(MAX_AHEAD, id) };
+    return explainAnew(this.#core, workload, explainWaiting(asked));
+  }
+
+  /** Nothing but time stands in its way so far. */
+  #delay(id: string, waiting: Waiting): WaitExplanation {
+    const { nodes, delayed, clock } = this.#core;
+    const atMs = clock.nowMs() + (delayed.leftMs(id) ?? 0);
+    const message = 'When its delay is over and there is room.';
+    return {
+      ...waiting,
+      nodes: nodes.snapshot().length,
+      ...{ obstacles: [], remedies: [], ahead: 0 },
+      start: { estimate: 'range', fromMs: atMs, toMs: atMs, message },
+    };
   }
 
   #facts(namespace: string): FleetFacts {

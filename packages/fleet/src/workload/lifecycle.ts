@@ -59,18 +59,6 @@ function endFacts(status: AttemptStatus): Partial<AttemptRecord> {
   };
 }
 
-/**
- * Whether a workload whose attempt was taken off its node begins anew on another: not if that attempt came to
- * a good end in its last moments, nor if the workload is bound to that node or wants to end then.
- */
-export function beginsAnew(workload: WorkloadRecord, attempt: AttemptRecord, maxMoves: number): boolean {
-  if (!attempt.evicted || !isEnded(attempt.state)) return false;
-  if (workload.stopRequested || workload.waitsAfter === attempt.number) return false;
-  if (attempt.state === 'exited' && attempt.exitCode === 0) return false;
-  if (workload.nodeId !== undefined || workload.spec.reschedule?.evicted === 'end') return false;
-  return (workload.moves ?? 0) < maxMoves;
-}
-
 const LIVE_STATES: Record<Exclude<AttemptState, 'exited' | 'killed' | 'lost'>, WorkloadState> = {
   placed: 'reserved',
   offered: 'reserved',

@@ -32,12 +32,12 @@ export class PendingQueue {
     return this.#open.size > 0;
   }
 
-  add(workload: WorkloadRecord): void {
-    const shape = shapeOf(workload.spec, workload.nodeId);
+  add(workload: WorkloadRecord, shape: Shape = shapeOf(workload.spec, workload.nodeId)): void {
     const group = this.#group(shapeKey(shape), shape);
     group.workloads.set(workload.id, workload);
     this.#groupOf.set(workload.id, group);
-    this.#arrivals.push(group.shape);
+    // What begins anew is no new demand.
+    if (!workload.anew) this.#arrivals.push(group.shape);
   }
 
   /** Of all that were added since this was asked last. */

@@ -97,7 +97,8 @@ export class Placer {
       `of ${trace.candidates} that have room.`;
     commitAttempt(this.#core, attempt, 'scheduler', why, { ...trace });
     nodes.placed(placement.after);
-    settleWorkload(this.#core, { ...workload, attempts: attempt.number }, 'scheduler');
+    const { anew: _, ...begun } = workload;
+    settleWorkload(this.#core, { ...begun, attempts: attempt.number }, 'scheduler');
     orderNode(this.#core, nodeId, { kind: 'start', attempt, workload });
   }
 }

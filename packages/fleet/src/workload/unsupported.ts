@@ -11,9 +11,6 @@ const UNSUPPORTED: Readonly<Record<string, (spec: WorkloadSpec) => boolean>> = {
   gang: ({ gang }) => gang !== undefined,
   'onDisconnect.action': ({ onDisconnect }) => onDisconnect?.action === 'stop',
   exclusive: ({ exclusive }) => exclusive === true,
-  'restart.attempts': ({ restart }) => (restart?.attempts ?? 0) > 0,
-  'reschedule.attempts': ({ reschedule }) => (reschedule?.attempts ?? 0) > 0,
-  'replace.attempts': ({ replace }) => (replace?.attempts ?? 0) > 0,
 };
 
 /**
