@@ -67,6 +67,8 @@ export interface AttemptRecord {
   readonly number: number;
   readonly nodeId: string;
   readonly devices: readonly string[];
+  /** Thousandths of its one GPU; absent = all of each. */
+  readonly gpuMilli?: number;
   readonly cpuMilli: number;
   readonly memoryMib: number;
   readonly epoch: Epoch;

@@ -8,6 +8,7 @@ import {
 import type { GpuCondition } from './node/gpu-condition.ts';
 import type { AttemptRecord, BeginningAnew, NodePresence, NodeRecord, WorkloadRecord } from './records.ts';
 import type { Waiting } from './scheduler/explain.ts';
+import { WHOLE_GPU } from './scheduler/cluster/demand.ts';
 import type { SnapshotNode } from './scheduler/snapshot.ts';
 import { isEnded } from './workload/lifecycle.ts';
 import { budgetsOf } from './workload/policy/next-step.ts';
@@ -118,7 +119,7 @@ export function nodeSummary({ node, presence, snapshot, live }: NodeFacts): Node
     hostname: inventory.hostname,
     cpuModel: inventory.cpu.model,
     capacity: { ...snapshot.capacity, gpus: usable.length },
-    free: { ...snapshot.free, gpus: usable.filter((gpu) => gpu.free).length },
+    free: { ...snapshot.free, gpus: usable.filter((gpu) => gpu.freeMilli === WHOLE_GPU).length },
     executors: inventory.executors,
     simulated: inventory.gpus.some((gpu) => gpu.simulated),
     attempts: live.length,
@@ -131,7 +132,8 @@ type GpuView = NodeView['gpus'][number];
 
 interface GpuFacts {
   readonly condition: GpuCondition | undefined;
-  readonly attempt: AttemptRecord | undefined;
+  /** Who holds it or a part of it, the oldest first. */
+  readonly attempts: readonly AttemptRecord[];
   readonly isCleaning: boolean;
 }
 
@@ -141,36 +143,44 @@ export function gpuViews(
   live: readonly AttemptRecord[],
   cleaning: ReadonlySet<string>,
 ): NodeView['gpus'] {
-  const holder = new Map(
-    live.flatMap((attempt) => attempt.devices.map((device) => [device, attempt] as const)),
-  );
+  const holders = new Map<string, AttemptRecord[]>();
+  for (const attempt of live)
+    for (const device of attempt.devices) holders.set(device, [...(holders.get(device) ?? []), attempt]);
   const missing = Object.values(node.gpuConditions ?? {}).flatMap(({ device }) => device ?? []);
   return [...node.inventory.gpus, ...missing].map((gpu) =>
     gpuView(gpu, {
       condition: node.gpuConditions?.[gpu.id],
-      attempt: holder.get(gpu.id),
+      attempts: holders.get(gpu.id) ?? [],
       isCleaning: cleaning.has(gpu.id),
     }),
   );
 }
 
 function gpuView(gpu: NodeRecord['inventory']['gpus'][number], facts: GpuFacts): GpuView {
-  const { condition, attempt } = facts;
+  const { condition, attempts } = facts;
+  const [attempt] = attempts;
+  const held = attempts.reduce((sum, { gpuMilli = WHOLE_GPU }) => sum + gpuMilli, 0);
   return {
     ...gpu,
     state: gpuState(facts),
+    freeMilli: Math.max(0, WHOLE_GPU - held),
     ...(attempt ? { attemptId: attempt.id } : {}),
+    ...(attempt?.gpuMilli === undefined ? {} : { shares: attempts.map(shareView) }),
     ...(condition && condition.state !== 'released'
       ? { condition: conditionView(condition, condition.state) }
       : {}),
   };
 }
 
-function gpuState({ condition, attempt, isCleaning }: GpuFacts): GpuView['state'] {
+function shareView({ id, workloadId, gpuMilli = WHOLE_GPU }: AttemptRecord) {
+  return { attemptId: id, workloadId, gpuMilli };
+}
+
+function gpuState({ condition, attempts, isCleaning }: GpuFacts): GpuView['state'] {
   if (condition && condition.state !== 'released')
     return condition.state === 'missing' ? 'missing' : 'quarantined';
-  if (!attempt) return isCleaning ? 'cleaning' : 'free';
-  return attempt.state === 'running' || attempt.state === 'stopping' ? 'in-use' : 'reserved';
+  if (attempts.length === 0) return isCleaning ? 'cleaning' : 'free';
+  return attempts.some(({ state }) => state === 'running' || state === 'stopping') ? 'in-use' : 'reserved';
 }
 
 function conditionView(

@@ -168,12 +168,15 @@ export const gpuShareFields = {
     .min(1)
     .max(999)
     .optional()
-    .describe('Thousandths of one GPU, shared with others; instead of gpus.'),
+    .describe(
+      'Thousandths of one GPU, shared with others, and as much of its memory; instead of gpus. ' +
+        'minGpuMemoryMib then asks of the share.',
+    ),
   migProfile: z
     .string()
-    .regex(/^\d{1,2}g\.\d{1,4}gb(\+[a-z0-9.]{1,16})?$/, 'must be a MIG profile such as 1g.10gb')
+    .regex(/^(\d{1,2}c\.)?\d{1,2}g\.\d{1,4}gb(\+[a-z0-9.]{1,16})?$/, 'must be a MIG profile such as 1g.10gb')
     .optional()
-    .describe('Each GPU is a MIG instance of this profile.'),
+    .describe('Each of its GPUs is a MIG instance of this profile that a node has; none is made or changed.'),
   nvlink: z
     .enum(['required', 'preferred'])
     .optional()

@@ -63,6 +63,7 @@ export const attemptViewSchema = z.object({
   nodeId: z.string(),
   nodeName: z.string(),
   devices: z.array(z.string()),
+  gpuMilli: z.int().optional().describe('Thousandths of its one GPU that it holds; absent = all of each.'),
   epoch: z.object({ term: z.int(), counter: z.int() }),
   exitCode: z.int().optional(),
   signal: z.string().optional(),
@@ -134,7 +135,12 @@ export const nodeGpuViewSchema = gpuDeviceSchema.extend({
     .describe(
       'Quarantined also on probation: condition says which. Work that still runs there is in attemptId.',
     ),
-  attemptId: z.string().optional(),
+  attemptId: z.string().optional().describe('Of the oldest, if several share it.'),
+  freeMilli: z.int().optional().describe('Thousandths that nobody holds; absent from older gateways.'),
+  shares: z
+    .array(z.object({ attemptId: z.string(), workloadId: z.string(), gpuMilli: z.int() }))
+    .optional()
+    .describe('Who holds how many thousandths of it; absent unless it is shared.'),
   condition: z
     .object({
       state: z.enum(GPU_CONDITIONS),

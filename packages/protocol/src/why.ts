@@ -13,7 +13,9 @@ export const OBSTACLES = [
   'cpu',
   'memory',
   'gpu-count',
+  'mig-profile',
   'gpu-model',
+  'nvlink',
   'gpu-health',
   'taint',
   'cordoned',
@@ -21,6 +23,8 @@ export const OBSTACLES = [
   'unreachable',
   'not-ready',
   'gpus-in-use',
+  'gpu-share-in-use',
+  'nvlink-in-use',
   'cpu-in-use',
   'memory-in-use',
 ] as const;
@@ -29,6 +33,9 @@ export type ObstacleCode = (typeof OBSTACLES)[number];
 /** What can be changed, or waited for, so that a workload starts. */
 export const REMEDY_STEPS = [
   'ask-gpus',
+  'ask-gpu-share',
+  'ask-mig',
+  'ask-nvlink',
   'ask-model',
   'ask-gpu-memory',
   'ask-cpu',
@@ -53,7 +60,7 @@ export const MAX_WHY_ITEMS = 20;
 const obstacleSchema = z.object({
   code: z.enum(OBSTACLES),
   what: z.string().optional().describe('The label, taint, rule, model or state that the code is about.'),
-  needs: z.number().optional().describe('GPUs, thousandths of a CPU or MiB, as the code says.'),
+  needs: z.number().optional().describe('GPUs, thousandths of a GPU or a CPU, or MiB, as the code says.'),
   has: z.number().optional().describe('Of these, what the node could give.'),
 });
 export type Obstacle = z.output<typeof obstacleSchema>;
@@ -74,6 +81,8 @@ const remedyStepSchema = z.object({
   step: z.enum(REMEDY_STEPS),
   node: z.string().optional().describe('Name of the node that is to change, or where to wait.'),
   gpus: count.optional(),
+  gpuMilli: count.optional(),
+  migProfile: z.string().optional(),
   gpuModels: z.array(z.string()).optional(),
   minGpuMemoryMib: count.optional(),
   cpuMilli: count.optional(),

@@ -42,7 +42,7 @@ const resourcesSchema = z
       .min(0)
       .max(16_777_216)
       .default(0)
-      .describe('Memory that each GPU must have, MiB.'),
+      .describe('Memory that each GPU, MIG instance or share must have, MiB.'),
     cpuMilli: z
       .int()
       .min(10)
@@ -64,6 +64,14 @@ const resourcesSchema = z
   .refine(({ gpus, gpuMilli }) => gpuMilli === undefined || gpus === 0, {
     message: 'a share of one GPU goes without whole GPUs: leave gpus out',
     path: ['gpuMilli'],
+  })
+  .refine(({ gpus, migProfile }) => migProfile === undefined || gpus > 0, {
+    message: 'goes with gpus: how many instances of it',
+    path: ['migProfile'],
+  })
+  .refine(({ migProfile, nvlink }) => migProfile === undefined || nvlink !== 'required', {
+    message: 'MIG instances do not reach each other over NVLink',
+    path: ['nvlink'],
   })
   .prefault({});
 

@@ -1,5 +1,7 @@
+import type { NodeInventory } from '@clawbernetes/protocol';
 import type { NodePresence, NodeRecord } from '../records.ts';
 import type { SnapshotNode } from '../scheduler/snapshot.ts';
+import { NodeClasses, nodeClassFacts, type NodeClass } from '../scheduler/topology/node-class.ts';
 import type { WorkloadTable } from '../workload/workload-table.ts';
 import { emptyNode, snapshotNode } from './snapshot-node.ts';
 
@@ -17,6 +19,8 @@ export class NodeTable {
   readonly #empty = new Map<string, SnapshotNode>();
   readonly #views = new Map<string, SnapshotNode>();
   readonly #byName = new Map<string, string>();
+  readonly #classes = new NodeClasses();
+  readonly #classOf = new WeakMap<NodeInventory, NodeClass>();
   #touched = new Set<string>();
   #version = 0;
 
@@ -124,9 +128,19 @@ export class NodeTable {
   #emptyOf(node: NodeRecord): SnapshotNode {
     const known = this.#empty.get(node.id);
     if (known) return known;
-    const empty = emptyNode(node, this.#presence.get(node.id), this.cleaning(node.id));
+    const empty = emptyNode(node, {
+      presence: this.#presence.get(node.id),
+      cleaning: this.cleaning(node.id),
+      gpuClass: this.#gpuClass(node),
+    });
     this.#empty.set(node.id, empty);
     return empty;
+  }
+
+  #gpuClass({ inventory }: NodeRecord): NodeClass {
+    const gpuClass = this.#classOf.get(inventory) ?? this.#classes.of(nodeClassFacts(inventory));
+    this.#classOf.set(inventory, gpuClass);
+    return gpuClass;
   }
 
   #rebuild(id: string): void {

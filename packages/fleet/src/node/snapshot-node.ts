@@ -1,12 +1,24 @@
 import type { AttemptRecord, NodePresence, NodeRecord } from '../records.ts';
 import { isOutOfUse, type GpuCondition } from './gpu-condition.ts';
+import { WHOLE_GPU } from '../scheduler/cluster/demand.ts';
+import { withFree } from '../scheduler/gpu-fit.ts';
 import { NODE_NAME_LABEL, type SnapshotGpu, type SnapshotNode } from '../scheduler/snapshot.ts';
+import { maskGpus, type NodeClass } from '../scheduler/topology/node-class.ts';
+
+export interface NodeFacts {
+  readonly presence: NodePresence | undefined;
+  /** Ids of GPUs whose last work has ended and whose memory is not back yet. */
+  readonly cleaning?: ReadonlySet<string>;
+  /** Of its inventory. */
+  readonly gpuClass?: NodeClass;
+}
+
+const NONE: ReadonlySet<string> = new Set();
 
 /** The scheduler's view of a node with nothing placed on it. */
 export function emptyNode(
   node: NodeRecord,
-  presence: NodePresence | undefined,
-  cleaning: ReadonlySet<string> = new Set(),
+  { presence, cleaning = NONE, gpuClass }: NodeFacts,
 ): SnapshotNode {
   const capacity = { cpuMilli: node.inventory.cpu.cores * 1000, memoryMib: node.inventory.memoryMib };
   const reason = unschedulableReason(node, presence);
@@ -21,6 +33,7 @@ export function emptyNode(
     capacity,
     free: capacity,
     gpus: snapshotGpus(node, cleaning),
+    ...(gpuClass ? { gpuClass } : {}),
     executors: new Set(node.inventory.executors.filter(({ available }) => available).map(({ kind }) => kind)),
     sandboxed: process?.sandbox === 'bubblewrap',
   };
@@ -29,13 +42,17 @@ export function emptyNode(
 /** What an empty node has, less what its live attempts hold. */
 export function snapshotNode(empty: SnapshotNode, live: readonly AttemptRecord[]): SnapshotNode {
   let { cpuMilli, memoryMib } = empty.capacity;
-  const held = new Set<string>();
+  const held = new Map<string, number>();
   for (const attempt of live) {
     cpuMilli -= attempt.cpuMilli;
     memoryMib -= attempt.memoryMib;
-    for (const device of attempt.devices) held.add(device);
+    const { devices, gpuMilli = WHOLE_GPU } = attempt;
+    for (const device of devices) held.set(device, (held.get(device) ?? 0) + gpuMilli);
   }
-  const gpus = empty.gpus.map((gpu) => (held.has(gpu.id) ? { ...gpu, free: false } : gpu));
+  const gpus = empty.gpus.map((gpu) => {
+    const milli = held.get(gpu.id);
+    return milli === undefined ? gpu : withFree(gpu, Math.max(0, gpu.freeMilli - milli));
+  });
   return { ...empty, free: { cpuMilli, memoryMib }, gpus, empty };
 }
 
@@ -44,13 +61,16 @@ function snapshotGpus(
   cleaning: ReadonlySet<string>,
 ): readonly SnapshotGpu[] {
   const sliced = new Set(inventory.gpus.flatMap((gpu) => gpu.parentId ?? []));
-  return inventory.gpus.map((gpu) => ({
+  const instances = inventory.gpus.filter((gpu) => gpu.parentId !== undefined);
+  return [...maskGpus(inventory), ...instances].map((gpu) => ({
     id: gpu.id,
     model: gpu.model,
     memoryMib: gpu.memoryMib,
     ...(gpu.numaNode === undefined ? {} : { numaNode: gpu.numaNode }),
-    free: !cleaning.has(gpu.id),
-    usable: !isOutOfUse(gpuConditions?.[gpu.id]) && !sliced.has(gpu.id),
+    ...(gpu.migProfile === undefined ? {} : { migProfile: gpu.migProfile }),
+    freeMilli: cleaning.has(gpu.id) ? 0 : WHOLE_GPU,
+    // With MIG switched on nothing runs on the GPU itself, also while it has no instances.
+    usable: !isOutOfUse(gpuConditions?.[gpu.id]) && !sliced.has(gpu.id) && gpu.migEnabled !== true,
     ...outOfUseReason(gpuConditions?.[gpu.id]),
   }));
 }

@@ -1,6 +1,5 @@
 import { BinaryHeap, present } from '@clawbernetes/kernel';
 import type { Draft, NodeQueue } from './draft.ts';
-import { fitNow } from './fit.ts';
 import { afterPlacement, type Placement, type PlacementTrace } from './placement.ts';
 import type { Shape } from './resources.ts';
 import type { FleetPacking, Standing } from './score/fleet-packing.ts';
@@ -62,7 +61,7 @@ export class Candidates {
     const node = present(queue.first, 'a node of a candidate');
     queue.shift();
     const shape = this.#shape;
-    const devices = present(fitNow(node, shape), 'the fit of a candidate');
+    const devices = present(this.#packing.devices(node, shape), 'the fit of a candidate');
     const after = afterPlacement(node, shape, devices);
     const { cost } = cheapest;
     const trace = { ...this.#looked, candidates: this.#room, cost, ...this.#rest() };

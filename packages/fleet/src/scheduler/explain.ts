@@ -1,9 +1,12 @@
 import { formatBytes } from '@clawbernetes/kernel';
 import type { WaitReason } from '@clawbernetes/protocol';
-import { neverFits, suits, type Misfit } from './fit.ts';
+import { neverFits, type Misfit } from './fit.ts';
+import { ableGpus, hasGpus, largestIsland, suits } from './gpu-fit.ts';
 import type { Shape } from './resources.ts';
 import { describeTaint, describeTerm, repelling } from './node-constraints.ts';
 import { NODE_NAME_LABEL, type Snapshot, type SnapshotNode } from './snapshot.ts';
+import { largestShare } from './why/obstacle.ts';
+import { percent, wantedGpus } from './why/obstacle-words.ts';
 
 export interface Waiting {
   readonly reason: WaitReason;
@@ -51,7 +54,9 @@ const MISFITS: Record<Misfit, (shape: Shape, nodes: readonly SnapshotNode[]) => 
     return `no node has ${mebibytes(shape.memoryMib)}; the largest has ${mebibytes(most.count)} (${most.name}). ${ASK_FOR_LESS}`;
   },
   'gpu-count': gpusMissing,
+  'mig-profile': migMissing,
   'gpu-model': gpusMissing,
+  nvlink: nvlinkMissing,
   taint: taintsRepel,
 };
 
@@ -92,8 +97,31 @@ function nearlyEnough(shape: Shape, nodes: readonly SnapshotNode[]): string {
 
 const ASK_FOR_LESS = 'Ask for less, or add such a node.';
 
+function migMissing({ gpus, migProfile }: Shape, nodes: readonly SnapshotNode[]): string {
+  const kinds = new Set(nodes.flatMap((node) => node.gpus.flatMap((gpu) => gpu.migProfile ?? [])));
+  const most = largest(nodes, (node) => node.gpus.filter((gpu) => gpu.migProfile === migProfile).length);
+  const have = most.count > 0 ? `; the most are ${most.count} (${most.name})` : '';
+  const others = [...kinds].filter((kind) => kind !== migProfile).toSorted();
+  const other =
+    others.length > 0 ? `; there are instances of ${others.join(', ')}` : '; no node shows any other';
+  return (
+    `no node has ${gpus === 1 ? 'a MIG instance' : `${gpus} MIG instances`} of that profile` +
+    `${have || other}. Instances are not made on demand: partition a GPU on its machine (nvidia-smi mig), ` +
+    'or ask for another profile.'
+  );
+}
+
+function nvlinkMissing(shape: Shape, nodes: readonly SnapshotNode[]): string {
+  const most = largest(nodes, (node) => largestIsland(node, shape, 'empty'));
+  const have = most.count > 1 ? `; the most that are joined are ${most.count} (${most.name})` : '';
+  return (
+    `no node has ${shape.gpus} such GPUs that NVLink joins${have}. ` +
+    'Ask for fewer, or only prefer NVLink (--nvlink preferred).'
+  );
+}
+
 function gpusMissing(shape: Shape, nodes: readonly SnapshotNode[]): string {
-  const most = largest(nodes, (node) => node.gpus.filter((gpu) => suits(gpu, shape)).length);
+  const most = largest(nodes, (node) => ableGpus(node, shape, 'empty'));
   const unfit = nodes.reduce((sum, node) => sum + node.gpus.filter((gpu) => !gpu.usable).length, 0);
   const have = most.count > 0 ? `; the most in working order are ${most.count} (${most.name})` : '';
   const broken =
@@ -111,7 +139,9 @@ const MISFIT_ORDER: readonly Misfit[] = [
   'cpu',
   'memory',
   'gpu-count',
+  'mig-profile',
   'gpu-model',
+  'nvlink',
   'taint',
 ];
 
@@ -151,11 +181,24 @@ function explainCapacity(ready: readonly SnapshotNode[], shape: Shape): Waiting 
 }
 
 function freeGpusText(nodes: readonly SnapshotNode[], shape: Shape): string {
-  const most = largest(nodes, (node) => node.gpus.filter((gpu) => gpu.free && suits(gpu, shape)).length);
-  if (most.count >= shape.gpus) return `${most.name} has the GPUs free but too little CPU or memory`;
+  const able = nodes.find((node) => hasGpus(node, shape, 'now'));
+  if (able) return `${able.name} has the GPUs free but too little CPU or memory`;
+  if (shape.gpuMilli !== undefined) return freeShareText(nodes, shape);
+  const most = largest(nodes, (node) => ableGpus(node, shape, 'now'));
+  if (most.count >= shape.gpus) {
+    const island = largest(nodes, (node) => largestIsland(node, shape, 'now'));
+    return `the most free ones that NVLink joins are ${island.count} on ${island.name}`;
+  }
   return most.count === 0
     ? 'all suitable GPUs are in use'
     : `the most free are ${most.count} on ${most.name}`;
+}
+
+function freeShareText(nodes: readonly SnapshotNode[], shape: Shape): string {
+  const most = largest(nodes, (node) => largestShare(node, shape));
+  return most.count === 0
+    ? 'all suitable GPUs are in use'
+    : `the most that is free of one is ${percent(most.count)}, on ${most.name}`;
 }
 
 function freeCpuText(nodes: readonly SnapshotNode[]): string {
@@ -187,9 +230,9 @@ function describe(shape: Shape): string {
 }
 
 function describeGpus(shape: Shape): string {
-  const model = shape.gpuModels.length > 0 ? shape.gpuModels.join(' or ').toUpperCase() : 'GPU';
-  const size = shape.minGpuMemoryMib > 0 ? ` with ${formatBytes(shape.minGpuMemoryMib * 2 ** 20)} each` : '';
-  return `${shape.gpus} × ${model}${size}`;
+  if (shape.gpuMilli !== undefined) return `${percent(shape.gpuMilli)} of one ${wantedGpus(shape)}`;
+  const joined = shape.nvlink === 'required' ? ' joined by NVLink' : '';
+  return `${shape.gpus} × ${wantedGpus(shape)}${joined}`;
 }
 
 function labelsOf(selector: Shape['nodeSelector']): string {

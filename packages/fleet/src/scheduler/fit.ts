@@ -1,17 +1,23 @@
-import type { Shape } from './resources.ts';
+import { WHOLE_GPU } from './cluster/demand.ts';
+import { ableGpus, chooseGpus, hasGpus, isLinked, membersOfGpus, milliOf } from './gpu-fit.ts';
 import { discouraging, meets, repelling, unmetWeight } from './node-constraints.ts';
-import type { SnapshotGpu, SnapshotNode } from './snapshot.ts';
+import type { Shape } from './resources.ts';
+import type { SnapshotNode } from './snapshot.ts';
+import { MAX_ROOM } from './topology/domain-capacity.ts';
 
 /** Why a node could not host a shape even if it were empty. */
 export type Misfit =
-  'selector' | 'affinity' | 'executor' | 'sandbox' | 'cpu' | 'memory' | 'gpu-model' | 'gpu-count' | 'taint';
-
-export function suits(gpu: SnapshotGpu, shape: Shape): boolean {
-  if (!gpu.usable || gpu.memoryMib < shape.minGpuMemoryMib) return false;
-  if (shape.gpuModels.length === 0) return true;
-  const model = gpu.model.toLowerCase();
-  return shape.gpuModels.some((wanted) => model.includes(wanted));
-}
+  | 'selector'
+  | 'affinity'
+  | 'executor'
+  | 'sandbox'
+  | 'cpu'
+  | 'memory'
+  | 'gpu-count'
+  | 'mig-profile'
+  | 'gpu-model'
+  | 'nvlink'
+  | 'taint';
 
 /** Why the node could not host the shape even if it were empty, or undefined if it could. */
 export function neverFits(node: SnapshotNode, shape: Shape): Misfit | undefined {
@@ -24,35 +30,46 @@ export function neverFits(node: SnapshotNode, shape: Shape): Misfit | undefined 
   if (shape.sandboxRequired && !node.sandboxed) return 'sandbox';
   if (node.capacity.cpuMilli < shape.cpuMilli) return 'cpu';
   if (node.capacity.memoryMib < shape.memoryMib) return 'memory';
-  const suitable = shape.gpus === 0 ? 0 : node.gpus.filter((gpu) => suits(gpu, shape)).length;
-  if (suitable < shape.gpus) return node.gpus.length >= shape.gpus ? 'gpu-model' : 'gpu-count';
+  if (!hasGpus(node, shape, 'empty')) return gpuMisfit(node, shape);
   const isRepelled = node.taints !== undefined && repelling(node.taints, shape.tolerations ?? []).length > 0;
   return isRepelled ? 'taint' : undefined;
 }
 
-/** The GPUs to give on this node now, or undefined if it has too little free. */
-export function fitNow(node: SnapshotNode, shape: Shape): readonly string[] | undefined {
-  if (node.free.cpuMilli < shape.cpuMilli || node.free.memoryMib < shape.memoryMib) return undefined;
-  if (shape.gpus === 0) return [];
-  const free = node.gpus.filter((gpu) => gpu.free && suits(gpu, shape));
-  return free.length < shape.gpus ? undefined : chooseGpus(free, shape.gpus);
+/** What is wrong with the GPUs of a node that lacks those that are asked for. */
+function gpuMisfit(node: SnapshotNode, shape: Shape): Misfit {
+  const { gpus, migProfile } = shape;
+  const ofKind = node.gpus.reduce((count, gpu) => count + (gpu.migProfile === migProfile ? 1 : 0), 0);
+  if (ofKind < gpus) return migProfile === undefined ? 'gpu-count' : 'mig-profile';
+  return ableGpus(node, shape, 'empty') < gpus ? 'gpu-model' : 'nvlink';
+}
+
+/** Whether the node has enough free now, whatever else it is. */
+export function hasRoomNow(node: SnapshotNode, shape: Shape): boolean {
+  if (node.free.cpuMilli < shape.cpuMilli || node.free.memoryMib < shape.memoryMib) return false;
+  return hasGpus(node, shape, 'now');
 }
 
 /**
- * From the NUMA node whose free GPUs fit most tightly, so that whole ones stay whole; else across, in order.
+ * The GPUs to give on this node now, or undefined if it has too little free. @param from thousandths that are
+ * free of the GPU from which a share is taken; absent = the least that suffices.
  */
-function chooseGpus(free: readonly SnapshotGpu[], count: number): readonly string[] {
-  const sizes = new Map<number, number>();
-  for (const { numaNode = 0 } of free) sizes.set(numaNode, (sizes.get(numaNode) ?? 0) + 1);
-  let tightest: number | undefined;
-  let least = Infinity;
-  for (const [numaNode, size] of sizes) {
-    if (size < count || size >= least) continue;
-    tightest = numaNode;
-    least = size;
-  }
-  const near = tightest === undefined ? free : free.filter(({ numaNode = 0 }) => numaNode === tightest);
-  return near.slice(0, count).map((gpu) => gpu.id);
+export function fitNow(node: SnapshotNode, shape: Shape, from?: number): readonly string[] | undefined {
+  if (node.free.cpuMilli < shape.cpuMilli || node.free.memoryMib < shape.memoryMib) return undefined;
+  return shape.gpus === 0 ? [] : chooseGpus(node, shape, from);
+}
+
+/** How many of a shape could be placed on this node now, one after the other; at most 65,535. */
+export function membersThatFit(node: SnapshotNode, shape: Shape): number {
+  if (!node.schedulable || neverFits(node, shape) !== undefined) return 0;
+  const byCpu = timesIn(node.free.cpuMilli, shape.cpuMilli);
+  const byMemory = timesIn(node.free.memoryMib, shape.memoryMib);
+  const byGpus = shape.gpus === 0 ? MAX_ROOM : membersOfGpus(node, shape);
+  return Math.min(MAX_ROOM, byCpu, byMemory, byGpus);
+}
+
+function timesIn(free: number, each: number): number {
+  if (free < each) return 0;
+  return each === 0 ? MAX_ROOM : Math.floor(free / each);
 }
 
 /**
@@ -60,7 +77,8 @@ function chooseGpus(free: readonly SnapshotGpu[], count: number): readonly strin
  * memory. Lower is better. A node with GPUs is the last choice for work without.
  */
 export function leftover(node: SnapshotNode, shape: Shape): number {
-  const freeGpus = node.gpus.reduce((sum, gpu) => sum + (gpu.free && gpu.usable ? 1 : 0), 0) - shape.gpus;
+  const freeMilli = node.gpus.reduce((sum, gpu) => sum + (gpu.usable ? gpu.freeMilli : 0), 0);
+  const freeGpus = (freeMilli - shape.gpus * milliOf(shape)) / WHOLE_GPU;
   const cpu = (node.free.cpuMilli - shape.cpuMilli) / Math.max(1, node.capacity.cpuMilli);
   const memory = (node.free.memoryMib - shape.memoryMib) / Math.max(1, node.capacity.memoryMib);
   return freeGpus * 2 + (cpu + memory) / 2;
@@ -69,14 +87,17 @@ export function leftover(node: SnapshotNode, shape: Shape): number {
 // More than any loss of packing: taints that discourage come first, then preferences by their weight.
 const DISCOURAGED = 100_000_000_000;
 const UNMET = 10_000_000;
+/** Of NVLink that is preferred, as of the weightiest label. */
+const NVLINK_WEIGHT = 100;
 
 /** How little the node is wanted for the shape though it may take it. */
-export function reluctance(
-  { taints = [], labels }: SnapshotNode,
-  { tolerations = [], affinity }: Shape,
-): number {
+export function reluctance(node: SnapshotNode, shape: Shape): number {
+  const { taints = [], labels } = node;
+  const { tolerations = [], affinity, nvlink } = shape;
   const discouraged = taints.length === 0 ? 0 : discouraging(taints, tolerations).length;
-  return discouraged * DISCOURAGED + (affinity ? unmetWeight(labels, affinity.preferred) * UNMET : 0);
+  const unlinked = nvlink === 'preferred' && !isLinked(node, shape) ? NVLINK_WEIGHT : 0;
+  const unmet = unlinked + (affinity ? unmetWeight(labels, affinity.preferred) : 0);
+  return discouraged * DISCOURAGED + unmet * UNMET;
 }
 
 /** Of what is left free, against what packing costs: it decides only between nodes that cost the same. */
@@ -94,6 +115,6 @@ export interface Fit {
 export function fitOf(node: SnapshotNode, shape: Shape): Fit {
   const misfit = neverFits(node, shape);
   if (misfit !== undefined) return { misfit, hasRoom: false, surcharge: 0 };
-  if (!node.schedulable || fitNow(node, shape) === undefined) return { hasRoom: false, surcharge: 0 };
+  if (!node.schedulable || !hasRoomNow(node, shape)) return { hasRoom: false, surcharge: 0 };
   return { hasRoom: true, surcharge: LEFTOVER_WEIGHT * leftover(node, shape) + reluctance(node, shape) };
 }

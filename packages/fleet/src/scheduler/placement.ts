@@ -1,3 +1,4 @@
+import { milliOf, withFree } from './gpu-fit.ts';
 import type { Shape } from './resources.ts';
 import type { SnapshotNode } from './snapshot.ts';
 
@@ -30,12 +31,13 @@ export interface PlacementTrace {
 
 export function afterPlacement(node: SnapshotNode, shape: Shape, devices: readonly string[]): SnapshotNode {
   const given = new Set(devices);
+  const milli = milliOf(shape);
   return {
     ...node,
     free: { cpuMilli: node.free.cpuMilli - shape.cpuMilli, memoryMib: node.free.memoryMib - shape.memoryMib },
     gpus:
       given.size === 0
         ? node.gpus
-        : node.gpus.map((gpu) => (given.has(gpu.id) ? { ...gpu, free: false } : gpu)),
+        : node.gpus.map((gpu) => (given.has(gpu.id) ? withFree(gpu, gpu.freeMilli - milli) : gpu)),
   };
 }

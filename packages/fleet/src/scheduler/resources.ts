@@ -10,7 +10,14 @@ import {
  * What placing a workload depends on, and nothing else: workloads of one shape fit, or fail to fit, alike.
  */
 export interface Shape {
+  /** Of one node; 1 for a share. */
   readonly gpus: number;
+  /** Thousandths of the one GPU, 1 to 999; absent = whole GPUs. */
+  readonly gpuMilli?: number;
+  /** Each GPU is a MIG instance of this profile; absent = none is one. */
+  readonly migProfile?: string;
+  /** Of more than one GPU whether they must, or should, reach each other over NVLink. */
+  readonly nvlink?: 'required' | 'preferred';
   readonly gpuModels: readonly string[];
   readonly minGpuMemoryMib: number;
   readonly cpuMilli: number;
@@ -26,8 +33,13 @@ export interface Shape {
 
 export function shapeOf(spec: WorkloadSpec, nodeId: string | undefined): Shape {
   const { resources } = spec;
+  const { gpuMilli, migProfile, nvlink } = resources;
+  const gpus = gpuMilli === undefined ? resources.gpus : 1;
   return {
-    gpus: resources.gpus,
+    gpus,
+    ...(gpuMilli === undefined ? {} : { gpuMilli }),
+    ...(migProfile === undefined ? {} : { migProfile }),
+    ...(nvlink === undefined || gpus < 2 ? {} : { nvlink }),
     gpuModels: resources.gpuModels.map((model) => model.toLowerCase()).toSorted(),
     minGpuMemoryMib: resources.minGpuMemoryMib,
     cpuMilli: resources.cpuMilli ?? DEFAULT_RESERVATION.cpuMilli,
@@ -43,12 +55,14 @@ export function shapeOf(spec: WorkloadSpec, nodeId: string | undefined): Shape {
 
 /** Equal for equal shapes. Most ask for amounts only, which is said without canonical JSON, the slow part. */
 export function shapeKey(shape: Shape): string {
-  const { gpus, minGpuMemoryMib, cpuMilli, memoryMib, executor, sandboxRequired, ...where } = shape;
-  const amounts = `${gpus} ${minGpuMemoryMib} ${cpuMilli} ${memoryMib} ${executor} ${sandboxRequired}`;
+  const { gpus, gpuMilli, minGpuMemoryMib, cpuMilli, memoryMib, executor, sandboxRequired, ...where } = shape;
+  const share = gpuMilli === undefined ? '' : `/${gpuMilli}`;
+  const amounts = `${gpus}${share} ${minGpuMemoryMib} ${cpuMilli} ${memoryMib} ${executor} ${sandboxRequired}`;
   return goesAnywhere(shape) ? amounts : `${amounts} ${canonicalJson(where)}`;
 }
 
-function goesAnywhere({ gpuModels, nodeSelector, nodeId, tolerations, affinity }: Shape): boolean {
+function goesAnywhere(shape: Shape): boolean {
+  const { gpuModels, migProfile, nvlink, nodeSelector, nodeId, tolerations, affinity } = shape;
   if (gpuModels.length > 0 || nodeId !== undefined || tolerations || affinity) return false;
-  return Object.keys(nodeSelector).length === 0;
+  return migProfile === undefined && nvlink === undefined && Object.keys(nodeSelector).length === 0;
 }

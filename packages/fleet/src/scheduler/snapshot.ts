@@ -1,11 +1,15 @@
 import type { GpuDevice, Taint } from '@clawbernetes/protocol';
+import type { NodeClass } from './topology/node-class.ts';
 
 /** Every node carries its own name under this label, so that a selector can ask for it. */
 export const NODE_NAME_LABEL = 'node';
 
 /** A GPU as the scheduler sees it. */
 export interface SnapshotGpu extends Pick<GpuDevice, 'id' | 'model' | 'memoryMib' | 'numaNode'> {
-  readonly free: boolean;
+  /** Thousandths of it that nobody holds. */
+  readonly freeMilli: number;
+  /** Set for a MIG instance, which is given as a whole and only to who asks for its profile. */
+  readonly migProfile?: string;
   /** Fit for work: healthy enough, and not merely the parent of MIG slices. */
   readonly usable: boolean;
   /** Why not, if health is the reason: `quarantined`, `on probation`. */
@@ -24,7 +28,10 @@ export interface SnapshotNode {
   readonly taints?: readonly Taint[];
   readonly capacity: { readonly cpuMilli: number; readonly memoryMib: number };
   readonly free: { readonly cpuMilli: number; readonly memoryMib: number };
+  /** Whole ones first, in the order of the bits of masks; then MIG instances. */
   readonly gpus: readonly SnapshotGpu[];
+  /** How its whole GPUs are joined; absent where nobody knows. */
+  readonly gpuClass?: NodeClass;
   readonly executors: ReadonlySet<'process' | 'container'>;
   readonly sandboxed: boolean;
   /**

@@ -133,12 +133,13 @@ export class FleetQuestions {
 
   /** Of others than the asker's own only that they are there. */
   #holder(attempt: AttemptRecord, namespace: string): Holder {
-    const { workloadId, nodeId, devices, cpuMilli, memoryMib } = attempt;
+    const { workloadId, nodeId, devices, gpuMilli, cpuMilli, memoryMib } = attempt;
     const workload = this.#core.workloads.workload(workloadId);
     const endsAtMs = workload && this.#endsAtMs(attempt, workload);
     const isOwn = attempt.namespace === namespace;
     return {
       ...{ workloadId, nodeId, devices, cpuMilli, memoryMib },
+      ...(gpuMilli === undefined ? {} : { gpuMilli }),
       name: isOwn ? (workload?.name ?? workloadId) : `a workload of ${attempt.namespace}`,
       ...(endsAtMs === undefined ? {} : { endsAtMs }),
       graceMs: workload?.spec.stopGraceMs ?? 0,

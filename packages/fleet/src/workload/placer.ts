@@ -2,6 +2,7 @@ import { assert, newId, present } from '@clawbernetes/kernel';
 import { commitAttempt, orderNode, type FleetCore } from '../fleet-core.ts';
 import type { AttemptRecord } from '../records.ts';
 import { explainWait, type Waiting } from '../scheduler/explain.ts';
+import { milliOf } from '../scheduler/gpu-fit.ts';
 import { NodeGroups } from '../scheduler/node-groups.ts';
 import type { Placement } from '../scheduler/placement.ts';
 import { planPlacements } from '../scheduler/plan.ts';
@@ -83,6 +84,7 @@ export class Placer {
       number: workload.attempts + 1,
       nodeId,
       devices,
+      ...(shape.gpuMilli === undefined ? {} : { gpuMilli: shape.gpuMilli }),
       cpuMilli: shape.cpuMilli,
       memoryMib: shape.memoryMib,
       epoch: this.#core.nextEpoch(),
@@ -109,7 +111,9 @@ function checkPlacement({ devices, before, shape }: Placement, view: SnapshotNod
   assert(view.schedulable, 'a placement goes to a node that takes work');
   const isRoom = view.free.cpuMilli >= shape.cpuMilli && view.free.memoryMib >= shape.memoryMib;
   assert(isRoom, 'a placement fits its node when it is applied');
+  const milli = milliOf(shape);
   let free = 0;
-  for (const gpu of view.gpus) if (gpu.free && gpu.usable && devices.includes(gpu.id)) free += 1;
+  for (const gpu of view.gpus)
+    if (gpu.freeMilli >= milli && gpu.usable && devices.includes(gpu.id)) free += 1;
   assert(free === shape.gpus && devices.length === shape.gpus, 'a placed GPU is free');
 }

@@ -2,9 +2,6 @@ import { apiError, type WorkloadSpec } from '@clawbernetes/protocol';
 
 /** What a specification may ask for that this version cannot do, by field: whether it asks for it. */
 const UNSUPPORTED: Readonly<Record<string, (spec: WorkloadSpec) => boolean>> = {
-  'resources.gpuMilli': ({ resources }) => resources.gpuMilli !== undefined,
-  'resources.migProfile': ({ resources }) => resources.migProfile !== undefined,
-  'resources.nvlink': ({ resources }) => resources.nvlink !== undefined,
   spread: ({ spread }) => spread !== undefined,
   priority: ({ priority }) => (priority ?? 0) !== 0,
   queue: ({ queue }) => (queue ?? 'default') !== 'default',

@@ -42,7 +42,7 @@ const fleets = fc.tuple(kindsOfNode, nodesOfKinds).map(([kinds, nodes]) =>
         model,
         memoryMib: 81_559,
         numaNode: place % 2,
-        free: free[place] ?? true,
+        freeMilli: (free[place] ?? true) ? 1000 : 0,
         usable: place !== unusable,
       })),
       executors: new Set(['process']),

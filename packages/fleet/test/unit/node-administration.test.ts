@@ -318,9 +318,6 @@ test.each([
   ['queue', { queue: 'research' }],
   ['exclusive', { exclusive: true }],
   ['onDisconnect.action', { onDisconnect: { action: 'stop', afterMs: 1 } }],
-  ['resources.gpuMilli', { resources: { gpuMilli: 500 } }],
-  ['resources.migProfile', { resources: { gpus: 1, migProfile: '1g.10gb' } }],
-  ['resources.nvlink', { resources: { gpus: 2, nvlink: 'required' } }],
 ] as const)('%s is refused as long as it is not honoured', (field, spec) => {
   fixture.join('a', 4);
   const attempt = (): unknown => fixture.submit(spec);

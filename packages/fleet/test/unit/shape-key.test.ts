@@ -7,6 +7,9 @@ import { shapeKey, type Shape } from '../../src/index.ts';
 /** Of few values each, so that equal shapes are drawn often; every member of a shape is named. */
 const always: { readonly [Name in keyof Required<Shape>]: fc.Arbitrary<NonNullable<Shape[Name]>> } = {
   gpus: fc.constantFrom(0, 1, 11),
+  gpuMilli: fc.constantFrom(1, 11, 250),
+  migProfile: fc.constantFrom('1g.10gb', '2g.20gb'),
+  nvlink: fc.constantFrom('required', 'preferred'),
   gpuModels: fc.constantFrom([], ['h100'], ['a100', 'h100']),
   minGpuMemoryMib: fc.constantFrom(0, 1, 11),
   cpuMilli: fc.constantFrom(1, 11),
@@ -21,12 +24,13 @@ const always: { readonly [Name in keyof Required<Shape>]: fc.Arbitrary<NonNullab
     { required: [{ label: 'ssd', operator: 'exists' as const, values: [] }], preferred: [] },
   ),
 };
-const { nodeId, tolerations, affinity, ...required } = always;
+const { gpuMilli, migProfile, nvlink, nodeId, tolerations, affinity, ...required } = always;
+const parts = { gpuMilli, migProfile, nvlink };
 
 const shapes: fc.Arbitrary<Shape> = fc
   .tuple(
     fc.record(required),
-    fc.record({ nodeId, tolerations, affinity }, { requiredKeys: [] }),
+    fc.record({ ...parts, nodeId, tolerations, affinity }, { requiredKeys: [] }),
     fc.boolean(),
   )
   .map(([shape, rest, isPlain]) =>

@@ -126,7 +126,9 @@ describe('where it may run and what becomes of it', () => {
     [{ restart: { attempts: 3 }, reschedule: { evicted: 'end' }, replace: { attempts: 1 } }],
     [{ onDisconnect: { action: 'stop', afterMs: 60_000 }, exclusive: true, priority: -5, queue: 'a/b' }],
     [{ resources: { gpuMilli: 250 } }],
-    [{ resources: { gpus: 2, migProfile: '1g.10gb', nvlink: 'required' } }],
+    [{ resources: { gpus: 2, migProfile: '1g.10gb' } }],
+    [{ resources: { gpus: 2, migProfile: '1c.3g.40gb', nvlink: 'preferred' } }],
+    [{ resources: { gpus: 2, nvlink: 'required' } }],
   ])('%j is one', (more) => {
     expect(parse(more).success).toBe(true);
   });
@@ -147,6 +149,8 @@ describe('where it may run and what becomes of it', () => {
     [{ resources: { gpus: 1, gpuMilli: 500 } }, 'resources.gpuMilli'],
     [{ resources: { gpuMilli: 1000 } }, 'resources.gpuMilli'],
     [{ resources: { migProfile: 'big' } }, 'resources.migProfile'],
+    [{ resources: { migProfile: '1g.10gb' } }, 'resources.migProfile'],
+    [{ resources: { gpus: 2, migProfile: '1g.10gb', nvlink: 'required' } }, 'resources.nvlink'],
     [{ onDisconnect: { action: 'stop' } }, 'onDisconnect.afterMs'],
     [{ onDisconnect: { afterMs: 5 } }, 'onDisconnect.afterMs'],
     [{ priority: 1001 }, 'priority'],

@@ -54,7 +54,7 @@ function nodeOf(index: number): SnapshotNode {
     free: capacity,
     gpus: Array.from({ length: gpus }, (_, place) => {
       const id = `gpu-${index}-${place}`;
-      return { id, model, memoryMib: 81_559, numaNode: place % 2, free: true, usable: true };
+      return { id, model, memoryMib: 81_559, numaNode: place % 2, freeMilli: 1000, usable: true };
     }),
     executors: new Set(['process']),
     sandboxed: false,
@@ -133,7 +133,7 @@ export class PlannerLoad {
         cpuMilli: node.free.cpuMilli + shape.cpuMilli,
         memoryMib: node.free.memoryMib + shape.memoryMib,
       },
-      gpus: node.gpus.map((gpu) => (devices.includes(gpu.id) ? { ...gpu, free: true } : gpu)),
+      gpus: node.gpus.map((gpu) => (devices.includes(gpu.id) ? { ...gpu, freeMilli: 1000 } : gpu)),
     });
   }
 }

@@ -1,13 +1,14 @@
 import { canonicalJson } from '@clawbernetes/kernel';
 import type { ObstacleCode } from '@clawbernetes/protocol';
-import { WHOLE_GPU, type Demand } from '../cluster/demand.ts';
+import type { Demand } from '../cluster/demand.ts';
 import { stateKey, type NodeState } from '../cluster/node-state.ts';
-import { fitOf, neverFits } from '../fit.ts';
+import { fitNow, fitOf, neverFits } from '../fit.ts';
+import { milliOf, sharesFor } from '../gpu-fit.ts';
 import { NodeGroups } from '../node-groups.ts';
 import { shapeKey, type Shape } from '../resources.ts';
 import { NODE_NAME_LABEL, type SnapshotGpu, type SnapshotNode } from '../snapshot.ts';
 import { refusalOf } from '../why/refusal-counts.ts';
-import { PackingScorer, type PackedKind, type StateCount } from './packing-scorer.ts';
+import { PackingScorer, type PackedKind, type PackingCost, type StateCount } from './packing-scorer.ts';
 
 /** Kinds that are remembered, and states of nodes for each; more are forgotten all at once. */
 const MAX_KINDS = 1024;
@@ -33,13 +34,13 @@ interface Profile {
   readonly number: number;
   /** Whether all nodes of this number are of it. */
   readonly isExact: boolean;
-  /** Whether its GPUs are alike, so that it does not matter which of them are free. */
+  /** Whether its GPUs are alike and alike joined, so that it does not matter which of them are free. */
   readonly isUniform: boolean;
 }
 
 interface FleetKind extends PackedKind {
-  /** Losses by state of the node, as of `version`. */
-  losses: Map<string, number>;
+  /** By state of the node, as of `version`. */
+  costs: Map<string, PackingCost>;
   version: number;
   /** By group of nodes. */
   readonly standings: Map<string, Standing & { readonly version: number }>;
@@ -116,16 +117,29 @@ export class FleetPacking {
 
   /** What it costs the fleet to place a shape on a node that it fits. */
   loss(node: SnapshotNode, shape: Shape): number {
-    const { state, key } = this.#stateOf(node);
+    return this.#cost(node, shape).loss;
+  }
+
+  /** Which GPUs of a node that it fits a shape is given. */
+  devices(node: SnapshotNode, shape: Shape): readonly string[] | undefined {
+    return shape.gpuMilli === undefined
+      ? fitNow(node, shape)
+      : fitNow(node, shape, this.#cost(node, shape).from);
+  }
+
+  #cost(node: SnapshotNode, shape: Shape): PackingCost {
+    const { state, key, groupKey } = this.#stateOf(node);
     const kind = this.#kind(shape);
     const { version } = this.#scorer;
-    if (kind.version !== version || kind.losses.size >= MAX_STATES) kind.losses = new Map();
+    if (kind.version !== version || kind.costs.size >= MAX_STATES) kind.costs = new Map();
     kind.version = version;
-    const known = kind.losses.get(key);
+    // Where GPUs differ a share may come from some only.
+    const isPicky = shape.gpuMilli !== undefined && !this.#profile(node).isUniform;
+    const known = kind.costs.get(isPicky ? groupKey : key);
     if (known !== undefined) return known;
-    const { loss } = this.#scorer.cost(state, kind.demand);
-    kind.losses.set(key, loss);
-    return loss;
+    const cost = this.#scorer.cost(state, kind.demand, isPicky ? sharesFor(node, shape) : undefined);
+    kind.costs.set(isPicky ? groupKey : key, cost);
+    return cost;
   }
 
   #kind(shape: Shape): FleetKind {
@@ -159,7 +173,7 @@ export class FleetPacking {
       key,
       demand: demandOf(shape),
       suits,
-      losses: new Map(),
+      costs: new Map(),
       version: -1,
       standings: new Map(),
     };
@@ -172,7 +186,7 @@ export class FleetPacking {
     if (known) return known;
     const profile = this.#profile(node);
     const { cpuMilli, memoryMib } = node.free;
-    const state = { cpuMilli, memoryMib, profile: profile.number, gpus: wholeFirst(node.gpus) };
+    const state = { cpuMilli, memoryMib, profile: profile.number, gpus: sharesOf(node.gpus) };
     const key = stateKey(state);
     const which = profile.isUniform ? '' : ` ${node.gpus.map(freeShare).join(' ')}`;
     const only = profile.isExact ? '' : ` only ${node.id}`;
@@ -198,11 +212,15 @@ export class FleetPacking {
 
   #newProfile(node: SnapshotNode): Profile {
     const { [NODE_NAME_LABEL]: _name, ...labels } = node.labels;
-    const gpus = node.gpus.map(({ model, memoryMib, usable }) => [model, memoryMib, usable]);
-    const isUniform = new Set(gpus.map((gpu) => gpu.join())).size <= 1;
-    const { capacity, sandboxed, taints = [] } = node;
+    const gpus = node.gpus.map(({ model, memoryMib, usable, migProfile = '' }) => [
+      ...[model, memoryMib, usable, migProfile],
+    ]);
+    const areAlike = new Set(gpus.map((gpu) => gpu.join())).size <= 1;
+    const isUniform = areAlike && node.gpuClass?.isEvenlyLinked !== false;
+    const { capacity, sandboxed, taints = [], gpuClass } = node;
     const executors = [...node.executors].toSorted();
-    const key = canonicalJson({ labels, gpus, capacity, sandboxed, taints, executors });
+    const links = gpuClass?.hash ?? '';
+    const key = canonicalJson({ labels, gpus, links, capacity, sandboxed, taints, executors });
     const known = this.#profiles.get(key);
     if (known !== undefined) return { number: known, isExact: true, isUniform };
     if (this.#profiles.size >= MAX_PROFILES) return { number: 0, isExact: false, isUniform };
@@ -211,20 +229,14 @@ export class FleetPacking {
   }
 }
 
-/** Shares that are free, the most first: whole GPUs, and those of which nothing is. */
-function wholeFirst(gpus: readonly SnapshotGpu[]): readonly number[] {
-  const shares = gpus.map(() => 0);
-  let whole = 0;
-  for (const gpu of gpus) {
-    if (freeShare(gpu) === 0) continue;
-    shares[whole] = WHOLE_GPU;
-    whole += 1;
-  }
-  return shares;
+/** Thousandths that are free of GPUs, the most first. */
+function sharesOf(gpus: readonly SnapshotGpu[]): readonly number[] {
+  const shares = gpus.map((gpu) => (gpu.migProfile === undefined ? freeShare(gpu) : 0));
+  return shares.toSorted((left, right) => right - left);
 }
 
-function freeShare({ free, usable }: SnapshotGpu): number {
-  return free && usable ? WHOLE_GPU : 0;
+function freeShare({ freeMilli, usable }: SnapshotGpu): number {
+  return usable ? freeMilli : 0;
 }
 
 /** A shape that is bound to a node by name says nothing of nodes like it. */
@@ -233,6 +245,9 @@ function anywhere({ nodeId: _bound, ...shape }: Shape): Shape {
   return { ...shape, nodeSelector };
 }
 
-function demandOf({ cpuMilli, memoryMib, gpus }: Shape): Demand {
-  return { cpuMilli, memoryMib, gpus, gpuMilli: gpus === 0 ? 0 : WHOLE_GPU };
+/** MIG instances are of no use for anything else: taking one costs the others CPU and memory only. */
+function demandOf(shape: Shape): Demand {
+  const { cpuMilli, memoryMib, gpus, migProfile } = shape;
+  if (gpus === 0 || migProfile !== undefined) return { cpuMilli, memoryMib, gpus: 0, gpuMilli: 0 };
+  return { cpuMilli, memoryMib, gpus, gpuMilli: milliOf(shape) };
 }

@@ -92,13 +92,13 @@ export class PackingScorer<Kind extends PackedKind> {
     this.version += 1;
   }
 
-  /** What it costs to meet a demand that fits. */
-  cost(state: NodeState, demand: Demand): PackingCost {
+  /** What it costs to meet a demand that fits. @param shares free of GPUs that may give some; absent = all. */
+  cost(state: NodeState, demand: Demand, shares = sources(state, demand)): PackingCost {
     const worth = this.#worths.get(state) ?? this.worth(state);
     this.#worths.set(state, worth);
     const price = this.price(state.profile, demand);
     let best = { loss: Infinity, from: 0 };
-    for (const from of sources(state, demand)) {
+    for (const from of shares) {
       const loss = price + worth - this.worth(afterDemand(state, demand, from));
       if (loss < best.loss - 1e-9) best = { loss, from };
     }

@@ -22,12 +22,18 @@ export class NodeClass {
   readonly models: readonly string[];
   readonly #facts: NodeClassFacts;
   #masks: MaskTable | undefined;
+  #isEvenlyLinked: boolean | undefined;
 
   constructor(facts: NodeClassFacts, key: string) {
     this.hash = createHash('sha256').update(key).digest('hex').slice(0, 16);
     this.gpuCount = facts.models.length;
     this.models = facts.models;
     this.#facts = facts;
+  }
+
+  /** Whether NVLink joins all pairs or none, so that it says nothing about which GPUs to choose. */
+  get isEvenlyLinked(): boolean {
+    return (this.#isEvenlyLinked ??= areEvenlyLinked(this.#facts));
   }
 
   /**
@@ -38,6 +44,14 @@ export class NodeClass {
     this.#masks ??= maskTable(gpuGraph(this.#facts.links, this.#facts.numaNodes));
     return this.#masks;
   }
+}
+
+function areEvenlyLinked({ models, links }: NodeClassFacts): boolean {
+  const pairs = models.flatMap((_model, a) =>
+    models.slice(a + 1).map((_other, after) => links[a]?.[a + 1 + after]),
+  );
+  const joined = pairs.filter((pair) => pair !== undefined && (pair.link === 'NV' || pair.link === 'XGMI'));
+  return joined.length === 0 || joined.length === pairs.length;
 }
 
 /** Interns classes: equal facts give the same object while anybody holds it. */

@@ -1,6 +1,7 @@
 import { BinaryHeap } from '@clawbernetes/kernel';
 import type { StartEstimate } from '@clawbernetes/protocol';
 import { fitNow, neverFits } from '../fit.ts';
+import { milliOf } from '../gpu-fit.ts';
 import { afterPlacement } from '../placement.ts';
 import type { PendingShape } from '../plan.ts';
 import type { Shape } from '../resources.ts';
@@ -69,8 +70,8 @@ class Foresight {
   readonly #nodes: Map<string, SnapshotNode>;
   readonly #ends = new BinaryHeap<End>((left, right) => left.atMs < right.atMs);
   #waiting: readonly PendingShape[];
-  /** Fewer free GPUs than any that waits asks for: nothing needs to be tried. */
-  #fewestGpus = 0;
+  /** Less is free of GPUs than any that waits asks for, in thousandths: nothing needs to be tried. */
+  #leastMilli = 0;
 
   constructor(question: StartQuestion) {
     this.#question = question;
@@ -92,7 +93,10 @@ class Foresight {
 
   #wait(waiting: readonly PendingShape[]): void {
     this.#waiting = waiting;
-    this.#fewestGpus = waiting.reduce((fewest, { shape }) => Math.min(fewest, shape.gpus), Infinity);
+    this.#leastMilli = waiting.reduce(
+      (least, { shape }) => Math.min(least, shape.gpus * milliOf(shape)),
+      Infinity,
+    );
   }
 
   #expect(holder: Holder): void {
@@ -107,7 +111,7 @@ class Foresight {
     if (!before) return false;
     const node = withoutHolders(before, [holder]);
     this.#nodes.set(node.id, node);
-    const isTooSmall = node.gpus.reduce((sum, gpu) => sum + (gpu.free ? 1 : 0), 0) < this.#fewestGpus;
+    const isTooSmall = node.gpus.reduce((sum, gpu) => sum + gpu.freeMilli, 0) < this.#leastMilli;
     if (!node.schedulable || isTooSmall) return false;
     const placed = new Set<string>();
     for (const { shape, workloadIds } of this.#waiting)
@@ -129,8 +133,8 @@ class Foresight {
     const limitMs = this.#question.limitOf(workloadId);
     const { cpuMilli, memoryMib } = shape;
     if (limitMs !== undefined) {
-      const endsAtMs = atMs + limitMs;
-      this.#expect({ workloadId, name: '', nodeId, devices, cpuMilli, memoryMib, endsAtMs, graceMs: 0 });
+      const held = { devices, gpuMilli: milliOf(shape), cpuMilli, memoryMib };
+      this.#expect({ workloadId, name: '', nodeId, ...held, endsAtMs: atMs + limitMs, graceMs: 0 });
     }
     return true;
   }

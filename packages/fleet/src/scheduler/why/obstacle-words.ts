@@ -50,6 +50,17 @@ const PHRASES: Record<ObstacleCode, Phrase> = {
         ? `has no ${wantedGpus(shape)}`
         : `has only ${has} of the ${shape.gpus} × ${wantedGpus(shape)} it needs`,
   },
+  'mig-profile': {
+    some: ({ gpus }, { what }) => `have ${gpus === 1 ? 'no MIG instance' : 'too few MIG instances'} ${what}`,
+    one: ({ gpus }, { what, has = 0 }) =>
+      has === 0
+        ? `has no MIG instance ${what}`
+        : `has only ${has} of the ${gpus} MIG instances ${what} it needs`,
+  },
+  nvlink: {
+    some: ({ gpus }) => `have no ${gpus} GPUs that are joined by NVLink`,
+    one: ({ gpus }, { has }) => `has no ${gpus} GPUs that are joined by NVLink${atMost(has)}`,
+  },
   'gpu-health': {
     some: () => 'have too few GPUs in working order',
     one: ({ gpus }, { has }) => `has only ${has} of the ${gpus} GPUs it needs in working order`,
@@ -69,6 +80,15 @@ const PHRASES: Record<ObstacleCode, Phrase> = {
     some: ({ gpus }) => (gpus === 1 ? 'have no free GPU' : 'have too few free GPUs'),
     one: ({ gpus }, { has = 0 }) =>
       has === 0 ? 'has no suitable GPU free' : `has only ${has} of the ${gpus} GPUs it needs free`,
+  },
+  'gpu-share-in-use': {
+    some: (shape) => `have no GPU of which ${share(shape)} is free`,
+    one: (shape, { has = 0 }) =>
+      `has no GPU of which ${share(shape)} is free; the most is ${percent(has)} of one`,
+  },
+  'nvlink-in-use': {
+    some: ({ gpus }) => `have no ${gpus} free GPUs that are joined by NVLink`,
+    one: ({ gpus }, { has }) => `has no ${gpus} free GPUs that are joined by NVLink${atMost(has)}`,
   },
   'cpu-in-use': {
     some: () => 'have too little free CPU',
@@ -102,9 +122,25 @@ function noExecutor({ executor }: Shape): string {
   return executor === 'container' ? 'no container engine' : 'no way to run plain processes';
 }
 
-/** `H100 or A100 with 40 GiB each`. */
-export function wantedGpus({ gpuModels, minGpuMemoryMib }: Shape): string {
-  const model = gpuModels.length > 0 ? gpuModels.join(' or ').toUpperCase() : 'GPU';
+function atMost(gpus = 0): string {
+  return gpus > 1 ? `; at most ${gpus} are` : '';
+}
+
+/** `25 %`: of a GPU. */
+export function percent(milli: number): string {
+  return `${milli / 10} %`;
+}
+
+function share({ gpuMilli = 0 }: Shape): string {
+  return percent(gpuMilli);
+}
+
+/** `H100 or A100 with 40 GiB each`, `MIG 1g.10gb of H100`. */
+export function wantedGpus({ gpuModels, minGpuMemoryMib, migProfile }: Shape): string {
+  const models = gpuModels.join(' or ').toUpperCase();
+  const whole = gpuModels.length > 0 ? models : 'GPU';
+  const instance = `MIG ${migProfile}${gpuModels.length > 0 ? ` of ${models}` : ''}`;
+  const model = migProfile === undefined ? whole : instance;
   return minGpuMemoryMib > 0 ? `${model} with ${mebibytes(minGpuMemoryMib)} each` : model;
 }
 

@@ -1,5 +1,5 @@
 import type { Obstacle, ObstacleCode } from '@clawbernetes/protocol';
-import { suits } from '../fit.ts';
+import { ableGpus, hasGpus, largestIsland, milliOf, suits } from '../gpu-fit.ts';
 import { describeTaint, describeTerm, meets, repelling } from '../node-constraints.ts';
 import type { Shape } from '../resources.ts';
 import { NODE_NAME_LABEL, type SnapshotGpu, type SnapshotNode } from '../snapshot.ts';
@@ -38,22 +38,19 @@ function* equipment({ executors, sandboxed, capacity }: SnapshotNode, shape: Sha
     yield { code: 'memory', needs: shape.memoryMib, has: capacity.memoryMib };
 }
 
-function* gpuHardware({ gpus }: SnapshotNode, shape: Shape): Generator<Obstacle> {
-  if (shape.gpus === 0) return;
-  const suitable = countSuitable(gpus, shape);
-  if (suitable >= shape.gpus) return;
-  const repaired = countSuitable(gpus.map(inOrder), shape);
-  const facts = { needs: shape.gpus, has: suitable };
-  if (repaired >= shape.gpus) yield { code: 'gpu-health', ...facts };
-  else if (gpus.length < shape.gpus) yield { code: 'gpu-count', needs: shape.gpus, has: gpus.length };
-  else yield { code: 'gpu-model', ...facts };
-}
-
-/** In all, or only of those that are free. */
-function countSuitable(gpus: readonly SnapshotGpu[], shape: Shape, { onlyFree = false } = {}): number {
-  let count = 0;
-  for (const gpu of gpus) if ((gpu.free || !onlyFree) && suits(gpu, shape)) count += 1;
-  return count;
+function* gpuHardware(node: SnapshotNode, shape: Shape): Generator<Obstacle> {
+  if (hasGpus(node, shape, 'empty')) return;
+  const { gpus: needs, migProfile } = shape;
+  const suitable = ableGpus(node, shape, 'empty');
+  const ofKind = node.gpus.filter((gpu) => gpu.migProfile === migProfile).length;
+  const repaired = { ...node, gpus: node.gpus.map(inOrder) };
+  if (hasGpus(repaired, shape, 'empty'))
+    yield { code: 'gpu-health', needs, has: Math.min(suitable, largestIsland(node, shape, 'empty')) };
+  else if (ofKind < needs && migProfile !== undefined)
+    yield { code: 'mig-profile', what: migProfile, needs, has: ofKind };
+  else if (ofKind < needs) yield { code: 'gpu-count', needs, has: ofKind };
+  else if (ableGpus(repaired, shape, 'empty') < needs) yield { code: 'gpu-model', needs, has: suitable };
+  else yield { code: 'nvlink', needs, has: largestIsland(node, shape, 'empty') };
 }
 
 /** As if a GPU that is out of use for its health were in order. */
@@ -89,12 +86,25 @@ function* readiness(node: SnapshotNode): Generator<Obstacle> {
 }
 
 /** What the node has, but not free. What it does not have at all is told by others. */
-function* inUse({ gpus, free, capacity }: SnapshotNode, shape: Shape): Generator<Obstacle> {
-  const idle = shape.gpus === 0 ? 0 : countSuitable(gpus, shape, { onlyFree: true });
-  if (idle < shape.gpus && countSuitable(gpus, shape) >= shape.gpus)
-    yield { code: 'gpus-in-use', needs: shape.gpus, has: idle };
+function* inUse(node: SnapshotNode, shape: Shape): Generator<Obstacle> {
+  const { free, capacity } = node;
+  if (hasGpus(node, shape, 'empty') && !hasGpus(node, shape, 'now')) yield gpusInUse(node, shape);
   if (capacity.cpuMilli >= shape.cpuMilli && free.cpuMilli < shape.cpuMilli)
     yield { code: 'cpu-in-use', needs: shape.cpuMilli, has: Math.max(0, free.cpuMilli) };
   if (capacity.memoryMib >= shape.memoryMib && free.memoryMib < shape.memoryMib)
     yield { code: 'memory-in-use', needs: shape.memoryMib, has: Math.max(0, free.memoryMib) };
+}
+
+/** Why a node that has the GPUs cannot give them now. */
+export function gpusInUse(node: SnapshotNode, shape: Shape): Obstacle {
+  if (shape.gpuMilli !== undefined)
+    return { code: 'gpu-share-in-use', needs: milliOf(shape), has: largestShare(node, shape) };
+  const idle = ableGpus(node, shape, 'now');
+  if (idle < shape.gpus) return { code: 'gpus-in-use', needs: shape.gpus, has: idle };
+  return { code: 'nvlink-in-use', needs: shape.gpus, has: largestIsland(node, shape, 'now') };
+}
+
+/** Most thousandths that are free of one suitable GPU. */
+export function largestShare({ gpus }: SnapshotNode, shape: Shape): number {
+  return gpus.reduce((most, gpu) => (suits(gpu, shape) ? Math.max(most, gpu.freeMilli) : most), 0);
 }

@@ -2,7 +2,7 @@ import type { ObstacleCode } from '@clawbernetes/protocol';
 import type { Misfit } from '../fit.ts';
 import type { Shape } from '../resources.ts';
 import type { SnapshotNode } from '../snapshot.ts';
-import { readinessCode } from './obstacle.ts';
+import { gpusInUse, readinessCode } from './obstacle.ts';
 
 /** Words of `text`: a code and how many nodes. */
 const ENTRY = /([a-z-]+) (\d+)/g;
@@ -16,6 +16,8 @@ const CODES: Record<Misfit, ObstacleCode> = {
   memory: 'memory',
   'gpu-model': 'gpu-model',
   'gpu-count': 'gpu-count',
+  'mig-profile': 'mig-profile',
+  nvlink: 'nvlink',
   taint: 'taint',
 };
 
@@ -43,9 +45,10 @@ export function refusalOf(node: SnapshotNode, shape: Shape, misfit: Misfit | und
   return misfit === undefined ? (readinessCode(node) ?? inUse(node, shape)) : CODES[misfit];
 }
 
-function inUse({ free }: SnapshotNode, { cpuMilli, memoryMib }: Shape): ObstacleCode {
-  if (free.cpuMilli < cpuMilli) return 'cpu-in-use';
-  return free.memoryMib < memoryMib ? 'memory-in-use' : 'gpus-in-use';
+function inUse(node: SnapshotNode, shape: Shape): ObstacleCode {
+  const { cpuMilli, memoryMib } = node.free;
+  if (cpuMilli < shape.cpuMilli) return 'cpu-in-use';
+  return memoryMib < shape.memoryMib ? 'memory-in-use' : gpusInUse(node, shape).code;
 }
 
 /** What `RefusalCounts` wrote; words that are none are left out. */

@@ -82,7 +82,7 @@ function planFor(start: Situation, approach: Approach): Plan | undefined {
 
 /** A second request for less of the same replaces the first. */
 function merged(steps: readonly RemedyStep[]): readonly RemedyStep[] {
-  const less = new Set(['ask-gpus', 'ask-cpu', 'ask-memory', 'ask-gpu-memory']);
+  const less = new Set(['ask-gpus', 'ask-cpu', 'ask-memory', 'ask-gpu-memory', 'ask-gpu-share']);
   return steps.filter(
     ({ step }, index) => !less.has(step) || !steps.slice(index + 1).some((later) => later.step === step),
   );

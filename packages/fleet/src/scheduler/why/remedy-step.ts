@@ -1,5 +1,5 @@
 import type { Obstacle, RemedyStep } from '@clawbernetes/protocol';
-import { suits } from '../fit.ts';
+import { memoryOf, suits } from '../gpu-fit.ts';
 import { describeTaint, describeTerm } from '../node-constraints.ts';
 import type { Shape } from '../resources.ts';
 import { NODE_NAME_LABEL, type SnapshotGpu, type SnapshotNode } from '../snapshot.ts';
@@ -50,6 +50,13 @@ function askOtherwise(situation: Situation, obstacle: Obstacle, approach: Approa
     case 'gpu-health':
     case 'gpus-in-use':
       return askGpus(situation, obstacle);
+    case 'gpu-share-in-use':
+      return askShare(situation, obstacle);
+    case 'mig-profile':
+      return approach === 'other' ? askMig(situation) : (askGpus(situation, obstacle) ?? askMig(situation));
+    case 'nvlink':
+    case 'nvlink-in-use':
+      return approach === 'other' ? askNoNvlink(situation) : askGpus(situation, obstacle);
     case 'taint':
       return tolerate(situation, obstacle);
     case 'executor':
@@ -77,6 +84,8 @@ function changeNode(situation: Situation, obstacle: Obstacle): Cure | undefined 
     case 'not-ready':
       return change(situation, { schedulable: true }, { step: 'reconnect' }, 3);
     case 'gpus-in-use':
+    case 'gpu-share-in-use':
+    case 'nvlink-in-use':
     case 'cpu-in-use':
     case 'memory-in-use':
       return wait(situation);
@@ -87,7 +96,9 @@ function changeNode(situation: Situation, obstacle: Obstacle): Cure | undefined 
     case 'cpu':
     case 'memory':
     case 'gpu-count':
+    case 'mig-profile':
     case 'gpu-model':
+    case 'nvlink':
       return undefined;
   }
 }
@@ -123,6 +134,26 @@ function askGpus(situation: Situation, obstacle: Obstacle): Cure | undefined {
   return ask(situation, { gpus }, { step: 'ask-gpus', gpus }, costOfLess(obstacle));
 }
 
+function askShare(situation: Situation, obstacle: Obstacle): Cure | undefined {
+  const { has: gpuMilli = 0 } = obstacle;
+  if (gpuMilli < 1) return undefined;
+  return ask(situation, { gpuMilli }, { step: 'ask-gpu-share', gpuMilli }, costOfLess(obstacle));
+}
+
+/** The profile of which the node has the most instances. */
+function askMig(situation: Situation): Cure | undefined {
+  const { node, shape } = situation;
+  const others = node.gpus.flatMap(({ migProfile }) => migProfile ?? []);
+  const migProfile = mostFrequent(others.filter((profile) => profile !== shape.migProfile));
+  return migProfile === undefined
+    ? undefined
+    : ask(situation, { migProfile }, { step: 'ask-mig', migProfile }, 2);
+}
+
+function askNoNvlink(situation: Situation): Cure {
+  return ask(situation, { nvlink: 'preferred' }, { step: 'ask-nvlink' }, 2);
+}
+
 /** The GPUs that the node has instead: of another model, or with less memory. */
 function askKind(situation: Situation): Cure | undefined {
   const { node, shape } = situation;
@@ -140,7 +171,7 @@ function askGpuMemory(situation: Situation, usable: readonly SnapshotGpu[]): Cur
   const { shape } = situation;
   const sizes = usable
     .filter((gpu) => suits(gpu, { ...shape, minGpuMemoryMib: 0 }))
-    .map((gpu) => gpu.memoryMib)
+    .map((gpu) => memoryOf(gpu, shape))
     .toSorted((left, right) => right - left);
   const minGpuMemoryMib = sizes[Math.min(shape.gpus, sizes.length) - 1];
   if (minGpuMemoryMib === undefined || minGpuMemoryMib >= shape.minGpuMemoryMib) return undefined;

@@ -1,6 +1,6 @@
 import type { RemedyStep } from '@clawbernetes/protocol';
 import type { Shape } from '../resources.ts';
-import { cpus, mebibytes } from './obstacle-words.ts';
+import { cpus, mebibytes, percent } from './obstacle-words.ts';
 
 type StepName = RemedyStep['step'];
 type StepWords = (step: RemedyStep, shape: Shape) => string;
@@ -8,6 +8,10 @@ type StepWords = (step: RemedyStep, shape: Shape) => string;
 /** Each goes on in a sentence. */
 const WORDS: Record<StepName, StepWords> = {
   'ask-gpus': ({ gpus = 0 }, shape) => `ask for ${gpus} instead of ${shape.gpus} GPUs (--gpus ${gpus})`,
+  'ask-gpu-share': ({ gpuMilli = 0 }, shape) =>
+    `ask for ${percent(gpuMilli)} instead of ${percent(shape.gpuMilli ?? 0)} of a GPU (--gpu-share ${gpuMilli}m)`,
+  'ask-mig': ({ migProfile = '' }) => `ask for MIG instances ${migProfile} (--mig ${migProfile})`,
+  'ask-nvlink': () => 'only prefer NVLink (--nvlink preferred)',
   'ask-model': ({ gpuModels = [] }) => {
     const options = gpuModels.map((model) => `--gpu-type ${quoted(model)}`);
     return `allow another model as well: ${gpuModels.join(', ')} (${options.join(' ')})`;

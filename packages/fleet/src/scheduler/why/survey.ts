@@ -40,6 +40,8 @@ export function surveyNodes(nodes: readonly SnapshotNode[], shape: Shape): Surve
 /** How hard each is to overcome: what is in use becomes free by itself, what is not there never does. */
 const HARDNESS: Record<ObstacleCode, number> = {
   'gpus-in-use': 1,
+  'gpu-share-in-use': 1,
+  'nvlink-in-use': 1,
   'cpu-in-use': 1,
   'memory-in-use': 1,
   cordoned: 2,
@@ -55,6 +57,8 @@ const HARDNESS: Record<ObstacleCode, number> = {
   executor: 8,
   'gpu-model': 9,
   'gpu-count': 9,
+  'mig-profile': 9,
+  nvlink: 9,
   cpu: 9,
   memory: 9,
 };

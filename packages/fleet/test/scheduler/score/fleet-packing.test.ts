@@ -14,7 +14,7 @@ function node(id: string, gpus: number, cores: number, change: Partial<SnapshotN
     capacity: room,
     free: room,
     gpus: Array.from({ length: gpus }, (_, place) => {
-      return { id: `${id}-${place}`, model: 'NVIDIA H100', memoryMib: 81_559, free: true, usable: true };
+      return { id: `${id}-${place}`, model: 'NVIDIA H100', memoryMib: 81_559, freeMilli: 1000, usable: true };
     }),
     executors: new Set(['process']),
     sandboxed: false,

@@ -9,6 +9,7 @@ import { FleetPacking } from '../../../src/scheduler/score/fleet-packing.ts';
 import { explainWaiting } from '../../../src/scheduler/why/explain-waiting.ts';
 import { withoutHolders, type Holder } from '../../../src/scheduler/why/holder.ts';
 import { obstaclesOf } from '../../../src/scheduler/why/obstacle.ts';
+import { areJoined, subsets } from '../gpu-node.ts';
 import {
   aheadArbitrary,
   fleetArbitrary,
@@ -29,16 +30,18 @@ function settled(
   const { placements } = planPlacements({ nodes }, pending, 1000, new FleetPacking());
   let now = nodes;
   const added = placements.map(({ workloadId, nodeId, devices, shape }): Holder => {
-    const { cpuMilli, memoryMib } = shape;
-    return { workloadId, name: workloadId, nodeId, devices, cpuMilli, memoryMib, graceMs: 0 };
+    const { gpuMilli = 1000, cpuMilli, memoryMib } = shape;
+    return { workloadId, name: workloadId, nodeId, devices, gpuMilli, cpuMilli, memoryMib, graceMs: 0 };
   });
-  for (const { nodeId, devices, cpuMilli, memoryMib } of added)
+  for (const { nodeId, devices, gpuMilli = 1000, cpuMilli, memoryMib } of added)
     now = now.map((node) =>
       node.id === nodeId
         ? {
             ...node,
             free: { cpuMilli: node.free.cpuMilli - cpuMilli, memoryMib: node.free.memoryMib - memoryMib },
-            gpus: node.gpus.map((gpu) => ({ ...gpu, free: gpu.free && !devices.includes(gpu.id) })),
+            gpus: node.gpus.map((gpu) =>
+              devices.includes(gpu.id) ? { ...gpu, freeMilli: gpu.freeMilli - gpuMilli } : gpu,
+            ),
           }
         : node,
     );
@@ -93,26 +96,44 @@ const CLAIMS: Record<ObstacleCode, (node: SnapshotNode, shape: Shape, what: stri
   sandbox: (node) => !node.sandboxed,
   cpu: (node, shape) => node.capacity.cpuMilli < shape.cpuMilli,
   memory: (node, shape) => node.capacity.memoryMib < shape.memoryMib,
-  'gpu-count': (node, shape) => node.gpus.length < shape.gpus,
+  'gpu-count': (node, shape) => node.gpus.filter((gpu) => gpu.migProfile === undefined).length < shape.gpus,
+  'mig-profile': (node, shape) =>
+    node.gpus.filter((gpu) => gpu.migProfile === shape.migProfile).length < shape.gpus,
+  nvlink: (node, shape) => shape.nvlink === 'required' && !areSomeJoined(node, shape, 0),
   'gpu-model': (node, shape) => wanted(node, shape).length < shape.gpus,
   'gpu-health': (node, shape) =>
     wanted(node, shape).length >= shape.gpus &&
-    wanted(node, shape).filter((gpu) => gpu.usable).length < shape.gpus,
+    (shape.nvlink === 'required'
+      ? !areSomeJoined(node, shape, 0)
+      : wanted(node, shape).filter((gpu) => gpu.usable).length < shape.gpus),
   taint: (node) => node.taints !== undefined,
   cordoned: (node) => node.unschedulableReason === 'cordoned',
   draining: (node) => node.unschedulableReason === 'drained',
   unreachable: (node) => node.unschedulableReason === 'suspect',
   'not-ready': (node) => node.unschedulableReason === 'reconnecting',
   'gpus-in-use': (node, shape) =>
-    wanted(node, shape).filter((gpu) => gpu.usable && gpu.free).length < shape.gpus,
+    wanted(node, shape).filter((gpu) => gpu.usable && gpu.freeMilli === 1000).length < shape.gpus,
+  'gpu-share-in-use': (node, shape) =>
+    !wanted(node, shape).some((gpu) => gpu.usable && gpu.freeMilli >= (shape.gpuMilli ?? 0)),
+  'nvlink-in-use': (node, shape) => areSomeJoined(node, shape, 0) && !areSomeJoined(node, shape, 1000),
   'cpu-in-use': (node, shape) => node.free.cpuMilli < shape.cpuMilli,
   'memory-in-use': (node, shape) => node.free.memoryMib < shape.memoryMib,
 };
 
-function wanted({ gpus }: SnapshotNode, { gpuModels, minGpuMemoryMib }: Shape): SnapshotNode['gpus'] {
+/** Whether some of its GPUs in working order, with so much of each free, are joined by NVLink. */
+function areSomeJoined(node: SnapshotNode, shape: Shape, freeMilli: number): boolean {
+  const places = wanted(node, shape)
+    .filter((gpu) => gpu.usable && gpu.freeMilli >= freeMilli)
+    .map((gpu) => node.gpus.indexOf(gpu));
+  return subsets(places, shape.gpus).some((chosen) => areJoined(node, chosen));
+}
+
+function wanted({ gpus }: SnapshotNode, shape: Shape): SnapshotNode['gpus'] {
+  const { gpuModels, minGpuMemoryMib, gpuMilli = 1000 } = shape;
   return gpus.filter(
-    ({ model, memoryMib }) =>
-      memoryMib >= minGpuMemoryMib &&
+    ({ model, memoryMib, migProfile }) =>
+      migProfile === shape.migProfile &&
+      Math.floor((memoryMib * gpuMilli) / 1000) >= minGpuMemoryMib &&
       (gpuModels.length === 0 || gpuModels.some((one) => model.toLowerCase().includes(one))),
   );
 }
@@ -133,7 +154,10 @@ describe('what stands in the way', () => {
       }
     });
     // A claim that was never made was not tested: those on hardware and use come up in any long enough run.
-    for (const code of ['label', 'gpu-count', 'gpu-model', 'gpus-in-use', 'cpu', 'cordoned'] as const)
+    for (const code of [
+      ...(['label', 'gpu-count', 'gpu-model', 'gpus-in-use', 'cpu', 'cordoned'] as const),
+      ...(['mig-profile', 'nvlink', 'gpu-share-in-use'] as const),
+    ])
       expect(seen).toContain(code);
   });
 
@@ -166,6 +190,12 @@ function apply({ nodes, shape }: Applied, step: RemedyStep, holders: readonly Ho
   switch (step.step) {
     case 'ask-gpus':
       return asked({ gpus: step.gpus ?? 0 });
+    case 'ask-gpu-share':
+      return asked({ gpuMilli: step.gpuMilli ?? 0 });
+    case 'ask-mig':
+      return asked({ migProfile: step.migProfile ?? '' });
+    case 'ask-nvlink':
+      return asked({ nvlink: 'preferred' });
     case 'ask-model':
       return asked({
         gpuModels: [...shape.gpuModels, ...(step.gpuModels ?? []).map((model) => model.toLowerCase())],
@@ -236,7 +266,10 @@ describe('what would help', () => {
         expect(placements.map(({ workloadId }) => workloadId)).toContain('mine');
       }
     }, 2000);
-    for (const step of ['ask-gpus', 'ask-model', 'ask-cpu', 'ask-label', 'uncordon', 'wait', 'untaint'])
+    for (const step of [
+      ...['ask-gpus', 'ask-model', 'ask-cpu', 'ask-label', 'uncordon', 'wait', 'untaint'],
+      ...['ask-gpu-share', 'ask-mig', 'ask-nvlink'],
+    ])
       expect(tried.get(step) ?? 0).toBeGreaterThan(0);
   });
 
@@ -244,6 +277,7 @@ describe('what would help', () => {
     expect.hasAssertions();
     const curable = new Set<ObstacleCode>([
       ...(['label', 'affinity', 'sandbox', 'taint', 'cordoned', 'draining', 'gpus-in-use'] as const),
+      ...(['gpu-share-in-use'] as const),
     ]);
     checkAll(({ nodes, shape, told }) => {
       const single = nodes.some((node) => {

@@ -2,11 +2,17 @@
 import fc from 'fast-check';
 import { DEFAULT_STOP_GRACE_MS, type Taint } from '@clawbernetes/protocol';
 import { shapeKey, type PendingShape, type Shape, type SnapshotNode } from '../../../src/index.ts';
+import { gpuMatrix } from '../gpu-node.ts';
+import { NodeClasses } from '../../../src/scheduler/topology/node-class.ts';
 import type { Holder } from '../../../src/scheduler/why/holder.ts';
 
 export const NOW_MS = 1_000_000;
+const classes = new NodeClasses();
 const MODELS = ['NVIDIA H100 80GB HBM3', 'NVIDIA A100-SXM4-40GB'];
 const TAINT: Taint = { key: 'team', value: 'vision', effect: 'no-schedule' };
+
+/** The first and the second GPU are joined, and the third and the fourth. */
+const BRIDGES = [true, false, false, false, false, false, false, true];
 
 const gpuArbitrary = fc.record({
   model: fc.constantFrom(...MODELS),
@@ -17,6 +23,8 @@ const gpuArbitrary = fc.record({
 
 const holderArbitrary = fc.record({
   gpus: fc.integer({ min: 0, max: 3 }),
+  /** Of a single GPU; undefined = whole ones. */
+  milli: fc.constantFrom(undefined, undefined, 400, 700),
   cores: fc.integer({ min: 0, max: 3 }),
   endsInMs: fc.option(fc.integer({ min: 0, max: 100_000 }), { nil: undefined }),
 });
@@ -27,6 +35,8 @@ const nodeArbitrary = fc.record({
   isTainted: fc.nat(4).map((roll) => roll === 0),
   cores: fc.integer({ min: 1, max: 8 }),
   gpus: fc.array(gpuArbitrary, { maxLength: 5 }),
+  instances: fc.array(fc.constantFrom('1g.10gb', '3g.40gb'), { maxLength: 2 }),
+  links: fc.constantFrom('all' as const, 'none' as const, BRIDGES),
   container: fc.boolean(),
   sandboxed: fc.boolean(),
   holders: fc.array(holderArbitrary, { maxLength: 4 }),
@@ -46,28 +56,31 @@ export const fleetArbitrary: fc.Arbitrary<RandomFleet> = fc
   });
 
 function makeNode(
-  { reason, zone, isTainted, cores, gpus, container, sandboxed, holders }: NodeFacts,
+  { reason, zone, isTainted, cores, gpus, instances, links, container, sandboxed, holders }: NodeFacts,
   index: number,
 ): { readonly node: SnapshotNode; readonly holders: readonly Holder[] } {
   const id = `node-${index}`;
   const capacity = { cpuMilli: cores * 1000, memoryMib: cores * 1024 };
   let coresLeft = cores;
   const devices = gpus.map((_, at) => `gpu-${index}-${at}`);
+  const left = new Map<string, number>();
   const given = holders.map((holder, at): Holder => {
     const taken = Math.min(coresLeft, holder.cores);
     coresLeft -= taken;
+    const held = devices.splice(0, holder.milli === undefined ? holder.gpus : 1);
+    for (const device of held) left.set(device, 1000 - (holder.milli ?? 1000));
     return {
       workloadId: `wl-${index}-${at}`,
       name: `job-${index}-${at}`,
       nodeId: id,
-      devices: devices.splice(0, holder.gpus),
+      devices: held,
+      ...(holder.milli === undefined ? {} : { gpuMilli: holder.milli }),
       cpuMilli: taken * 1000,
       memoryMib: taken * 1024,
       ...(holder.endsInMs === undefined ? {} : { endsAtMs: NOW_MS + holder.endsInMs }),
       graceMs: DEFAULT_STOP_GRACE_MS,
     };
   });
-  const held = new Set(given.flatMap((holder) => holder.devices));
   const node: SnapshotNode = {
     id,
     name: `n${index}`,
@@ -77,20 +90,31 @@ function makeNode(
     ...(isTainted ? { taints: [TAINT] } : {}),
     capacity,
     free: { cpuMilli: coresLeft * 1000, memoryMib: coresLeft * 1024 },
-    gpus: gpus.map(({ outOfOrder, ...gpu }, at) => ({
-      ...gpu,
-      id: `gpu-${index}-${at}`,
-      free: !held.has(`gpu-${index}-${at}`),
-      usable: !outOfOrder,
-      ...(outOfOrder ? { outOfUse: 'quarantined' } : {}),
-    })),
+    gpus: [
+      ...gpus.map(({ outOfOrder, ...gpu }, at) => ({
+        ...gpu,
+        id: `gpu-${index}-${at}`,
+        freeMilli: left.get(`gpu-${index}-${at}`) ?? 1000,
+        usable: !outOfOrder,
+        ...(outOfOrder ? { outOfUse: 'quarantined' } : {}),
+      })),
+      ...instances.map((migProfile, at) => ({
+        ...{ id: `mig-${index}-${at}`, model: 'NVIDIA H100 80GB HBM3', memoryMib: 9_984 },
+        ...{ migProfile, freeMilli: 1000, usable: true },
+      })),
+    ],
+    gpuClass: classes.of({
+      models: gpus.map(({ model }) => model),
+      numaNodes: gpus.map(({ numaNode }) => numaNode),
+      links: gpuMatrix(gpus.length, links),
+    }),
     executors: new Set(container ? ['process', 'container'] : ['process']),
     sandboxed,
   };
   return { node, holders: given };
 }
 
-export const shapeArbitrary: fc.Arbitrary<Shape> = fc.record(
+const plainArbitrary: fc.Arbitrary<Shape> = fc.record(
   {
     gpus: fc.integer({ min: 0, max: 5 }),
     gpuModels: fc.constantFrom<readonly string[]>([], ['h100'], ['a100']),
@@ -120,6 +144,19 @@ export const shapeArbitrary: fc.Arbitrary<Shape> = fc.record(
     ],
   },
 );
+
+const PARTS: readonly Partial<Shape>[] = [
+  ...[{}, {}, {}],
+  ...[250, 500, 800].map((gpuMilli) => ({ gpus: 1, gpuMilli })),
+  { gpus: 1, migProfile: '1g.10gb' },
+  { gpus: 2, migProfile: '3g.40gb' },
+  ...[2, 3].map((gpus) => ({ gpus, nvlink: 'required' as const })),
+  ...[{ nvlink: 'required' as const }, { nvlink: 'preferred' as const }],
+];
+
+export const shapeArbitrary: fc.Arbitrary<Shape> = fc
+  .tuple(plainArbitrary, fc.constantFrom(...PARTS))
+  .map(([shape, part]) => ({ ...shape, ...part }));
 
 /** Asks for so little that there often is room. */
 export const easyShapeArbitrary: fc.Arbitrary<Shape> = fc.record({

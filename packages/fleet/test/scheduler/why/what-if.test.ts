@@ -28,7 +28,10 @@ function carryOut(nodes: readonly SnapshotNode[], placements: readonly Placement
     if (!node) throw new Error(`${nodeId} is not there`);
     expect(canTake(node, shape)).toBe(true);
     expect(devices).toHaveLength(shape.gpus);
-    for (const id of devices) expect(node.gpus.find((gpu) => gpu.id === id)?.free).toBe(true);
+    for (const id of devices)
+      expect(node.gpus.find((gpu) => gpu.id === id)?.freeMilli).toBeGreaterThanOrEqual(
+        shape.gpuMilli ?? 1000,
+      );
     now.set(nodeId, afterPlacement(node, shape, devices));
   }
   return [...now.values()];
