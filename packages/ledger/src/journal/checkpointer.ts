@@ -3,7 +3,7 @@ import type { Store } from '@clawbernetes/storage';
 import type { LedgerMachine } from '../machine/ledger-machine.ts';
 import type { OrderMachine } from '../orders/order-machine.ts';
 import type { OrderSnapshot } from '../orders/order-snapshot.ts';
-import type { WideTable } from '../machine/wide-table.ts';
+import type { IdTable } from '../machine/id-table.ts';
 import type { LedgerThreads } from '../service/ledger-threads.ts';
 import { dropOldCheckpoints, writeParts } from './checkpoint.ts';
 import { dropLeftovers } from './drop-leftovers.ts';
@@ -73,7 +73,7 @@ export class Checkpointer implements AsyncDisposable {
   async #store(
     checkpoint: Omit<Checkpoint, 'orders'>,
     orders: OrderSnapshot,
-    aside: WideTable,
+    aside: IdTable,
     durable: Promise<void>,
   ): Promise<void> {
     const { store, logger } = this.#deps;

@@ -8,7 +8,12 @@ export const DEBITS_PENDING = 0;
 export const DEBITS_POSTED = 1;
 export const CREDITS_PENDING = 2;
 export const CREDITS_POSTED = 3;
-const COLUMNS = 4;
+/** Of an account's record, which is one line of a processor's cache: 64-, 32- and 16-bit words. */
+const RECORD = { words: 8, halves: 16, quarters: 32 } as const;
+/** Where in the record, in words of its size; the four sums come first. */
+const FLOOR = 4;
+const [ASSET, OWNER] = [10, 11];
+const [CODE, FLAGS] = [24, 25];
 
 /** What a side has pending and posted stays below this, together: so every post has room. */
 const TOO_LARGE = 1n << 63n;
@@ -22,7 +27,7 @@ export interface Balance {
   readonly creditsPosted: bigint;
 }
 
-/** Accounts by number, in the order of their creation: columns in typed arrays. */
+/** Accounts by number, in the order of their creation: records in one buffer, under views of all widths. */
 export class AccountTable {
   readonly #byId: WideTable;
   readonly #maxAccounts: number;
@@ -30,13 +35,12 @@ export class AccountTable {
   readonly #owners = new Map<string, number>([['00'.repeat(OWNER_BYTES), NOBODY]]);
   readonly #ownerKeys = [new Uint8Array(OWNER_BYTES)];
   #size = 0;
+  #capacity = 0;
   #ids = new Uint32Array(0);
-  #balances = new BigUint64Array(0);
-  #floors = new BigInt64Array(0);
-  #assets = new Uint32Array(0);
-  #ownerOf = new Uint32Array(0);
-  #codes = new Uint16Array(0);
-  #flags = new Uint16Array(0);
+  #words = new BigUint64Array(0);
+  #signedWords = new BigInt64Array(0);
+  #halves = new Uint32Array(0);
+  #quarters = new Uint16Array(0);
 
   constructor(seed: number, maxAccounts: number) {
     this.#byId = new WideTable(seed);
@@ -65,52 +69,52 @@ export class AccountTable {
 
   add(words: Uint32Array, at: number, facts: AccountFacts): number {
     const number = this.#size;
-    if (number >= this.#assets.length) this.#grow(2 * number);
+    if (number >= this.#capacity) this.#grow(2 * number);
     const place = this.#byId.insert(this.#byId.find(words, at), words, at);
     this.#byId.set(place, 0, number);
     this.#ids.set(words.subarray(at, at + 4), 4 * number);
-    this.#floors[number] = facts.floor;
-    this.#assets[number] = facts.asset;
-    this.#codes[number] = facts.code;
-    this.#flags[number] = facts.flags;
-    this.#ownerOf[number] = this.#intern(facts.owner);
+    this.#signedWords[number * RECORD.words + FLOOR] = facts.floor;
+    this.#halves[number * RECORD.halves + ASSET] = facts.asset;
+    this.#quarters[number * RECORD.quarters + CODE] = facts.code;
+    this.setFlags(number, facts.flags);
+    this.#halves[number * RECORD.halves + OWNER] = this.#intern(facts.owner);
     this.#size += 1;
     return number;
   }
 
   asset(account: number): number {
-    return u32(this.#assets, account);
+    return u32(this.#halves, account * RECORD.halves + ASSET);
   }
 
   owner(account: number): number {
-    return u32(this.#ownerOf, account);
+    return u32(this.#halves, account * RECORD.halves + OWNER);
   }
 
   flags(account: number): number {
-    return u16(this.#flags, account);
+    return u16(this.#quarters, account * RECORD.quarters + FLAGS);
   }
 
   isFrozen(account: number): boolean {
-    return (u16(this.#flags, account) & ACCOUNT_FLAGS.frozen) !== 0;
+    return (this.flags(account) & ACCOUNT_FLAGS.frozen) !== 0;
   }
 
   setFlags(account: number, flags: number): void {
-    this.#flags[account] = flags;
+    this.#quarters[account * RECORD.quarters + FLAGS] = flags;
   }
 
   facts(account: number): Omit<AccountFacts, 'owner'> & { readonly ids: Uint32Array } {
     return {
       ids: this.#ids.subarray(4 * account, 4 * account + 4),
-      floor: this.#floors[account] as bigint,
+      floor: this.#floor(account),
       asset: this.asset(account),
-      code: u16(this.#codes, account),
+      code: u16(this.#quarters, account * RECORD.quarters + CODE),
       flags: this.flags(account),
     };
   }
 
   /** One of the four sums of an account. */
   sum(account: number, column: number): bigint {
-    return u64(this.#balances, COLUMNS * account + column);
+    return u64(this.#words, RECORD.words * account + column);
   }
 
   balance(account: number): Balance {
@@ -124,8 +128,8 @@ export class AccountTable {
 
   /** Whether a side, named by its pending sum, would leave its 63 bits with so much more. */
   overflows(account: number, side: typeof DEBITS_PENDING | typeof CREDITS_PENDING, amount: bigint): boolean {
-    const cell = COLUMNS * account + side;
-    const held = BigInt.asUintN(64, u64(this.#balances, cell) + u64(this.#balances, cell + 1));
+    const cell = RECORD.words * account + side;
+    const held = BigInt.asUintN(64, u64(this.#words, cell) + u64(this.#words, cell + 1));
     return BigInt.asUintN(64, held + amount) >= TOO_LARGE;
   }
 
@@ -133,37 +137,37 @@ export class AccountTable {
    * Whether so much more can be paid: what was paid in, less what is paid out or reserved, over the floor.
    */
   canPay(account: number, amount: bigint): boolean {
-    const base = COLUMNS * account;
-    const floor = this.#floors[account] as bigint;
+    const base = RECORD.words * account;
+    const floor = this.#floor(account);
     if (floor === NO_FLOOR) return true;
     const [reserved, paid] = [
-      u64(this.#balances, base + DEBITS_PENDING),
-      u64(this.#balances, base + DEBITS_POSTED),
+      u64(this.#words, base + DEBITS_PENDING),
+      u64(this.#words, base + DEBITS_POSTED),
     ];
     const out = BigInt.asUintN(64, BigInt.asUintN(64, reserved + paid) + amount);
-    const credits = u64(this.#balances, base + CREDITS_POSTED);
+    const credits = u64(this.#words, base + CREDITS_POSTED);
     // The difference of two sums below 2^63 is exact in 64 bits, which compute faster.
     return out < TOO_LARGE ? BigInt.asIntN(64, credits - out) >= floor : credits - out >= floor;
   }
 
   add64(account: number, column: number, amount: bigint): void {
-    const cell = COLUMNS * account + column;
-    this.#balances[cell] = BigInt.asUintN(64, u64(this.#balances, cell) + amount);
+    const cell = RECORD.words * account + column;
+    this.#words[cell] = BigInt.asUintN(64, u64(this.#words, cell) + amount);
   }
 
   subtract64(account: number, column: number, amount: bigint): void {
-    const cell = COLUMNS * account + column;
-    const sum = u64(this.#balances, cell);
+    const cell = RECORD.words * account + column;
+    const sum = u64(this.#words, cell);
     assert(sum >= amount, 'no balance is less than what it is made of');
-    this.#balances[cell] = BigInt.asUintN(64, sum - amount);
+    this.#words[cell] = BigInt.asUintN(64, sum - amount);
   }
 
   /** Puts a balance back as a snapshot has it. */
   restoreBalance(account: number, balance: Balance): void {
-    this.#balances[COLUMNS * account + DEBITS_PENDING] = balance.debitsPending;
-    this.#balances[COLUMNS * account + DEBITS_POSTED] = balance.debitsPosted;
-    this.#balances[COLUMNS * account + CREDITS_PENDING] = balance.creditsPending;
-    this.#balances[COLUMNS * account + CREDITS_POSTED] = balance.creditsPosted;
+    this.#words[RECORD.words * account + DEBITS_PENDING] = balance.debitsPending;
+    this.#words[RECORD.words * account + DEBITS_POSTED] = balance.debitsPosted;
+    this.#words[RECORD.words * account + CREDITS_PENDING] = balance.creditsPending;
+    this.#words[RECORD.words * account + CREDITS_POSTED] = balance.creditsPosted;
   }
 
   /** The public key of an owner's number. */
@@ -179,17 +183,21 @@ export class AccountTable {
     return this.#ownerKeys.push(Uint8Array.from(owner)) - 1;
   }
 
+  #floor(account: number): bigint {
+    return this.#signedWords[account * RECORD.words + FLOOR] as bigint;
+  }
+
   #grow(capacity: number): void {
-    this.#ids = grown(this.#ids, new Uint32Array(4 * capacity));
-    this.#assets = grown(this.#assets, new Uint32Array(capacity));
-    this.#ownerOf = grown(this.#ownerOf, new Uint32Array(capacity));
-    this.#codes = grown(this.#codes, new Uint16Array(capacity));
-    this.#flags = grown(this.#flags, new Uint16Array(capacity));
-    const [balances, floors] = [this.#balances, this.#floors];
-    this.#balances = new BigUint64Array(COLUMNS * capacity);
-    this.#balances.set(balances);
-    this.#floors = new BigInt64Array(capacity);
-    this.#floors.set(floors);
+    const [ids, words] = [this.#ids, this.#words];
+    this.#ids = new Uint32Array(4 * capacity);
+    this.#ids.set(ids);
+    this.#words = new BigUint64Array(RECORD.words * capacity);
+    this.#words.set(words);
+    const { buffer } = this.#words;
+    this.#signedWords = new BigInt64Array(buffer);
+    this.#halves = new Uint32Array(buffer);
+    this.#quarters = new Uint16Array(buffer);
+    this.#capacity = capacity;
   }
 }
 
@@ -199,11 +207,6 @@ export interface AccountFacts {
   readonly asset: number;
   readonly code: number;
   readonly flags: number;
-}
-
-function grown<Column extends Uint32Array | Uint16Array>(from: Column, to: Column): Column {
-  to.set(from);
-  return to;
 }
 
 function hex(bytes: Uint8Array): string {

@@ -5,6 +5,7 @@ import { idTimeMs } from './id-time.ts';
 import { fingerprintKey, RequestFingerprint } from './request-fingerprint.ts';
 import { HALF, TRANSFER_HALVES } from './transfer-record.ts';
 import { WideTable } from './wide-table.ts';
+import { IdTable } from './id-table.ts';
 
 /** Key, then what it stands for. */
 const ENTRY_WORDS = 8;
@@ -20,13 +21,13 @@ const STATE = 3;
 export class IdMemory {
   readonly #seed: number;
   readonly #expected: number;
-  #table: WideTable;
+  #table: IdTable;
   #key: Uint8Array<ArrayBuffer>;
   #fingerprint: RequestFingerprint;
   /** What was set aside and is not yet to be found in the archive. */
-  #aside: WideTable | undefined;
+  #aside: IdTable | undefined;
   /** The table that is used next; where none is left, a new one. */
-  #spare: WideTable | undefined;
+  #spare: IdTable | undefined;
   /** What the archive knows of the ids of the batch at hand. */
   #recalled: WideTable | undefined;
   /** No id of a later time was ever set aside. */
@@ -37,7 +38,7 @@ export class IdMemory {
   constructor(seed: number, expected: number) {
     this.#seed = seed;
     this.#expected = expected;
-    this.#table = new WideTable(seed, expected);
+    this.#table = new IdTable(seed, expected);
     this.#key = fingerprintKey(seed);
     this.#fingerprint = new RequestFingerprint(this.#key);
   }
@@ -100,10 +101,10 @@ export class IdMemory {
    * Starts anew with what is still pending, and answers all the rest for the archive. Until `archived`, it
    * can still be found here, and is not changed.
    */
-  setAside(): WideTable {
+  setAside(): IdTable {
     assert(this.#aside === undefined, 'one part at a time is on its way to the archive');
     const old = this.#table;
-    this.#table = this.#spare ?? new WideTable(this.#seed, this.#expected);
+    this.#table = this.#spare ?? new IdTable(this.#seed, this.#expected);
     this.#spare = undefined;
     const { entries } = old;
     let untilMs = this.#asideUntilMs;
@@ -140,7 +141,7 @@ export class IdMemory {
     return this.#table.find(halves, at);
   }
 
-  /** Makes lookups of the ids of a batch, from `at` on in each record, faster (see WideTable). */
+  /** Makes lookups of the ids of a batch, from `at` on in each record, faster (see IdTable). */
   touch(halves: Uint32Array, at: number): void {
     this.#table.touch(halves, at, TRANSFER_HALVES);
   }
@@ -194,7 +195,7 @@ export function entryValue(entry: Uint32Array): number {
   return u32(entry, 4 + VALUE);
 }
 
-function copyInto(table: WideTable | undefined, entry: Uint32Array): void {
+function copyInto(table: WideTable | IdTable | undefined, entry: Uint32Array): void {
   if (table === undefined) return;
   const found = table.find(entry, 0);
   const place = found < 0 ? table.insert(found, entry, 0) : found;

@@ -96,10 +96,14 @@ export class TransferMachine {
   }
 
   #endChain(): void {
-    for (const slot of this.#ended) this.#tables.pending.release(slot);
-    this.#ended.length = 0;
+    if (this.#ended.length > 0) this.#release();
     this.#chainStart = -1;
     this.#chainBroken = false;
+  }
+
+  #release(): void {
+    for (const slot of this.#ended) this.#tables.pending.release(slot);
+    this.#ended.length = 0;
   }
 
   /** Undoes what the chain did before `item`, which failed. */
