@@ -8,6 +8,8 @@ import { openSqliteStore, type Row, type Store } from '@clawbernetes/storage';
 import type { DurableOptions } from './durable-main.ts';
 
 const PAGE_ROWS = 5000;
+/** As `claw-gateway` gives itself. */
+const FLAGS = ['--max-semi-space-size=64'];
 
 export interface DurableRun extends DurableOptions {
   /** Placements before the rate is taken, and until the process is killed. */
@@ -26,7 +28,7 @@ export interface DurableFigures {
 /** Places work in a process of its own, kills it in the midst of it, and counts what is in its store. */
 export async function durableRun({ warmUp, until, ...options }: DurableRun): Promise<DurableFigures> {
   const main = path.join(import.meta.dirname, 'durable-main.ts');
-  const child = spawn(process.execPath, [...process.execArgv, main, JSON.stringify(options)], {
+  const child = spawn(process.execPath, [...process.execArgv, ...FLAGS, main, JSON.stringify(options)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const gone = once(child, 'exit');
