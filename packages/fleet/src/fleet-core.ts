@@ -37,6 +37,10 @@ export interface FleetOptions {
   };
   /** An offer that the node does not list is made again after this long, ms. */
   readonly offerAgainAfterMs: number;
+  /** A gang whose members are not all ready after this long gives up its places and waits anew, ms. */
+  readonly gangReadyMs: number;
+  /** The others of a gang go on for so long without one whose node is out of reach, ms. */
+  readonly gangGraceMs: number;
 }
 
 export const DEFAULT_FLEET_OPTIONS: FleetOptions = {
@@ -50,13 +54,26 @@ export const DEFAULT_FLEET_OPTIONS: FleetOptions = {
   retainEvents: 1_000_000,
   placementsPerTurn: 500,
   offerAgainAfterMs: 5_000,
+  gangReadyMs: 900_000,
+  gangGraceMs: 60_000,
   maxMoves: 100,
   gpus: { actions: {}, probationMs: 600_000, maxTemperatureC: 95, hotReadings: 3 },
 };
 
 /** What the fleet wants a node to be told; given out only once the reason for it is durable. */
 export type NodeOrder =
-  | { readonly kind: 'start'; readonly attempt: AttemptRecord; readonly workload: WorkloadRecord }
+  | {
+      readonly kind: 'start';
+      readonly attempt: AttemptRecord;
+      readonly workload: WorkloadRecord;
+      /** Of a member of a gang. */
+      readonly member?: {
+        readonly environment: Readonly<Record<string, string>>;
+        /** It is held once it is ready, until it is released. */
+        readonly barrier: boolean;
+      };
+    }
+  | { readonly kind: 'release'; readonly attemptId: string; readonly epoch: Epoch }
   | {
       readonly kind: 'stop';
       readonly attemptId: string;

@@ -30,6 +30,8 @@ import {
   type NodeSummary,
 } from './views.ts';
 import { AttemptReports } from './workload/attempt-reports.ts';
+import { GangCare } from './workload/gang/gang-care.ts';
+import { spokesman } from './workload/gang/settle-gang.ts';
 import { FleetQuestions } from './workload/fleet-questions.ts';
 import { PendingQueue } from './workload/pending-queue.ts';
 import { Placer } from './workload/placer.ts';
@@ -69,6 +71,7 @@ export class Fleet implements AsyncDisposable {
   readonly #core: FleetCore;
   readonly #placer: Placer;
   readonly #clearance: Clearance;
+  readonly #gangCare: GangCare;
   readonly #store: Store;
   readonly #tokens: Map<string, JoinTokenRecord>;
   readonly #timer: Timer;
@@ -103,6 +106,11 @@ export class Fleet implements AsyncDisposable {
     this.gpuHealth = new GpuHealth(this.#core);
     this.registry = new NodeRegistry(this.#core, this.gpuHealth, (nodeId) => this.reports.loseSight(nodeId));
     this.#clearance = new Clearance(this.#core, { mayMove: () => this.registry.freeze === undefined });
+    this.#gangCare = new GangCare({
+      core: this.#core,
+      topology: () => this.#placer.topology(),
+      mayGiveUp: () => this.registry.freeze === undefined,
+    });
     this.config = new ConfigEntries({ clock, writer }, rows.config);
     this.#tokens = new Map(rows.tokens.map((token) => [token.id, token]));
     rows.fill(this.#core);
@@ -114,6 +122,7 @@ export class Fleet implements AsyncDisposable {
     const tick = (): void => {
       if (this.registry.tick()) clock.after(0, tick);
       for (const { id } of nodes.nodes()) this.#care(id);
+      this.#gangCare.run();
     };
     this.#timer = every(clock, TICK_MS, tick);
     // What was read back is tried at once, so that each workload that waits has its reason.
@@ -196,11 +205,13 @@ export class Fleet implements AsyncDisposable {
 
   workloadView(workload: WorkloadRecord): WorkloadView {
     const current = this.#core.workloads.workload(workload.id) ?? workload;
-    const attempt = this.#core.workloads.latestAttempt(current.id);
+    const members = this.#core.workloads.members(current.id);
+    const attempt = spokesman(members) ?? this.#core.workloads.latestAttempt(current.id);
     const node = attempt && this.#core.nodes.node(attempt.nodeId);
     return workloadView({
       workload: current,
       attempt,
+      members,
       node,
       waiting: this.#waiting(current),
       formerNode: formerNode(this.#core, current),
@@ -215,6 +226,11 @@ export class Fleet implements AsyncDisposable {
 
   latestAttempt(workloadId: string): AttemptRecord | undefined {
     return this.#core.workloads.latestAttempt(workloadId);
+  }
+
+  /** The newest attempts of a gang, one of each rank, by rank; none of other workloads. */
+  members(workloadId: string): readonly AttemptRecord[] {
+    return this.#core.workloads.members(workloadId);
   }
 
   attempt(id: string): AttemptRecord | undefined {

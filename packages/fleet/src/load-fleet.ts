@@ -60,6 +60,7 @@ export async function loadFleet(store: Store, clock: Clock): Promise<FleetRows> 
 }
 
 function waits(workload: WorkloadRecord, latest: AttemptRecord | undefined): boolean {
+  if (workload.gang) return workload.gang.phase === 'released';
   return latest === undefined || workload.waitsAfter === latest.number;
 }
 

@@ -12,6 +12,7 @@ import type {
   WorkloadState,
 } from '@clawbernetes/protocol';
 import type { GpuCondition } from './node/gpu-condition.ts';
+import type { TopologyLevel } from './scheduler/topology/topology-tree.ts';
 
 /** How often a policy has begun a workload anew: in all, and since an attempt last ran for long. */
 export interface Tries {
@@ -29,6 +30,34 @@ export interface BeginningAnew {
   readonly notBeforeMs: number;
   /** Work is taken off that node since: it may go anywhere. */
   readonly anywhere?: boolean;
+}
+
+/** Why a gang gives up its nodes, and what follows once its members have ended. */
+export interface GangRelease {
+  readonly next: 'queue' | 'end';
+  readonly cause: Cause;
+  readonly message: string;
+  /** A member failed by itself: the loss of another may turn out to be the reason. */
+  readonly hasFailed?: boolean;
+}
+
+/** The reservation of a gang: all of its members' places, made and given up as one. */
+export interface GangRecord {
+  /** Counts the reservations of the workload; members say to which they belong. */
+  readonly generation: number;
+  /** Of all members of the generation. */
+  readonly epoch: Epoch;
+  /** Members when it was made; their ranks go from 0 on. */
+  readonly size: number;
+  /** The lowest level on which one place held all of it then. */
+  readonly level: TopologyLevel;
+  /** Of rank 0, for whatever the members agree on. */
+  readonly masterPort: number;
+  /** Gathering: no program begins before all are ready. Released: the workload waits for another. */
+  readonly phase: 'gathering' | 'running' | 'releasing' | 'released';
+  /** Since when it is in this phase, on the wall clock. */
+  readonly sinceMs: number;
+  readonly release?: GangRelease;
 }
 
 /** What is stored of a workload. `state` is derived from its latest attempt and kept for queries. */
@@ -55,6 +84,8 @@ export interface WorkloadRecord {
   readonly tries?: Readonly<Partial<Record<RetryPolicy, Tries>>>;
   /** How often it was taken off a node. */
   readonly moves?: number;
+  /** Of a gang, once it had places. */
+  readonly gang?: GangRecord;
   /** Why it could not go on, for a person: set on rejection or when a node refused it. */
   readonly message?: string;
 }
@@ -65,6 +96,9 @@ export interface AttemptRecord {
   readonly workloadId: string;
   readonly namespace: string;
   readonly number: number;
+  /** Of a member of a gang: which of its ranks, and of which reservation. */
+  readonly rank?: number;
+  readonly generation?: number;
   readonly nodeId: string;
   readonly devices: readonly string[];
   /** Thousandths of its one GPU; absent = all of each. */

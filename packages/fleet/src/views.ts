@@ -10,6 +10,7 @@ import type { AttemptRecord, BeginningAnew, NodePresence, NodeRecord, WorkloadRe
 import type { Waiting } from './scheduler/explain.ts';
 import { WHOLE_GPU } from './scheduler/cluster/demand.ts';
 import type { SnapshotNode } from './scheduler/snapshot.ts';
+import { gangView } from './workload/gang/gang-view.ts';
 import { isEnded } from './workload/lifecycle.ts';
 import { budgetsOf } from './workload/policy/next-step.ts';
 
@@ -29,6 +30,8 @@ export function attemptView(attempt: AttemptRecord, nodeName: string): AttemptVi
 export interface WorkloadFacts {
   readonly workload: WorkloadRecord;
   readonly attempt: AttemptRecord | undefined;
+  /** Of a gang, by rank. */
+  readonly members: readonly AttemptRecord[];
   readonly node: NodeRecord | undefined;
   readonly waiting: Waiting | undefined;
   /** Name of the node where it ran before, if it waits to begin anew. */
@@ -45,15 +48,17 @@ export function workloadView(facts: WorkloadFacts): WorkloadView {
     waitsAfter: _wa,
     anew,
     tries: _t,
+    gang,
     message,
     ...shown
   } = workload;
-  const said = attempt?.message ?? message;
+  const said = attempt?.message ?? gang?.release?.message ?? message;
   return {
     ...shown,
     ...(waiting && workload.state === 'queued' ? { waiting } : {}),
     ...(anew && workload.state === 'queued' ? { beginsAnew: anewView(anew, facts.formerNode) } : {}),
     ...budgetsView(workload),
+    ...gangView(workload, facts.members),
     ...(attempt ? { attempt: attemptView(attempt, node?.name ?? attempt.nodeId) } : {}),
     ...(attempt && hasEnded(workload.state) && isEnded(attempt.state) ? endOf(attempt) : {}),
     ...(said === undefined ? {} : { message: said }),

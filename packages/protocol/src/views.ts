@@ -43,11 +43,16 @@ export type RetryPolicy = (typeof RETRY_POLICIES)[number];
 export const BEGIN_POLICIES = [...RETRY_POLICIES, 'move'] as const;
 export type BeginPolicy = (typeof BEGIN_POLICIES)[number];
 
+/** Gathering: no program begins before all members are ready. Released: it waits for places again. */
+export const GANG_PHASES = ['gathering', 'running', 'releasing', 'released'] as const;
+
 const timeMs = z.number().describe('Milliseconds since the Unix epoch.');
 
 export const attemptViewSchema = z.object({
   id: z.string(),
   number: z.int(),
+  rank: z.int().optional().describe('Of a member of a gang.'),
+  generation: z.int().optional().describe('Of a member: which reservation of its gang it belongs to.'),
   state: z.enum(ATTEMPT_STATES),
   unknownSinceMs: timeMs
     .optional()
@@ -87,7 +92,20 @@ export const workloadViewSchema = z.object({
     .optional()
     .describe('Set while it waits: a code, and a sentence with what would help.'),
   spec: workloadSpecSchema,
-  attempt: attemptViewSchema.optional().describe('The latest one.'),
+  attempt: attemptViewSchema.optional().describe('The latest one; of a gang that of rank 0, or that failed.'),
+  gang: z
+    .object({
+      generation: z.int().describe('Counts its reservations.'),
+      phase: z.enum(GANG_PHASES),
+      level: z.string().describe('The lowest level of the topology on which one place holds all of it.'),
+      members: z.int().describe('That were asked for; an elastic gang may have fewer.'),
+      placed: z.int(),
+      ready: z.int().describe('That wait for the others.'),
+      running: z.int(),
+      succeeded: z.int(),
+    })
+    .optional()
+    .describe('Of a gang that has had places: its newest reservation.'),
   exitCode: z.int().optional().describe('Of the latest attempt once it has ended.'),
   signal: z.string().optional(),
   endReason: z.enum(END_REASONS).optional(),

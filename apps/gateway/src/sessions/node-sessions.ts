@@ -111,7 +111,7 @@ export class NodeSessions {
 function sendOrder(session: NodeSession, order: NodeOrder): void {
   switch (order.kind) {
     case 'start': {
-      const { attempt, workload } = order;
+      const { attempt, workload, member } = order;
       const spec = Buffer.from(canonicalJson({ ...workload.spec }));
       const { id: attemptId, workloadId, namespace, devices } = attempt;
       const value = {
@@ -121,8 +121,13 @@ function sendOrder(session: NodeSession, order: NodeOrder): void {
         epoch: toWireEpoch(attempt.epoch),
         spec,
         devices: [...devices],
+        ...(member ? { environment: { ...member.environment }, barrier: member.barrier } : {}),
       };
       return session.send({ case: 'startWorkload', value });
+    }
+    case 'release': {
+      const { attemptId, epoch } = order;
+      return session.send({ case: 'releaseWorkload', value: { attemptId, epoch: toWireEpoch(epoch) } });
     }
     case 'stop': {
       const { attemptId, epoch, graceMs, graceful, reason } = order;

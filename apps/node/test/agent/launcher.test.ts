@@ -19,6 +19,7 @@ test('a launch carries the facts of the GPUs that it was granted', async () => {
       return Promise.resolve(acceptedStatus(launch, 0));
     },
     stop: () => Promise.resolve(),
+    release: () => Promise.resolve(),
   };
   const { gpus } = simulateGpus('2xH100');
   const deps = { clock: new VirtualClock(), logger: silentLogger, book: new AttemptBook() };

@@ -29,6 +29,11 @@ export class Draft {
     return this.#moved.get(id) ?? this.#groups.node(id);
   }
 
+  /** Those that differ from the groups, as they are now. */
+  moved(): MapIterator<SnapshotNode> {
+    return this.#moved.values();
+  }
+
   *nodes(): Generator<SnapshotNode, void, undefined> {
     for (const { nodes } of this.#groups.values())
       for (const node of nodes.values()) yield this.#moved.get(node.id) ?? node;

@@ -151,7 +151,7 @@ function explainNever(nodes: readonly SnapshotNode[], shape: Shape): Waiting {
   const closest = nodes.filter((node) => misfits.get(node) === nearest);
   return {
     reason: 'never-fits',
-    message: `It needs ${describe(shape)}, and ${MISFITS[nearest ?? 'selector'](shape, closest)}`,
+    message: `It needs ${describeShape(shape)}, and ${MISFITS[nearest ?? 'selector'](shape, closest)}`,
   };
 }
 
@@ -169,14 +169,14 @@ function explainUnschedulable(able: readonly SnapshotNode[], shape: Shape): Wait
     ? `It starts after: clawbernetes node ${held.unschedulableReason === 'cordoned' ? 'uncordon' : 'undrain'} ${held.name}`
     : 'It starts when one of them is connected again.';
   const only = able.length === 1 ? help.replace('one of them', 'that node') : help;
-  return { reason: 'no-nodes', message: `It needs ${describe(shape)}, but ${why}${rest}. ${only}` };
+  return { reason: 'no-nodes', message: `It needs ${describeShape(shape)}, but ${why}${rest}. ${only}` };
 }
 
 function explainCapacity(ready: readonly SnapshotNode[], shape: Shape): Waiting {
   const scarce = shape.gpus > 0 ? freeGpusText(ready, shape) : freeCpuText(ready);
   return {
     reason: 'waiting-for-capacity',
-    message: `It needs ${describe(shape)} on one node; ${scarce}. It starts when enough is free.`,
+    message: `It needs ${describeShape(shape)} on one node; ${scarce}. It starts when enough is free.`,
   };
 }
 
@@ -223,7 +223,7 @@ function mebibytes(mib: number): string {
   return `${formatBytes(mib * 2 ** 20)} of memory`;
 }
 
-function describe(shape: Shape): string {
+export function describeShape(shape: Shape): string {
   const cpu = cpus(shape.cpuMilli);
   const memory = mebibytes(shape.memoryMib);
   return shape.gpus > 0 ? `${describeGpus(shape)}, ${cpu} and ${memory}` : `${cpu} and ${memory}`;

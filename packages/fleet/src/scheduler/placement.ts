@@ -1,6 +1,7 @@
 import { milliOf, withFree } from './gpu-fit.ts';
 import type { Shape } from './resources.ts';
 import type { SnapshotNode } from './snapshot.ts';
+import type { TopologyLevel } from './topology/topology-tree.ts';
 
 export interface Placement {
   readonly workloadId: string;
@@ -8,6 +9,8 @@ export interface Placement {
   readonly devices: readonly string[];
   readonly shape: Shape;
   readonly trace: PlacementTrace;
+  /** Set for a member of a gang; those of one gang follow each other by rank. */
+  readonly member?: PlacedMember;
   /** The node as the plan found it, and as it leaves it. */
   readonly before: SnapshotNode;
   readonly after: SnapshotNode;
@@ -20,13 +23,30 @@ export interface PlacementTrace {
   readonly retried?: true;
   /** Those of them that had room. */
   readonly candidates: number;
-  /** What the place costs the fleet; the least of all candidates. */
-  readonly cost: number;
+  /** What the place costs the fleet; the least of all candidates. Absent for members of gangs. */
+  readonly cost?: number;
   /** The node that would have been taken else, and its cost. */
   readonly runnerUp?: string;
   readonly runnerUpCost?: number;
   /** How many of the others had no room for which reason: `gpus-in-use 7, cordoned 3`; absent = none. */
   readonly others?: string;
+}
+
+/** What a member is told of its gang: stored with the placement of each, so it is small and flat. */
+export interface MemberTrace extends PlacementTrace {
+  readonly rank: number;
+  readonly members: number;
+  /** The lowest level on which one place holds the whole gang, and that place. */
+  readonly level: TopologyLevel;
+  readonly place: string;
+}
+
+/** Of which gang a placement is a member. */
+export interface PlacedMember {
+  readonly rank: number;
+  /** Of the gang. */
+  readonly members: number;
+  readonly level: TopologyLevel;
 }
 
 export function afterPlacement(node: SnapshotNode, shape: Shape, devices: readonly string[]): SnapshotNode {

@@ -1,5 +1,8 @@
 import { Candidates } from './candidates.ts';
 import { Draft } from './draft.ts';
+import { FleetTopology } from './gang/fleet-topology.ts';
+import { isGang, type ShapeOfGang } from './gang/member-shape.ts';
+import { placeGang } from './gang/place-gang.ts';
 import { NodeGroups } from './node-groups.ts';
 import type { Placement } from './placement.ts';
 import type { Shape } from './resources.ts';
@@ -24,20 +27,30 @@ export interface Plan {
 /**
  * Places what fits, shape by shape in the order of `pending`, each workload on the node where it costs the
  * others least. Pure: a shape that fails once is not tried again in this plan, and at most `limit` placements
- * are made. @param fleet grouped by `packing.groupKey`, or it is grouped first.
+ * are made. @param fleet grouped by `packing.groupKey`, or it is grouped first. @param known where its nodes
+ * stand; found out for the first gang if absent.
  */
 export function planPlacements(
   fleet: Snapshot | NodeGroups,
   pending: readonly PendingShape[],
   limit: number,
   packing: FleetPacking,
+  known?: FleetTopology,
 ): Plan {
   const groups = fleet instanceof NodeGroups ? fleet : new NodeGroups(packing.groupKey, fleet.nodes);
   const draft = new Draft(groups);
+  let topology = known;
   const placements: Placement[] = [];
   const blocked: string[] = [];
   for (const { key, shape, workloadIds, nodeIds } of pending) {
     if (placements.length >= limit) break;
+    if (isGang(shape)) {
+      topology ??= new FleetTopology(draft.nodes());
+      const gangs = placeGangs(draft, topology, { shape, workloadIds }, limit - placements.length);
+      placements.push(...gangs.placements);
+      if (gangs.isBlocked) blocked.push(key);
+      continue;
+    }
     const candidates = new Candidates(draft, shape, packing, nodeIds);
     for (const workloadId of workloadIds.slice(0, limit - placements.length)) {
       const placement = candidates.place(workloadId);
@@ -50,4 +63,24 @@ export function planPlacements(
     }
   }
   return { placements, blocked };
+}
+
+/**
+ * Gangs of one shape, one after the other, until the limit is reached: the last one may pass it, since it is
+ * placed as a whole or not at all.
+ */
+function placeGangs(
+  draft: Draft,
+  topology: FleetTopology,
+  { shape, workloadIds }: { readonly shape: ShapeOfGang; readonly workloadIds: readonly string[] },
+  limit: number,
+): { readonly placements: readonly Placement[]; readonly isBlocked: boolean } {
+  const placements: Placement[] = [];
+  for (const workloadId of workloadIds) {
+    if (placements.length >= limit) break;
+    const gang = placeGang(draft, topology, { workloadId, shape });
+    if (!gang) return { placements, isBlocked: true };
+    placements.push(...gang);
+  }
+  return { placements, isBlocked: false };
 }

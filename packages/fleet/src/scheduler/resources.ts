@@ -5,6 +5,7 @@ import {
   type Toleration,
   type WorkloadSpec,
 } from '@clawbernetes/protocol';
+import { gangKey, gangShapeOf, type GangDemand, type GangSpread } from './gang/gang-demand.ts';
 
 /**
  * What placing a workload depends on, and nothing else: workloads of one shape fit, or fail to fit, alike.
@@ -29,6 +30,13 @@ export interface Shape {
   /** Absent = none. */
   readonly tolerations?: readonly Toleration[];
   readonly affinity?: Affinity;
+  /** So many of this run together; absent = one by itself. */
+  readonly gang?: GangShape;
+}
+
+/** What the members of a gang ask for together. */
+export interface GangShape extends GangDemand {
+  readonly spread?: GangSpread;
 }
 
 export function shapeOf(spec: WorkloadSpec, nodeId: string | undefined): Shape {
@@ -50,15 +58,18 @@ export function shapeOf(spec: WorkloadSpec, nodeId: string | undefined): Shape {
     ...(nodeId === undefined ? {} : { nodeId }),
     ...(spec.tolerations?.length ? { tolerations: spec.tolerations } : {}),
     ...(spec.affinity ? { affinity: spec.affinity } : {}),
+    ...(spec.gang ? { gang: gangShapeOf(spec.gang, spec.spread) } : {}),
   };
 }
 
 /** Equal for equal shapes. Most ask for amounts only, which is said without canonical JSON, the slow part. */
 export function shapeKey(shape: Shape): string {
-  const { gpus, gpuMilli, minGpuMemoryMib, cpuMilli, memoryMib, executor, sandboxRequired, ...where } = shape;
+  const { gpus, gpuMilli, minGpuMemoryMib, cpuMilli, memoryMib, executor, sandboxRequired, gang, ...where } =
+    shape;
   const share = gpuMilli === undefined ? '' : `/${gpuMilli}`;
   const amounts = `${gpus}${share} ${minGpuMemoryMib} ${cpuMilli} ${memoryMib} ${executor} ${sandboxRequired}`;
-  return goesAnywhere(shape) ? amounts : `${amounts} ${canonicalJson(where)}`;
+  const together = gang ? ` ${gangKey(gang)}` : '';
+  return goesAnywhere(shape) ? `${amounts}${together}` : `${amounts} ${canonicalJson(where)}${together}`;
 }
 
 function goesAnywhere(shape: Shape): boolean {

@@ -2,8 +2,11 @@ import { present } from '@clawbernetes/kernel';
 import { compareEpochs, isTerminal, type AttemptStatus } from '@clawbernetes/protocol';
 import { commitAttempt, orderNode, orderStop, type FleetCore } from '../fleet-core.ts';
 import type { AttemptRecord } from '../records.ts';
+import { describeEnd } from './describe-end.ts';
+import { orderStart } from './gang/order-start.ts';
+import { orderRelease } from './gang/settle-gang.ts';
 import { afterReport, isEnded } from './lifecycle.ts';
-import { describeEnd, settleWorkload } from './settle-workload.ts';
+import { settleWorkload } from './settle-workload.ts';
 
 /** Takes in what nodes report of attempts, and repairs what differs between a node and the fleet. */
 export class AttemptReports {
@@ -53,7 +56,7 @@ export class AttemptReports {
         'the workload of an attempt',
       );
       if (attempt.revision > 0 || workload.stopRequested || attempt.evicted) continue;
-      orderNode(this.#core, nodeId, { kind: 'start', attempt, workload });
+      orderStart(this.#core, attempt, workload);
     }
   }
 
@@ -68,6 +71,7 @@ export class AttemptReports {
         'node-loss',
         'Its node is out of reach; it may still be running there.',
       );
+      if (attempt.rank !== undefined) this.#settle(unknown);
     }
   }
 
@@ -84,7 +88,11 @@ export class AttemptReports {
 
   #settle(attempt: AttemptRecord): void {
     const workload = present(this.#core.workloads.workload(attempt.workloadId), 'the workload of an attempt');
-    if (workload.attempts === attempt.number) settleWorkload(this.#core, workload, 'node');
+    const isCurrent =
+      attempt.rank === undefined
+        ? workload.attempts === attempt.number
+        : this.#core.workloads.isCurrentMember(attempt);
+    if (isCurrent) settleWorkload(this.#core, workload, 'node');
   }
 
   /**
@@ -94,9 +102,12 @@ export class AttemptReports {
     if (attempt.unknownSinceMs !== undefined) {
       const { unknownSinceMs: _, ...known } = attempt;
       commitAttempt(this.#core, known, 'node', 'Its node is back and still has it.');
+      if (attempt.rank !== undefined) this.#settle(known);
     }
     const workload = present(this.#core.workloads.workload(attempt.workloadId), 'the workload of an attempt');
     if (workload.stopRequested || attempt.evicted) orderStop(this.#core, attempt, workload);
+    else if (attempt.state === 'ready' && workload.gang?.phase === 'running')
+      orderRelease(this.#core, attempt);
   }
 
   #missing(attempt: AttemptRecord): void {
@@ -104,7 +115,7 @@ export class AttemptReports {
     const neverAccepted = attempt.revision === 0;
     if (neverAccepted && this.#mayBeOnItsWay(attempt)) return;
     if (neverAccepted && !workload.stopRequested && !attempt.evicted) {
-      orderNode(this.#core, attempt.nodeId, { kind: 'start', attempt, workload });
+      orderStart(this.#core, attempt, workload);
       return;
     }
     const { unknownSinceMs: _, ...known } = attempt;

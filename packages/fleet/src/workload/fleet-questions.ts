@@ -158,6 +158,8 @@ export class FleetQuestions {
     const workload = this.#core.workloads.workload(workloadId);
     if (!workload) return 'It is gone.';
     if (workload.nodeId !== undefined) return 'It would end: it is bound to this node.';
+    if (workload.gang)
+      return 'Another place would be looked for near the other members of its gang; without one all begin anew.';
     if (workload.stopRequested) return 'It would end: its stop was asked for already.';
     if (workload.spec.reschedule?.evicted === 'end')
       return 'It would end: so it was asked for (evicted: end).';

@@ -3,11 +3,15 @@ import { commitAttempt, orderNode, type FleetCore } from '../fleet-core.ts';
 import type { AttemptRecord } from '../records.ts';
 import { explainWait, type Waiting } from '../scheduler/explain.ts';
 import { milliOf } from '../scheduler/gpu-fit.ts';
+import { explainGang } from '../scheduler/gang/explain-gang.ts';
+import { FleetTopology } from '../scheduler/gang/fleet-topology.ts';
+import { isGang, memberOf } from '../scheduler/gang/member-shape.ts';
 import { NodeGroups } from '../scheduler/node-groups.ts';
 import type { Placement } from '../scheduler/placement.ts';
 import { planPlacements } from '../scheduler/plan.ts';
 import { FleetPacking } from '../scheduler/score/fleet-packing.ts';
 import type { SnapshotNode } from '../scheduler/snapshot.ts';
+import { reserveGang } from './gang/gang-placer.ts';
 import { settleWorkload } from './settle-workload.ts';
 
 /** Applies plans: the one serial place where work gets its node, after everything was checked again. */
@@ -21,6 +25,7 @@ export class Placer {
   readonly #packing = new FleetPacking();
   /** The fleet as of the last plan. */
   readonly #groups = new NodeGroups(this.#packing.groupKey);
+  readonly #topology = new FleetTopology();
 
   constructor(core: FleetCore) {
     this.#core = core;
@@ -37,23 +42,63 @@ export class Placer {
 
   /** Plans and applies once; answers whether the turn's limit was reached and more may fit. */
   run(): boolean {
-    const { pending, nodes, options } = this.#core;
+    const { pending, options } = this.#core;
     const limit = options.placementsPerTurn;
     if (!pending.hasOpen && this.#changed.size === 0) return false;
-    for (const { id, view } of nodes.takeTouched()) {
-      if (view) this.#groups.put(view);
-      else this.#groups.remove(id);
-    }
+    this.#follow();
     // What arrives often is kept room for, whether or not it gets any now.
-    for (const shape of pending.takeArrivals()) this.#packing.arrived(shape);
+    for (const shape of pending.takeArrivals())
+      for (let members = shape.gang?.members.max ?? 1; members > 0; members -= 1)
+        this.#packing.arrived(memberOf(shape));
     if (pending.hasOpen) this.#packing.refresh(this.#groups);
     const waiting = pending.pending(limit, this.#changed);
-    const plan = planPlacements(this.#groups, waiting, limit, this.#packing);
+    const plan = planPlacements(this.#groups, waiting, limit, this.#packing, this.#topology);
     pending.block(plan.blocked);
-    for (const placement of plan.placements) this.#apply(placement);
+    this.#applyAll(plan.placements);
     const more = plan.placements.length >= limit;
     if (!more) this.#changed.clear();
     return more;
+  }
+
+  /** Where the nodes stand, as they are now. */
+  topology(): FleetTopology {
+    this.#follow();
+    return this.#topology;
+  }
+
+  /** Takes account of the nodes that have changed. */
+  #follow(): void {
+    for (const { id, view } of this.#core.nodes.takeTouched()) {
+      if (view) {
+        this.#groups.put(view);
+        this.#topology.put(view);
+      } else {
+        this.#groups.remove(id);
+        this.#topology.remove(id);
+      }
+    }
+  }
+
+  /** The members of a gang follow each other. */
+  #applyAll(placements: readonly Placement[]): void {
+    for (let at = 0; at < placements.length;) {
+      const placement = present(placements[at], 'a placement of the plan');
+      const size = placement.member?.members ?? 1;
+      if (placement.member) this.#applyGang(placements.slice(at, at + size));
+      else this.#apply(placement);
+      at += size;
+    }
+  }
+
+  #applyGang(placements: readonly Placement[]): void {
+    const { nodes } = this.#core;
+    const views = new Map<string, SnapshotNode>();
+    for (const placement of placements) {
+      const node = present(nodes.node(placement.nodeId), 'the node of a placement');
+      checkPlacement(placement, views.get(node.id) ?? nodes.view(node));
+      views.set(node.id, placement.after);
+    }
+    reserveGang(this.#core, placements);
   }
 
   /** Why a workload waits, as the nodes are now; undefined if it does not, or was not tried yet. */
@@ -65,7 +110,9 @@ export class Placer {
     this.#explainedVersion = nodes.version;
     const known = this.#explained.get(group.key);
     if (known) return known;
-    const waiting = explainWait({ nodes: nodes.snapshot(), unapproved: nodes.unapproved() }, group.shape);
+    const { shape } = group;
+    const snapshot = { nodes: nodes.snapshot(), unapproved: nodes.unapproved() };
+    const waiting = isGang(shape) ? explainGang(snapshot, shape) : explainWait(snapshot, shape);
     this.#explained.set(group.key, waiting);
     return waiting;
   }

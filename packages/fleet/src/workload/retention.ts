@@ -24,6 +24,8 @@ export class Retention {
     if (surplus <= 0) return;
     const attemptIds: string[] = [];
     for (const id of [...workloads.ended().take(surplus)]) {
+      // A gang may end while nobody knows of a member on a node out of reach, which still holds its GPUs.
+      if (workloads.hasLive(id)) continue;
       const attempts = workloads.remove(id);
       writer.write({ table: 'workload', delete: { id } });
       for (const attempt of attempts) writer.write({ table: 'attempt', delete: { id: attempt } });

@@ -1,6 +1,8 @@
 import { hasEnded, type Cause } from '@clawbernetes/protocol';
 import { commitWorkload, type FleetCore } from '../fleet-core.ts';
 import type { AttemptRecord, WorkloadRecord } from '../records.ts';
+import { describeEnd } from './describe-end.ts';
+import { settleGang } from './gang/settle-gang.ts';
 import { deriveState, isEnded } from './lifecycle.ts';
 import { nodeIsLeft, wait, waitNoMore } from './policy/begin-anew.ts';
 import { nextStep, type NextStep } from './policy/next-step.ts';
@@ -11,6 +13,7 @@ import { describeBeginning, describeObstruction } from './policy/policy-words.ts
  * attempt that has ended is decided here, once.
  */
 export function settleWorkload(core: FleetCore, settled: WorkloadRecord, cause: Cause): WorkloadRecord {
+  if (settled.spec.gang) return settleGang(core, settled, cause);
   const attempt = core.workloads.latestAttempt(settled.id);
   const after = decide(core, settled, attempt);
   const workload = after?.step === 'begin' && attempt ? beginning(settled, attempt, after) : settled;
@@ -75,11 +78,4 @@ function describe(
   if (state !== 'queued' || !anew) return `${name} ${state}: ${end}.${describeObstruction(workload, after)}`;
   const former = core.nodes.node(anew.formerNodeId)?.name ?? anew.formerNodeId;
   return `Attempt ${attempt.number} of ${name} ended: ${end}. It ${describeBeginning(workload, former, anew.delayMs)}.`;
-}
-
-export function describeEnd(attempt: AttemptRecord): string {
-  const why = attempt.endReason === undefined ? '' : ` (${attempt.endReason})`;
-  if (attempt.state === 'lost') return (attempt.message ?? 'its node lost it').replace(/\.$/, '');
-  if (attempt.exitCode !== undefined) return `exit code ${attempt.exitCode}${why}`;
-  return attempt.signal === undefined ? `ended${why}` : `killed by ${attempt.signal}${why}`;
 }

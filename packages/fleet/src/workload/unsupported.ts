@@ -1,13 +1,23 @@
 import { apiError, type WorkloadSpec } from '@clawbernetes/protocol';
 
+/** Levels below a node: all members of a gang on one of its NVLink islands or NUMA nodes. */
+const WITHIN_A_NODE: ReadonlySet<string | undefined> = new Set(['nvlink-island', 'numa']);
+
 /** What a specification may ask for that this version cannot do, by field: whether it asks for it. */
 const UNSUPPORTED: Readonly<Record<string, (spec: WorkloadSpec) => boolean>> = {
-  spread: ({ spread }) => spread !== undefined,
   priority: ({ priority }) => (priority ?? 0) !== 0,
   queue: ({ queue }) => (queue ?? 'default') !== 'default',
-  gang: ({ gang }) => gang !== undefined,
   'onDisconnect.action': ({ onDisconnect }) => onDisconnect?.action === 'stop',
   exclusive: ({ exclusive }) => exclusive === true,
+  'gang.topology.level': ({ gang }) => WITHIN_A_NODE.has(gang?.topology?.level),
+  'gang with network none': ({ gang, network }) => gang !== undefined && network === 'none',
+  'gang with restart': ({ gang, restart }) => gang !== undefined && restart !== undefined,
+  'gang with reschedule.attempts': ({ gang, reschedule }) =>
+    gang !== undefined && (reschedule?.attempts ?? 0) > 0,
+  'gang with replace': ({ gang, replace }) => gang !== undefined && replace !== undefined,
+  'gang with onDisconnect.action stop': ({ gang, onDisconnect }) =>
+    gang !== undefined && onDisconnect?.action === 'stop',
+  'gang with exclusive': ({ gang, exclusive }) => gang !== undefined && exclusive === true,
 };
 
 /**

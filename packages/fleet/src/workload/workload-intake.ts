@@ -45,7 +45,12 @@ export class WorkloadIntake {
     if (hasEnded(workload.state)) return workload;
     const attempt = this.#core.workloads.latestAttempt(workload.id);
     const stopping = { ...workload, stopRequested: true };
-    if (attempt && !isEnded(attempt.state)) this.#stopAttempt(attempt, stopping, force);
+    const attempts = workload.spec.gang
+      ? this.#core.workloads.members(workload.id)
+      : attempt
+        ? [attempt]
+        : [];
+    for (const each of attempts) if (!isEnded(each.state)) this.#stopAttempt(each, stopping, force);
     return settleWorkload(this.#core, stopping, 'user');
   }
 

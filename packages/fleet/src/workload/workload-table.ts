@@ -1,5 +1,6 @@
 import { hasEnded } from '@clawbernetes/protocol';
 import type { AttemptRecord, WorkloadRecord } from '../records.ts';
+import { GangMembers } from './gang/gang-members.ts';
 import { isEnded } from './lifecycle.ts';
 
 /**
@@ -9,10 +10,12 @@ export class WorkloadTable {
   readonly #workloads = new Map<string, WorkloadRecord>();
   readonly #attempts = new Map<string, AttemptRecord>();
   readonly #attemptsOf = new Map<string, string[]>();
+  readonly #gangs = new GangMembers();
   readonly #liveOn = new Map<string, Set<string>>();
   readonly #byName = new Map<string, string>();
   readonly #byKey = new Map<string, string>();
   readonly #ended = new Set<string>();
+  readonly #reserved = new Set<string>();
   /** Ascending: ids sort by time, so that a new one nearly always comes last. */
   readonly #ids: string[] = [];
 
@@ -59,9 +62,29 @@ export class WorkloadTable {
     return (this.#attemptsOf.get(workloadId) ?? []).flatMap((id) => this.#attempts.get(id) ?? []);
   }
 
+  /** Of a gang its member of rank 0. */
   latestAttempt(workloadId: string): AttemptRecord | undefined {
-    const id = this.#attemptsOf.get(workloadId)?.at(-1);
+    const id = this.#gangs.first(workloadId) ?? this.#attemptsOf.get(workloadId)?.at(-1);
     return id === undefined ? undefined : this.#attempts.get(id);
+  }
+
+  /** The newest attempts of a gang's newest reservation, one for each rank that was ever placed, by rank. */
+  members(workloadId: string): readonly AttemptRecord[] {
+    return this.#gangs.ids(workloadId).flatMap((id) => this.#attempts.get(id) ?? []);
+  }
+
+  /** Whether a member of a gang is the newest of its rank in its gang's newest reservation. */
+  isCurrentMember(attempt: AttemptRecord): boolean {
+    return this.#gangs.has(attempt);
+  }
+
+  /** Workloads that have reservations for gangs, in no particular order. */
+  gangs(): SetIterator<string> {
+    return this.#reserved.values();
+  }
+
+  hasLive(workloadId: string): boolean {
+    return this.attemptsOf(workloadId).some(({ state }) => !isEnded(state));
   }
 
   /** Attempts that may still run on the node, the unknown ones included. */
@@ -88,6 +111,7 @@ export class WorkloadTable {
     const isNew = !this.#workloads.has(workload.id);
     this.#workloads.set(workload.id, workload);
     if (hasEnded(workload.state)) this.#ended.add(workload.id);
+    if (workload.gang) this.#noteGang(workload);
     // Neither its id nor what it is called ever changes.
     if (!isNew) return;
     this.#addId(workload.id);
@@ -101,6 +125,7 @@ export class WorkloadTable {
       const siblings = this.#attemptsOf.get(attempt.workloadId);
       if (siblings) siblings.push(attempt.id);
       else this.#attemptsOf.set(attempt.workloadId, [attempt.id]);
+      this.#gangs.add(attempt);
     }
     this.#attempts.set(attempt.id, attempt);
     const live = this.#liveOn.get(attempt.nodeId) ?? new Set();
@@ -115,12 +140,18 @@ export class WorkloadTable {
     const attempts = this.#attemptsOf.get(id) ?? [];
     for (const attempt of attempts) this.#attempts.delete(attempt);
     this.#attemptsOf.delete(id);
+    this.#gangs.delete(id);
     this.#workloads.delete(id);
     this.#ended.delete(id);
     if (!workload) return attempts;
     this.#ids.splice(this.#indexOf(id), 1);
     this.#dropKeys(workload);
     return attempts;
+  }
+
+  #noteGang({ id, gang, state }: WorkloadRecord): void {
+    if (gang?.phase === 'released' || hasEnded(state)) this.#reserved.delete(id);
+    else this.#reserved.add(id);
   }
 
   #addId(id: string): void {

@@ -313,7 +313,8 @@ describe('labels, taints and affinity', () => {
 });
 
 test.each([
-  ['gang', { gang: { members: 2 } }],
+  ['gang.topology.level', { gang: { members: 2, topology: { level: 'numa' } } }],
+  ['gang with restart', { gang: { members: 2 }, restart: { attempts: 1 } }],
   ['priority', { priority: 5 }],
   ['queue', { queue: 'research' }],
   ['exclusive', { exclusive: true }],

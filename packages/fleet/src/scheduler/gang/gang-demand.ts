@@ -1,4 +1,5 @@
-import type { TopologyLevel, TopologyTree } from '../topology/topology-tree.ts';
+import type { WorkloadSpec } from '@clawbernetes/protocol';
+import { TOPOLOGY_LEVELS, type TopologyLevel, type TopologyTree } from '../topology/topology-tree.ts';
 
 /** What a gang asks for. A member is one process group on one node; its size is in `room`, not here. */
 export interface GangDemand {
@@ -19,6 +20,35 @@ export interface TopologyConstraint {
 export interface GangSlices {
   readonly size: number;
   readonly level: TopologyLevel;
+}
+
+/** Members over the values of a label, such as racks: none is to have many more than another. */
+export interface GangSpread {
+  readonly by: string;
+  /** Members that one value may have more than another, at most. */
+  readonly maxSkew: number;
+  /** `required` waits rather than lean to one side; `preferred` leans as little as it can. */
+  readonly rule: 'required' | 'preferred';
+}
+
+/** What a specification says of them. */
+export function gangShapeOf(
+  { members: max, minMembers: min = max, topology }: NonNullable<WorkloadSpec['gang']>,
+  spread: WorkloadSpec['spread'],
+): GangDemand & { readonly spread?: GangSpread } {
+  const level = TOPOLOGY_LEVELS.find((known) => known === topology?.level);
+  return {
+    members: { min, max },
+    ...(level && topology ? { topology: { level, rule: topology.mode } } : {}),
+    ...(spread ? { spread: { by: spread.by, maxSkew: spread.maxSkew, rule: spread.mode } } : {}),
+  };
+}
+
+/** Equal for gangs that ask for the same. */
+export function gangKey({ members: { min, max }, topology, spread }: ReturnType<typeof gangShapeOf>): string {
+  const near = topology ? ` ${topology.rule} ${topology.level}` : '';
+  const even = spread ? ` ${spread.rule} ${spread.maxSkew} by ${spread.by}` : '';
+  return `gang ${min}-${max}${near}${even}`;
 }
 
 /** The fleet as one gang sees it; never changed by planning. */

@@ -1,5 +1,7 @@
 import type { WaitExplanation } from '@clawbernetes/protocol';
 import { explainWait } from '../explain.ts';
+import { explainGangWaiting } from '../gang/explain-gang.ts';
+import { isGang } from '../gang/member-shape.ts';
 import { estimateStart, type StartQuestion } from './estimate-start.ts';
 import { describeNode } from './obstacle-words.ts';
 import { findRemedies } from './remedies.ts';
@@ -16,6 +18,7 @@ export interface WaitQuestion extends StartQuestion {
  */
 export function explainWaiting(question: WaitQuestion): WaitExplanation {
   const { nodes, unapproved, shape, ahead } = question;
+  if (isGang(shape)) return explainGangWaiting({ ...question, shape });
   const survey = surveyNodes(nodes, shape);
   const [nearest] = survey.hindered;
   const isAble = survey.able.length > 0;

@@ -26,6 +26,10 @@ const WORDS: Record<StepName, StepWords> = {
     label === 'node' ? 'leave the choice of the node to the fleet' : `do not ask for the label ${label}`,
   'ask-affinity': ({ label = '' }) => `do not require "${label}"`,
   'ask-sandbox': () => 'do not require a sandbox (--sandbox preferred)',
+  'ask-members': ({ members = 1 }, { gang }) =>
+    `ask for ${members} instead of ${gang?.members.min ?? 1} members (--members ${members})`,
+  'ask-topology': ({ level = '' }) => `only prefer one ${level} for all (--topology ${level}=preferred)`,
+  'ask-spread': ({ label = '' }) => `only prefer to spread over ${label} (--spread-by ${label}=preferred)`,
   tolerate: ({ tolerations = [] }) => `tolerate ${tolerations.map(tolerationText).join(' and ')}`,
   uncordon: ({ node = '' }) => `let ${node} take work again`,
   untaint: ({ node = '', taints = [] }) => `remove the taint ${taints.join(', ')} from ${node}`,

@@ -75,11 +75,16 @@ export function whatIf(facts: FleetFacts, supposition: Supposition): Outcome {
   const then = { ...facts, nodes: afterAll(nodes, placements) };
   return {
     starts,
-    ...waitsOf(then, { ...supposition, starts: starts.length, placed }),
+    ...waitsOf(then, { ...supposition, starts: workloadsOf(starts), placed }),
     moves,
     stranded: [...bound, ...withoutPlace(moved, placed, then)],
     unblocked,
   };
+}
+
+/** A gang starts as many placements. */
+function workloadsOf(placements: readonly Placement[]): number {
+  return new Set(placements.map(({ workloadId }) => workloadId)).size;
 }
 
 /** What fits nowhere is worth trying only where something has ended. */

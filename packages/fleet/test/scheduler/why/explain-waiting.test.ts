@@ -212,6 +212,10 @@ function apply({ nodes, shape }: Applied, step: RemedyStep, holders: readonly Ho
     }
     case 'ask-affinity':
       return asked({ affinity: { required: [], preferred: [] } });
+    case 'ask-members':
+    case 'ask-topology':
+    case 'ask-spread':
+      throw new Error(`${step.step} is a step for gangs`);
     case 'ask-sandbox':
       return asked({ sandboxRequired: false });
     case 'tolerate':

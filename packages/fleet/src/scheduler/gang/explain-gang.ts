@@ -1,0 +1,130 @@
+import type { Remedy, WaitExplanation } from '@clawbernetes/protocol';
+import { describeShape, explainWait, type Waiting } from '../explain.ts';
+import { membersThatFit } from '../fit.ts';
+import type { Snapshot, SnapshotNode } from '../snapshot.ts';
+import type { WaitQuestion } from '../why/explain-waiting.ts';
+import { describeSteps } from '../why/remedy-words.ts';
+import { surveyNodes } from '../why/survey.ts';
+import { describeRefusal } from './describe-refusal.ts';
+import { FleetTopology } from './fleet-topology.ts';
+import type { GangFleet } from './gang-demand.ts';
+import type { GangPlan, GangRefusal } from './gang-plan.ts';
+import { memberOf, type ShapeOfGang } from './member-shape.ts';
+import { planGang } from './plan-gang.ts';
+import { gangFleet, planShape, valuesOf } from './place-gang.ts';
+import { spreadRoom } from './spread-room.ts';
+
+/** Why a gang that has no place now has to wait, most fundamental reason first. */
+export function explainGang(snapshot: Snapshot, shape: ShapeOfGang): Waiting {
+  const member = memberOf(shape);
+  const ofOne = snapshot.nodes.some((node) => membersThatFit(node, member) > 0)
+    ? undefined
+    : explainWait(snapshot, member);
+  // What not even one member finds is no question of how many there are.
+  if (ofOne && ofOne.reason !== 'waiting-for-capacity') return { ...ofOne, message: forEach(ofOne.message) };
+  return explainRefusal(new FleetTopology(snapshot.nodes), shape);
+}
+
+function forEach(message: string): string {
+  return `Of each member: ${message}`;
+}
+
+function explainRefusal(topology: FleetTopology, shape: ShapeOfGang): Waiting {
+  const member = memberOf(shape);
+  const fleet = { ...gangFleet(topology, shape), roomWhenEmpty: roomWhenEmpty(topology, member) };
+  const { spread, ...demand } = shape.gang;
+  const plan = planGang(fleet, demand);
+  const needs = `Each member needs ${describeShape(member)}.`;
+  if (plan.kind === 'refusal') return { reason: plan.reason, message: `${describeRefusal(plan)} ${needs}` };
+  if (spread && planShape(topology, fleet, shape).kind === 'refusal')
+    return explainSpread(topology, fleet, shape);
+  return { reason: 'waiting-for-capacity', message: 'There is room for it now; it starts in its turn.' };
+}
+
+function roomWhenEmpty(
+  topology: FleetTopology,
+  member: ReturnType<typeof memberOf>,
+): (node: number) => number {
+  return (number) => membersThatFit(whenEmpty(topology.view(number)), member);
+}
+
+function whenEmpty(view: SnapshotNode): SnapshotNode {
+  return { ...(view.empty ?? view), schedulable: true };
+}
+
+/** It would fit, but not as evenly as it must be. */
+function explainSpread(topology: FleetTopology, fleet: GangFleet, shape: ShapeOfGang): Waiting {
+  const { spread, members } = shape.gang;
+  const member = memberOf(shape);
+  if (!spread) return { reason: 'topology', message: '' };
+  const valueOf = valuesOf(topology, member, spread.by);
+  const room = new Map<string, number>();
+  for (let node = 0; node < fleet.tree.nodeSlots; node += 1) {
+    const value = fleet.tree.has(node) ? valueOf(node) : undefined;
+    if (value !== undefined) room.set(value, (room.get(value) ?? 0) + (fleet.room[node] ?? 0));
+  }
+  const tightest = [...room].reduce<readonly [string, number] | undefined>(
+    (least, one) => (least && least[1] <= one[1] ? least : one),
+    undefined,
+  );
+  const empty = Int32Array.from(fleet.room, (_, node) =>
+    fleet.tree.has(node) ? membersThatFit(whenEmpty(topology.view(node)), member) : 0,
+  );
+  const waits = spreadRoom({ tree: fleet.tree, room: empty, valueOf }, shape.gang, spread);
+  const where = tightest
+    ? `${spread.by} ${tightest[0]} has room for ${tightest[1]}, the least of ${room.size}`
+    : `no node that could take one has the label ${spread.by}`;
+  const help = waits ? 'It starts when there is room.' : 'Not even an empty fleet has.';
+  return {
+    reason: waits ? 'topology' : 'never-fits',
+    message:
+      `It needs ${members.min} members with at most ${spread.maxSkew} more in one ${spread.by} than in another; ${where}. ` +
+      `${help} Allow a larger skew (--max-skew), or only prefer to spread (--spread-by ${spread.by}=preferred).`,
+  };
+}
+
+/**
+ * Why a gang waits, and the smallest changes of what it asks for with which it would start: each was tried.
+ */
+export function explainGangWaiting(
+  question: WaitQuestion & { readonly shape: ShapeOfGang },
+): WaitExplanation {
+  const { nodes, unapproved, shape, ahead } = question;
+  const topology = new FleetTopology(nodes);
+  const plan = planShape(topology, gangFleet(topology, shape), shape);
+  const hasRoom = plan.kind === 'plan';
+  return {
+    ...explainGang({ nodes, unapproved }, shape),
+    nodes: nodes.length,
+    obstacles: [...surveyNodes(nodes, memberOf(shape)).counts],
+    remedies: hasRoom ? [] : [...gangRemedies(topology, shape)],
+    ahead: ahead.reduce((sum, { workloadIds }) => sum + workloadIds.length, 0),
+    start: hasRoom
+      ? { estimate: 'range', fromMs: question.nowMs, toMs: question.nowMs, message: 'There is room now.' }
+      : { estimate: 'unknown', message: 'When so many members will fit at once is not foretold.' },
+  };
+}
+
+function gangRemedies(topology: FleetTopology, shape: ShapeOfGang): readonly Remedy[] {
+  const fleet = gangFleet(topology, shape);
+  const { gang } = shape;
+  const remedies: Remedy[] = [];
+  const tried = (changed: ShapeOfGang['gang']): GangPlan | GangRefusal =>
+    planShape(topology, fleet, { ...shape, gang: changed });
+  const { topology: near, spread, members } = gang;
+  if (near?.rule === 'required') {
+    const preferred = tried({ ...gang, topology: { ...near, rule: 'preferred' } });
+    if (preferred.kind === 'plan') remedies.push(remedy(shape, { step: 'ask-topology', level: near.level }));
+  }
+  if (spread?.rule === 'required') {
+    const preferred = tried({ ...gang, spread: { ...spread, rule: 'preferred' } });
+    if (preferred.kind === 'plan') remedies.push(remedy(shape, { step: 'ask-spread', label: spread.by }));
+  }
+  const fewer = tried({ ...gang, members: { min: 1, max: members.min } });
+  if (fewer.kind === 'plan') remedies.push(remedy(shape, { step: 'ask-members', members: fewer.members }));
+  return remedies;
+}
+
+function remedy(shape: ShapeOfGang, step: Remedy['steps'][number]): Remedy {
+  return { steps: [step], message: describeSteps([step], shape), commands: [], certain: true };
+}
