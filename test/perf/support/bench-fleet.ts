@@ -4,6 +4,8 @@ import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { createInterface } from 'node:readline';
+import { setTimeout as pause } from 'node:timers/promises';
 
 const root = path.resolve(import.meta.dirname, '..', '..', '..');
 
@@ -21,26 +23,32 @@ export interface BenchFleetOptions {
  */
 export class BenchFleet implements AsyncDisposable {
   readonly client: Client;
-  readonly gatewayPid: number;
   readonly agentsPid: number;
   readonly folder: string;
   readonly url: string;
   readonly token: string;
-  readonly #children: readonly ChildProcess[];
+  #gateway: ChildProcess;
+  readonly #farm: ChildProcess;
+  readonly #answers: AsyncIterator<string>;
 
   private constructor(
     folder: string,
     client: Client,
     { url, token }: Access,
-    children: readonly ChildProcess[],
+    { gateway, farm, answers }: Parts,
   ) {
     this.folder = folder;
     this.client = client;
     this.url = url;
     this.token = token;
-    this.#children = children;
-    this.gatewayPid = children[0]?.pid ?? 0;
-    this.agentsPid = children[1]?.pid ?? 0;
+    this.#gateway = gateway;
+    this.#farm = farm;
+    this.#answers = answers;
+    this.agentsPid = farm.pid ?? 0;
+  }
+
+  get gatewayPid(): number {
+    return this.#gateway.pid ?? 0;
   }
 
   static async open({ agents, work, cores, dockerSocket }: BenchFleetOptions): Promise<BenchFleet> {
@@ -60,12 +68,31 @@ export class BenchFleet implements AsyncDisposable {
         : { kind: 'process', stateFolder: path.join(folder, 'supervisor') };
     const gatewayUrl = `${access.url.replace('http', 'ws')}/node`;
     farm.stdin.write(`${JSON.stringify({ gatewayUrl, joinTokens, supervisor, cores, dockerSocket })}\n`);
-    await once(farm.stdout, 'data');
-    return new BenchFleet(folder, client, access, [gateway, farm]);
+    const answers = createInterface({ input: farm.stdout })[Symbol.asyncIterator]();
+    await answers.next();
+    return new BenchFleet(folder, client, access, { gateway, farm, answers });
+  }
+
+  /** Kills the gateway with -9 and starts another in its place. @returns ms from its start until it serves. */
+  async crash(): Promise<number> {
+    const gone = once(this.#gateway, 'exit');
+    this.#gateway.kill('SIGKILL');
+    await gone;
+    const startMs = performance.now();
+    this.#gateway = startGateway(this.folder, new URL(this.url).port);
+    while (!(await isReady(this.url))) await pause(5);
+    return performance.now() - startMs;
+  }
+
+  /** A workload for each attempt that lives in an agent, by the agents' own account. Virtual work only. */
+  async liveWorkloads(): Promise<readonly string[]> {
+    this.#farm.stdin?.write('live\n');
+    const { value } = await this.#answers.next();
+    return JSON.parse(String(value)) as string[];
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const child of this.#children.toReversed()) {
+    for (const child of [this.#farm, this.#gateway]) {
       const gone = once(child, 'exit');
       child.kill('SIGTERM');
       await gone;
@@ -75,16 +102,30 @@ export class BenchFleet implements AsyncDisposable {
   }
 }
 
+interface Parts {
+  readonly gateway: ChildProcess;
+  readonly farm: ChildProcess;
+  readonly answers: AsyncIterator<string>;
+}
+
 interface Access {
   readonly url: string;
   readonly token: string;
 }
 
-export function startGateway(home: string): ChildProcess {
+export function startGateway(home: string, port = '0'): ChildProcess {
   const bin = path.join(root, 'apps', 'gateway', 'bin', 'claw-gateway.js');
-  return spawn(process.execPath, [bin, '--home', home, '--port', '0', '--log-level', 'warn'], {
+  return spawn(process.execPath, [bin, '--home', home, '--port', port, '--log-level', 'warn'], {
     stdio: ['ignore', 'ignore', 'inherit'],
   });
+}
+
+async function isReady(url: string): Promise<boolean> {
+  try {
+    return (await fetch(new URL('/readyz', url))).ok;
+  } catch {
+    return false;
+  }
 }
 
 /** Waits until a gateway of that home listens. */

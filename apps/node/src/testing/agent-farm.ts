@@ -1,4 +1,4 @@
-import { generateKeyPair, nodeIdOf } from '@clawbernetes/identity';
+import { generateKeyPair, nodeIdOf, type KeyPair } from '@clawbernetes/identity';
 import type { NodeInventory } from '@clawbernetes/protocol';
 import { silentLogger, sleep, systemClock as clock, systemRandom as random } from '@clawbernetes/kernel';
 import { openNode, type NodeAgent } from '../node.ts';
@@ -26,6 +26,8 @@ export interface AgentFarmOptions {
 export interface AgentFarm extends AsyncDisposable {
   /** Agents that the gateway has taken in. */
   registered(): number;
+  /** Of virtual work: a workload for each attempt that has not ended. */
+  liveWorkloads(): readonly string[];
 }
 
 const POLL_MS = 20;
@@ -37,23 +39,33 @@ const POLL_MS = 20;
 export async function openAgentFarm(options: AgentFarmOptions): Promise<AgentFarm> {
   await using stack = new AsyncDisposableStack();
   const agents: NodeAgent[] = [];
+  const virtual: VirtualSupervisor[] = [];
   for (const [index, joinToken] of options.joinTokens.entries()) {
-    agents.push(stack.use(await openAgent(options, `farm-${index}`, joinToken, stack)));
+    const key = generateKeyPair(random);
+    const supervisor = stack.use(await openSupervisor(options, nodeIdOf(key.publicKey), virtual));
+    agents.push(stack.use(await openAgent(options, { name: `farm-${index}`, joinToken, key, supervisor })));
   }
   const registered = (): number => agents.filter((agent) => agent.phase === 'registered').length;
   while (registered() < agents.length) await sleep(clock, POLL_MS);
   const owned = stack.move();
-  return { registered, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  return {
+    registered,
+    liveWorkloads: () => virtual.flatMap((supervisor) => supervisor.liveWorkloads()),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
 }
 
-async function openAgent(
+interface FarmAgent {
+  readonly name: string;
+  readonly joinToken: string;
+  readonly key: KeyPair;
+  readonly supervisor: Supervisor;
+}
+
+function openAgent(
   options: AgentFarmOptions,
-  name: string,
-  joinToken: string,
-  stack: AsyncDisposableStack,
+  { name, joinToken, key, supervisor }: FarmAgent,
 ): Promise<NodeAgent> {
-  const key = generateKeyPair(random);
-  const supervisor = stack.use(await openSupervisor(options, nodeIdOf(key.publicKey)));
   return openNode(
     {
       ...{ clock, random, logger: silentLogger, key, supervisor },
@@ -75,8 +87,13 @@ function executorsOf({ supervisor, dockerSocket }: AgentFarmOptions): NodeInvent
 async function openSupervisor(
   { supervisor, dockerSocket }: AgentFarmOptions,
   owner: string,
+  virtual: VirtualSupervisor[],
 ): Promise<Supervisor> {
-  if (supervisor.kind === 'virtual') return new VirtualSupervisor({ clock, random }).attach();
+  if (supervisor.kind === 'virtual') {
+    const made = new VirtualSupervisor({ clock, random });
+    virtual.push(made);
+    return made.attach();
+  }
   const { stateFolder } = supervisor;
   const container = dockerSocket === undefined ? {} : { socketPath: dockerSocket };
   const executors = { process: { policy: { allowUnsandboxed: true } }, container };

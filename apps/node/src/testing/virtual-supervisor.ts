@@ -1,7 +1,14 @@
 import { CodedError, type Clock, type Random, type Timer } from '@clawbernetes/kernel';
-import { compareEpochs, isTerminal, type AttemptStatus, type Epoch } from '@clawbernetes/protocol';
+import {
+  compareEpochs,
+  isTerminal,
+  type AttemptStatus,
+  type EndReason,
+  type Epoch,
+} from '@clawbernetes/protocol';
 import { memoryDisk, SegmentLog } from '@clawbernetes/telemetry';
 import type { ExecRequest, ExecResult, ExecutionStats, Launch } from '../execution/executor.ts';
+import { ContactWatch } from '../supervisor/contact-watch.ts';
 import type { LogSlice, Supervisor } from '../supervisor/supervisor.ts';
 
 /** What a virtual workload does. */
@@ -28,6 +35,9 @@ export interface VirtualSupervisorOptions {
   readonly startMs?: number;
   readonly maxLogBytes?: number;
 }
+
+/** It serves one node only. */
+const OWNER = 'node';
 
 interface VirtualAttempt {
   readonly launch: Launch;
@@ -57,6 +67,7 @@ export class VirtualSupervisor {
   readonly #epochs = new Map<string, Epoch>();
   readonly #disk = memoryDisk();
   readonly #listeners = new Set<Listeners>();
+  readonly #contacts: ContactWatch;
 
   constructor(
     { clock, random }: { readonly clock: Clock; readonly random: Random },
@@ -65,6 +76,11 @@ export class VirtualSupervisor {
     this.#clock = clock;
     this.#random = random;
     this.#options = options;
+    this.#contacts = new ContactWatch({
+      clock,
+      uptimeMs: () => clock.monotonicMs(),
+      expired: (attemptId) => this.#disconnected(attemptId),
+    });
   }
 
   /** How many attempts it holds, the ended ones that are not forgotten included. */
@@ -75,6 +91,13 @@ export class VirtualSupervisor {
   /** Ids of the attempts that have not ended. */
   liveAttempts(): string[] {
     return [...this.#attempts].flatMap(([id, { status }]) => (isTerminal(status.state) ? [] : id));
+  }
+
+  /** Of the attempts that have not ended. */
+  liveWorkloads(): string[] {
+    return [...this.#attempts.values()].flatMap(({ status, launch }) =>
+      isTerminal(status.state) ? [] : launch.workloadId,
+    );
   }
 
   /** Device ids in use by live attempts, for checks that none is in two. */
@@ -97,6 +120,8 @@ export class VirtualSupervisor {
       launch: (launch) => guarded(() => this.#launch(launch)),
       stop: (attemptId, options) => guarded(() => this.#stop(attemptId, options)),
       release: (attemptId) => guarded(() => this.#release(attemptId)),
+      uptimeMs: () => this.#clock.monotonicMs(),
+      contact: (sentMs) => guarded(() => void this.#contacts.contact(OWNER, sentMs)),
       list: () => guarded(() => Array.from(this.#attempts.values(), present)),
       forget: (attemptIds) => guarded(() => this.#forget(attemptIds)),
       exec: (attemptId, request) => guarded(() => this.#exec(attemptId, request)),
@@ -135,8 +160,11 @@ export class VirtualSupervisor {
       const message = `A newer attempt of workload ${launch.workloadId} was launched here already.`;
       throw new CodedError(message, { code: 'stale-epoch' });
     }
+    if (!this.#contacts.mayBegin(launch))
+      throw new CodedError('It was ordered too long ago.', { code: 'no-contact' });
     this.#epochs.set(launch.workloadId, launch.epoch);
     const attempt = this.#accept(launch);
+    this.#contacts.watch(OWNER, launch);
     const startMs = attempt.run.startMs ?? this.#options.startMs ?? 1 + 4 * this.#random.fraction();
     attempt.timers.push(this.#clock.after(startMs, () => this.#prepare(attempt)));
     return attempt.status;
@@ -202,19 +230,28 @@ export class VirtualSupervisor {
     );
   }
 
-  #stop(attemptId: string, { graceMs }: { readonly graceMs: number }): void {
+  #stop(
+    attemptId: string,
+    { graceMs, reason = 'stopped' }: { readonly graceMs: number; readonly reason?: EndReason },
+  ): void {
     const attempt = this.#attempts.get(attemptId);
     if (!attempt || isTerminal(attempt.status.state)) return;
     if (attempt.status.state !== 'stopping') this.#change(attempt, { state: 'stopping' });
     const polite = !attempt.run.stubborn && graceMs > 0;
     const signal = polite ? 'SIGTERM' : 'SIGKILL';
     const delayMs = polite ? 1 : graceMs;
-    const end = (): void => this.#end(attempt, { state: 'killed', signal, reason: 'stopped' });
+    const end = (): void => this.#end(attempt, { state: 'killed', signal, reason });
     attempt.timers.push(this.#clock.after(delayMs, end));
+  }
+
+  #disconnected(attemptId: string): void {
+    const graceMs = this.#attempts.get(attemptId)?.launch.spec.stopGraceMs ?? 0;
+    this.#stop(attemptId, { graceMs, reason: 'disconnected' });
   }
 
   #end(attempt: VirtualAttempt, change: Partial<AttemptStatus>): void {
     if (isTerminal(attempt.status.state)) return;
+    this.#contacts.forget(attempt.launch.attemptId);
     for (const timer of attempt.timers) timer.cancel();
     this.#change(attempt, { ...change, finishedAtMs: this.#clock.nowMs() });
   }
