@@ -204,7 +204,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'moved work is not queued again',
     file: `${FLEET}/workload/settle-workload.ts`,
-    find: '  if (anew) core.pending.add(next);\n',
+    find: "  if (after?.step === 'begin') wait(core, next);\n",
     replace: '',
   },
   {
@@ -216,7 +216,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'cancelled work stays in the queue',
     file: `${FLEET}/workload/settle-workload.ts`,
-    find: '    core.pending.remove(workload.id);\n',
+    find: '    waitNoMore(core, workload.id);\n',
     replace: '',
   },
   {

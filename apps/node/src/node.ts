@@ -3,6 +3,7 @@ import { backoffMs, errorMessage, sleep, withTimeout } from '@clawbernetes/kerne
 import { isTerminal, type AttemptStatus, type FrameChannel } from '@clawbernetes/protocol';
 import { AttemptBook } from './agent/attempt-book.ts';
 import { CommandRunner } from './agent/commands/command-runner.ts';
+import { Contact } from './agent/contact.ts';
 import { Connection, type ConnectionDeps, type ConnectionEnd } from './agent/connection.ts';
 import { Inventory } from './agent/inventory.ts';
 import { Launcher } from './agent/launcher.ts';
@@ -89,10 +90,12 @@ export class NodeAgent implements AsyncDisposable {
       inventory: () => inventory.present,
       detect: () => inventory.detect(),
     };
+    const contact = new Contact(host);
     this.#deps = {
       ...host,
       ...{ book, inventory },
-      launcher: new Launcher({ ...host, book, gpus: () => inventory.present.gpus }),
+      contact,
+      launcher: new Launcher({ ...host, book, contact, gpus: () => inventory.present.gpus }),
       metrics: new HeartbeatMetrics(host, { intervalMs: metricsIntervalMs, detailedGpuMetrics }),
       commands: new CommandRunner(context, host),
     };

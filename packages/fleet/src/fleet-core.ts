@@ -109,6 +109,8 @@ export interface FleetCore {
   readonly delayed: DelayedStarts;
   readonly listeners: FleetListeners;
   readonly nextEpoch: () => Epoch;
+  /** When this fleet was read back, on the monotonic clock. */
+  readonly openedMs: number;
   /** Something may fit on this node now that did not before. */
   readonly capacityChanged: (nodeId: string) => void;
 }

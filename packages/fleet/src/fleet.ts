@@ -37,6 +37,7 @@ import { PendingQueue } from './workload/pending-queue.ts';
 import { Placer } from './workload/placer.ts';
 import { waitingShape } from './workload/policy/begin-anew.ts';
 import { DelayedStarts } from './workload/policy/delayed-starts.ts';
+import { passFences } from './workload/policy/fence.ts';
 import { explainAnew, explainDelay, formerNode } from './workload/policy/waiting-words.ts';
 import { Retention } from './workload/retention.ts';
 import { WorkloadIntake } from './workload/workload-intake.ts';
@@ -95,6 +96,7 @@ export class Fleet implements AsyncDisposable {
       delayed: new DelayedStarts(clock, (ids) => this.#begin(ids)),
       listeners: { ...deps.listeners, ended: (id) => this.#ended(id) },
       nextEpoch: () => ({ term: store.term, counter: (counter += 1) }),
+      openedMs: clock.monotonicMs(),
       capacityChanged: (nodeId) => this.#placer.capacityChanged(nodeId),
     };
     this.#placer = new Placer(this.#core);
@@ -324,6 +326,7 @@ export class Fleet implements AsyncDisposable {
   /** What time alone, or an earlier change, has made due on a node. */
   #care(nodeId: string): void {
     const { nodes } = this.#core;
+    passFences(this.#core, nodeId);
     this.administration.settleDrain(nodeId);
     const node = nodes.node(nodeId);
     if (node) this.gpuHealth.tick(node);

@@ -50,9 +50,10 @@ export async function drainNode({ context, operands: [node = ''], options }: Cal
   );
 }
 
-export async function retireNode({ context, operands: [node = ''] }: Call): Promise<void> {
+export async function retireNode({ context, operands: [node = ''], options }: Call): Promise<void> {
+  const { force = false } = options as { readonly force?: boolean };
   const client = await context.client();
-  const view = await client.command('node.retire', { node });
+  const view = await client.command('node.retire', { node, force });
   await context.print(
     view,
     () =>

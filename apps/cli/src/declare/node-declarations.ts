@@ -73,7 +73,8 @@ function declareNodeChanges(node: Command, runtime: Runtime): void {
   declare(node, runtime, {
     usage: 'retire <node>',
     summary: 'take a drained node out of the fleet, or refuse one that waits for approval',
-    examples: ['node retire gpu-07'],
+    options: [new Option('--force', 'it is out of reach and gone for good: its work is lost')],
+    examples: ['node retire gpu-07', 'node retire --force gpu-07'],
     load: async () => (await import('../commands/node-changes.ts')).retireNode,
   });
   declare(node, runtime, {

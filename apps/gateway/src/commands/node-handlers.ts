@@ -41,7 +41,8 @@ export function nodeHandlers(deps: HandlerDeps): Handlers<NodeCommand> {
     'node.uncordon': ({ node }) => change(node, (found) => administration.uncordon(found)),
     'node.undrain': ({ node }) => change(node, (found) => administration.uncordon(found)),
     'node.drain': (request, context) => change(request.node, (node) => drain(deps, node, request, context)),
-    'node.retire': ({ node }) => change(node, (found) => administration.retire(found)),
+    'node.retire': ({ node, force }) =>
+      change(node, (found) => (force ? administration.abandon(found) : administration.retire(found))),
     'node.label': ({ node, ...labels }) => change(node, (found) => administration.label(found, labels)),
     'node.taint': ({ node, ...taints }) => change(node, (found) => administration.taint(found, taints)),
     'node.thaw': () => ({ thawed: fleet.registry.thaw() }),

@@ -72,6 +72,8 @@ export class Connection {
   #handshake: Handshake | undefined;
   #session: Session | undefined;
   #registeredAtMs: number | undefined;
+  /** By `Contact.now`. */
+  #introducedMs = 0;
   #frameId = 0;
 
   constructor(
@@ -145,6 +147,7 @@ export class Connection {
     const known = { membership: this.#membership, joinToken };
     this.#handshake = answerChallenge(challenge, this.#deps, known);
     this.#phase = 'registering';
+    this.#introducedMs = this.#deps.contact.now();
     this.#send({
       case: 'register',
       value: {
@@ -179,6 +182,7 @@ export class Connection {
     this.#deadline.cancel();
     this.#phase = 'registered';
     this.#registeredAtMs = clock.monotonicMs();
+    this.#deps.contact.answered(this.#introducedMs);
     if (before === undefined || before.grant !== this.#membership.grant) this.#remember(before);
     logger.info('Registered with the gateway', { gateway: this.#membership.gatewayId });
     this.#session = new Session(this.#deps, this.#link(), registered);

@@ -13,6 +13,7 @@ import { isAttemptId } from '../execution/attempt-id.ts';
 import type { Launch, LaunchGpu } from '../execution/executor.ts';
 import type { Supervisor } from '../supervisor/supervisor.ts';
 import type { AttemptBook } from './attempt-book.ts';
+import type { Contact } from './contact.ts';
 import type { GatewayMessage } from './handshake.ts';
 import { MAX_ATTEMPTS } from './reports.ts';
 
@@ -23,6 +24,7 @@ const UNDECIDED: ReadonlySet<string | undefined> = new Set([
   'supervisor-lost',
   'supervisor-stopping',
   'supervisor-unavailable',
+  'no-contact',
   'aborted',
   'timeout',
 ]);
@@ -32,6 +34,7 @@ export interface LauncherDeps {
   readonly logger: Logger;
   readonly supervisor: Pick<Supervisor, 'launch' | 'stop' | 'release'>;
   readonly book: AttemptBook;
+  readonly contact: Pick<Contact, 'lastMs'>;
   /** The node's GPUs as last detected. */
   readonly gpus: () => readonly GpuDevice[];
 }
@@ -131,7 +134,10 @@ export class Launcher {
     const { book, supervisor, logger } = this.#deps;
     const { attemptId } = order;
     try {
-      book.observe(await supervisor.launch({ ...launchOf(order, epoch), gpus: this.#gpusOf(order) }));
+      const contactMs = this.#deps.contact.lastMs;
+      const contact = contactMs === undefined ? {} : { contactMs };
+      const launch = { ...launchOf(order, epoch), ...contact, gpus: this.#gpusOf(order) };
+      book.observe(await supervisor.launch(launch));
     } catch (error) {
       const message = errorMessage(error);
       logger.warn('A workload could not be started', { attemptId, code: errorCode(error), error: message });

@@ -11,13 +11,20 @@ const MAX_IN_FLIGHT = 64;
 export class Lease implements Disposable {
   readonly #clock: Clock;
   readonly #onExpired: () => void;
-  readonly #sentAtMs = new Map<number, number>();
+  readonly #onGranted: (contactMs: number) => void;
+  readonly #sent = new Map<number, { readonly atMs: number; readonly contactMs: number }>();
   #expiresAtMs = -Infinity;
   #timer: Timer | undefined;
 
-  constructor({ clock }: { readonly clock: Clock }, onExpired: () => void) {
+  /** @param onGranted told of each renewal what `sent` was given. */
+  constructor(
+    { clock }: { readonly clock: Clock },
+    onExpired: () => void,
+    onGranted: (contactMs: number) => void = () => undefined,
+  ) {
     this.#clock = clock;
     this.#onExpired = onExpired;
+    this.#onGranted = onGranted;
   }
 
   /** Monotonic ms until which the gateway holds this node for connected. */
@@ -30,12 +37,15 @@ export class Lease implements Disposable {
     this.#watch(leaseMs);
   }
 
-  /** A frame that renews the lease, once the gateway answers it, leaves now. */
-  sent(frameId: number): void {
-    this.#sentAtMs.set(frameId, this.#clock.monotonicMs());
-    for (const oldest of this.#sentAtMs.keys()) {
-      if (this.#sentAtMs.size <= MAX_IN_FLIGHT) break;
-      this.#sentAtMs.delete(oldest);
+  /**
+   * A frame that renews the lease, once the gateway answers it, leaves now. @param contactMs by
+   * `Contact.now`, from before it left.
+   */
+  sent(frameId: number, contactMs = 0): void {
+    this.#sent.set(frameId, { atMs: this.#clock.monotonicMs(), contactMs });
+    for (const oldest of this.#sent.keys()) {
+      if (this.#sent.size <= MAX_IN_FLIGHT) break;
+      this.#sent.delete(oldest);
     }
   }
 
@@ -44,11 +54,12 @@ export class Lease implements Disposable {
    * lease.
    */
   granted(frameId: number, leaseMs: number): void {
-    const sentAtMs = this.#sentAtMs.get(frameId);
-    if (sentAtMs === undefined) return;
-    for (const id of this.#sentAtMs.keys()) if (id <= frameId) this.#sentAtMs.delete(id);
-    if (sentAtMs + leaseMs <= this.#expiresAtMs) return;
-    this.#expiresAtMs = sentAtMs + leaseMs;
+    const sent = this.#sent.get(frameId);
+    if (sent === undefined) return;
+    for (const id of this.#sent.keys()) if (id <= frameId) this.#sent.delete(id);
+    this.#onGranted(sent.contactMs);
+    if (sent.atMs + leaseMs <= this.#expiresAtMs) return;
+    this.#expiresAtMs = sent.atMs + leaseMs;
     this.#watch(this.#expiresAtMs - this.#clock.monotonicMs());
   }
 

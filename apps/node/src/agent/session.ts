@@ -9,6 +9,7 @@ import type { GpuMetrics } from '../host.ts';
 import type { Supervisor } from '../supervisor/supervisor.ts';
 import type { AttemptBook } from './attempt-book.ts';
 import type { CommandRunner } from './commands/command-runner.ts';
+import type { Contact } from './contact.ts';
 import type { GatewayMessage } from './handshake.ts';
 import type { Inventory } from './inventory.ts';
 import type { Launcher } from './launcher.ts';
@@ -48,6 +49,7 @@ export interface SessionDeps {
   readonly supervisor: Supervisor;
   readonly book: AttemptBook;
   readonly launcher: Launcher;
+  readonly contact: Contact;
   readonly metrics: HeartbeatMetrics;
   readonly inventory: Inventory;
   readonly commands: CommandRunner;
@@ -69,7 +71,11 @@ export class Session implements Disposable {
     this.#deps = deps;
     this.#link = link;
     this.#heartbeatMs = within(HEARTBEAT_MS, registered.heartbeatIntervalMs);
-    this.#lease = new Lease(deps, () => link.fail('the gateway stopped answering heartbeats'));
+    this.#lease = new Lease(
+      deps,
+      () => link.fail('the gateway stopped answering heartbeats'),
+      (contactMs) => deps.contact.answered(contactMs),
+    );
     this.#lease.begin(within(LEASE_MS, registered.leaseMs));
     this.#shipper = new LogShipper({
       ...deps,
@@ -191,6 +197,7 @@ export class Session implements Disposable {
     const sample = await metrics.sample();
     if (this.#closed) return;
     const { gpus, system } = sample ?? {};
+    const contactMs = this.#deps.contact.now();
     const frameId = this.#link.send({
       case: 'heartbeat',
       value: {
@@ -200,7 +207,7 @@ export class Session implements Disposable {
         attemptsDigest: book.digest(),
       },
     });
-    this.#lease.sent(frameId);
+    this.#lease.sent(frameId, contactMs);
     book.resendUnconfirmed(clock.monotonicMs() - this.#heartbeatMs);
     this.#flush();
     this.#shipper.retryStalled();

@@ -11,6 +11,11 @@ export interface Launch {
   readonly devices: readonly string[];
   /** What the node knows of them; a container engine needs more than their ids to pass them on. */
   readonly gpus?: readonly LaunchGpu[];
+  /**
+   * The last contact with the gateway when this was ordered, by `Supervisor.uptimeMs`; for work that may not
+   * run without.
+   */
+  readonly contactMs?: number;
   /** A member of a gang: once prepared it waits at `ready` for its release. */
   readonly barrier?: boolean;
 }

@@ -24,6 +24,7 @@ import type {
 } from '../execution/executor.ts';
 import { endChange, type StatusChange } from './attempt-machine.ts';
 import type { AttemptOutput } from './attempt-output.ts';
+import { stopsAfterMs } from './contact-watch.ts';
 import { afterLong } from './long-timer.ts';
 import { supervisorError } from './supervisor-error.ts';
 import type { AttemptEntry, StopOrder } from './supervisor-state.ts';
@@ -43,6 +44,8 @@ const MAX_PROCESS_RECOVERIES = 5;
  * Code of the failure whose attempt ends as `lost`: whether anything of it still runs could not be found out.
  */
 const LOST = 'lost';
+const RUNS_ON =
+  'If supervisor and agent are both killed, it runs on without contact until one of them is started again.';
 /** Less than this between the two clocks is slewing and rounding. */
 const CLOCK_WAS_SET_MS = 1000;
 
@@ -123,13 +126,20 @@ export class AttemptRunner {
     await this.#unlessStopped(executor.prepare(this.#launch, { signal: this.#cancelled.signal }));
     if (this.#launch.barrier) await this.#waitForRelease();
     const execution = await executor.start(this.#launch, output);
-    const { handle, sandbox, limitations } = execution;
+    const { handle, sandbox } = execution;
+    const limitations = this.#limitations(execution);
     const state = this.#stop ? 'stopping' : 'running';
     this.#began = { atMs: clock.nowMs(), monotonicMs: clock.monotonicMs() };
     changed({ state, startedAtMs: this.#began.atMs, sandbox, limitations }, { handle });
     this.#limitTime(execution, this.#launch.spec.timeoutMs);
     if (this.#stop) execution.stop(this.#stop.graceMs, this.#stop.reason);
     return execution;
+  }
+
+  /** What outlives a supervisor that is killed has nobody then who ends it without contact. */
+  #limitations({ sandbox, limitations }: Execution): readonly string[] {
+    const isAlone = stopsAfterMs(this.#launch) !== undefined && sandbox !== 'bubblewrap';
+    return isAlone ? [...limitations, RUNS_ON] : limitations;
   }
 
   async #waitForRelease(): Promise<void> {
@@ -146,7 +156,8 @@ export class AttemptRunner {
     const { startedAtMs = clock.nowMs() } = status;
     this.#began = { atMs: startedAtMs };
     if (status.startedAtMs === undefined) {
-      const { sandbox, limitations } = execution;
+      const { sandbox } = execution;
+      const limitations = this.#limitations(execution);
       const state = this.#stop ? 'stopping' : 'running';
       changed({ state, startedAtMs, sandbox, limitations }, { handle: execution.handle });
     }
@@ -215,7 +226,9 @@ export class AttemptRunner {
   }
 
   #explain(reason: EndReason | undefined): string | undefined {
-    const { timeoutMs } = this.#launch.spec;
+    const { timeoutMs, onDisconnect } = this.#launch.spec;
+    if (reason === 'disconnected')
+      return `It was stopped since its node had no contact with the gateway for ${formatDuration(onDisconnect?.afterMs ?? 0)}.`;
     if (reason !== 'timeout' || timeoutMs === undefined) return undefined;
     return `It was stopped at its time limit of ${formatDuration(timeoutMs)}.`;
   }

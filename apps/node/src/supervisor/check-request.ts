@@ -42,6 +42,12 @@ export function checkStop(params: unknown): Params<'stop'> {
   return { attemptId: id(attemptId), graceMs: whole(graceMs, MAX_TIME_MS) };
 }
 
+export function checkContact(params: unknown): number {
+  const { sentMs } = fields(params);
+  if (typeof sentMs === 'number' && Number.isFinite(sentMs) && sentMs >= 0) return sentMs;
+  throw refusal('a time');
+}
+
 export function checkForget(params: unknown): readonly string[] {
   return strings(fields(params).attemptIds, MAX_FORGET);
 }
@@ -96,6 +102,10 @@ function checkSpec(spec: Fields): void {
   if (spec.image !== undefined) text(spec.image);
   if (spec.timeoutMs !== undefined) whole(spec.timeoutMs, MAX_TIME_MS);
   whole(spec.stopGraceMs, MAX_TIME_MS);
+  if (spec.onDisconnect !== undefined) {
+    const { afterMs } = fields(spec.onDisconnect);
+    if (afterMs !== undefined) whole(afterMs, MAX_TIME_MS);
+  }
   fields(spec.resources);
   if (!Array.isArray(spec.mounts)) throw refusal('a list of mounts');
 }

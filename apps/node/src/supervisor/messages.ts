@@ -2,9 +2,11 @@ import type { AttemptStatus } from '@clawbernetes/protocol';
 import type { ExecRequest, ExecutionStats, Executor, Launch } from '../execution/executor.ts';
 
 /** Version of the messages in this file. An older supervisor that runs workloads is used, never stopped. */
-export const PROTOCOL_VERSION = 2;
+export const PROTOCOL_VERSION = 3;
 /** The first that holds attempts at a barrier: an older one would begin them at once. */
 export const BARRIER_PROTOCOL_VERSION = 2;
+/** The first that ends work which may not run without contact: an older one would let it run. */
+export const CONTACT_PROTOCOL_VERSION = 3;
 /** Oldest version that this one understands, of either side. */
 export const OLDEST_PROTOCOL_VERSION = 1;
 
@@ -34,6 +36,7 @@ export interface SupervisorMethods {
   readonly launch: [{ launch: Launch }, AttemptStatus];
   readonly stop: [AttemptRequest & { graceMs: number }, null];
   readonly release: [AttemptRequest, null];
+  readonly contact: [{ sentMs: number }, null];
   /** Answered in several frames, all but the last marked `more`. */
   readonly list: [null, readonly AttemptStatus[]];
   readonly forget: [{ attemptIds: readonly string[] }, null];

@@ -12,6 +12,7 @@ import type { AttemptStatus } from '@clawbernetes/protocol';
 import type { ExecRequest, ExecResult, ExecutionStats, Executor, Launch } from '../execution/executor.ts';
 import {
   BARRIER_PROTOCOL_VERSION,
+  CONTACT_PROTOCOL_VERSION,
   OLDEST_PROTOCOL_VERSION,
   PROTOCOL_VERSION,
   type Event,
@@ -19,7 +20,9 @@ import {
   type Params,
   type Welcome,
 } from './messages.ts';
+import { stopsAfterMs } from './contact-watch.ts';
 import type { Environment } from './executors.ts';
+import { machineUptimeMs } from './machine-uptime.ts';
 import { identityOf, isRunning, type ProcessIdentity } from './process-identity.ts';
 import { connectOrStart } from './start-supervisor.ts';
 import type { LogSlice, Supervisor } from './supervisor.ts';
@@ -64,6 +67,7 @@ export function connectSupervisor(
  * again.
  */
 export class SocketSupervisor implements Supervisor {
+  readonly uptimeMs = machineUptimeMs;
   readonly #deps: SocketSupervisorDeps;
   readonly #owner: string;
   readonly #settings: StartSettings;
@@ -104,7 +108,10 @@ export class SocketSupervisor implements Supervisor {
   }
 
   async launch(launch: Launch): Promise<AttemptStatus> {
-    if (launch.barrier) await this.#refuseWithoutBarrier();
+    if (launch.barrier)
+      await this.#require(BARRIER_PROTOCOL_VERSION, 'hold members of a gang until all are ready');
+    if (stopsAfterMs(launch) !== undefined)
+      await this.#require(CONTACT_PROTOCOL_VERSION, 'stop work that may not run without the gateway');
     const { result } = await this.#request('launch', { launch });
     return result;
   }
@@ -115,6 +122,12 @@ export class SocketSupervisor implements Supervisor {
 
   async release(attemptId: string): Promise<void> {
     await this.#request('release', { attemptId });
+  }
+
+  /** One that rests has nothing that could need it. */
+  async contact(sentMs: number): Promise<void> {
+    if (this.#resting || this.#protocol < CONTACT_PROTOCOL_VERSION) return;
+    await (await this.#connected()).request('contact', { sentMs });
   }
 
   async list(): Promise<readonly AttemptStatus[]> {
@@ -259,13 +272,13 @@ export class SocketSupervisor implements Supervisor {
     return true;
   }
 
-  async #refuseWithoutBarrier(): Promise<void> {
+  async #require(version: number, ability: string): Promise<void> {
     await this.#connected();
-    if (this.#protocol >= BARRIER_PROTOCOL_VERSION) return;
+    if (this.#protocol >= version) return;
     throw supervisorError(
       'supervisor-incompatible',
-      'The supervisor of this node is of an older version, kept while its workloads run, and cannot hold members ' +
-        'of a gang until all are ready. It is replaced once its workloads have ended.',
+      `The supervisor of this node is of an older version, kept while its workloads run, and cannot ${ability}. ` +
+        'It is replaced once its workloads have ended.',
     );
   }
 

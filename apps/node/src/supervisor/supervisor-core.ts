@@ -14,7 +14,9 @@ import type { ExecRequest, ExecResult, ExecutionStats, Executor, Launch } from '
 import { acceptedStatus, changedStatus } from './attempt-machine.ts';
 import { AttemptOutput, DEFAULT_OUTPUT_LIMITS, type OutputLimits } from './attempt-output.ts';
 import { AttemptRunner } from './attempt-runner.ts';
+import { ContactWatch } from './contact-watch.ts';
 import type { Journal } from './journal.ts';
+import { refuseUnfit } from './refuse-unfit.ts';
 import { supervisorError } from './supervisor-error.ts';
 import { type AttemptEntry, type JournalRecord, SupervisorState } from './supervisor-state.ts';
 
@@ -37,6 +39,8 @@ export interface SupervisorCoreDeps {
   readonly bootId: string;
   executor(kind: Executor['kind']): Promise<Executor>;
   openLog(owner: string, attemptId: string): SegmentLog;
+  /** See `Supervisor.uptimeMs`. */
+  uptimeMs(): number;
   /** Calls back once the present turn of the event loop is over. */
   atTurnEnd(callback: () => void): void;
 }
@@ -74,6 +78,7 @@ export class SupervisorCore {
   readonly #watchers = new Set<SupervisorWatcher>();
   readonly #launching = new Map<string, PendingLaunch>();
   readonly #idle = new Set<() => void>();
+  readonly #contacts: ContactWatch;
   #told: { readonly owner: string; readonly status: AttemptStatus }[] = [];
   #grown = new Map<string, Set<string>>();
   #durable = Promise.withResolvers<void>();
@@ -89,9 +94,12 @@ export class SupervisorCore {
     this.#deps = deps;
     this.#maxAttempts = maxAttempts;
     this.#outputLimits = output ?? DEFAULT_OUTPUT_LIMITS;
+    const expired = (attemptId: string): void => this.#endWithoutContact(attemptId);
+    this.#contacts = new ContactWatch({ ...deps, expired });
     for (const record of deps.records) this.#state.apply(record);
     const rebooted = this.#state.bootId !== undefined && this.#state.bootId !== deps.bootId;
     this.#commit({ type: 'boot', format: 1, bootId: deps.bootId });
+    for (const [owner, sentMs] of this.#state.contacts) this.#contacts.contact(owner, sentMs);
     for (const entry of [...this.#state.attempts()]) {
       if (!isTerminal(entry.status.state)) this.#adopt(entry, rebooted);
     }
@@ -119,7 +127,12 @@ export class SupervisorCore {
       );
     }
     if (known) return this.#launching.get(attemptId)?.accepted.promise ?? this.#presentOnceWritten(known);
-    this.#refuseUnfit(launch);
+    refuseUnfit(launch, {
+      isStopping: this.#stopping,
+      state: this.#state,
+      contacts: this.#contacts,
+      maxAttempts: this.#maxAttempts,
+    });
     const record: JournalRecord = {
       type: 'attempt',
       entry: { owner, launch, status: acceptedStatus(launch, this.#deps.clock.nowMs()) },
@@ -127,6 +140,7 @@ export class SupervisorCore {
     const accepted = Promise.withResolvers<AttemptStatus>();
     this.#launching.set(attemptId, { record, accepted });
     this.#runners.set(attemptId, this.#runnerOf(record.entry, launch));
+    this.#contacts.watch(owner, launch);
     this.#commit(record);
     return accepted.promise;
   }
@@ -146,6 +160,10 @@ export class SupervisorCore {
   /** The journal need not know: after a death of the supervisor what has not begun ends, and is made anew. */
   release(owner: string, attemptId: string): void {
     if (this.#state.attempt(attemptId)?.owner === owner) this.#runners.get(attemptId)?.release();
+  }
+
+  contact(owner: string, sentMs: number): void {
+    if (this.#contacts.contact(owner, sentMs)) this.#commit({ type: 'contact', owner, sentMs });
   }
 
   /** The owner's attempts, in the order of their acceptance. */
@@ -226,31 +244,6 @@ export class SupervisorCore {
     if (liveAttempts > 0) this.#deps.logger.error('Some attempts could not be ended', { liveAttempts });
   }
 
-  #refuseUnfit({ attemptId, workloadId, epoch }: Launch): void {
-    if (this.#stopping) {
-      throw supervisorError(
-        'supervisor-stopping',
-        "The node's supervisor is stopping; try again in a moment.",
-      );
-    }
-    if (this.#state.isStale(workloadId, epoch)) {
-      const text = `${epoch.term}.${epoch.counter}`;
-      throw supervisorError(
-        'stale-epoch',
-        `Attempt ${attemptId} of workload ${workloadId} has epoch ${text}; a newer one was launched here already.`,
-      );
-    }
-    if (this.#state.wasForgotten(attemptId)) {
-      throw supervisorError('stale-epoch', `Attempt ${attemptId} has ended here before and was forgotten.`);
-    }
-    if (this.#state.size >= this.#maxAttempts) {
-      throw supervisorError(
-        'too-many-attempts',
-        `This node keeps ${this.#maxAttempts} attempts and takes no more before ended ones are forgotten.`,
-      );
-    }
-  }
-
   #runnerOf({ owner, status }: AttemptEntry, launch: Launch): AttemptRunner {
     const { clock, random, logger } = this.#deps;
     const { attemptId } = status;
@@ -276,8 +269,14 @@ export class SupervisorCore {
     );
   }
 
+  #endWithoutContact(attemptId: string): void {
+    const graceMs = this.#state.attempt(attemptId)?.launch?.spec.stopGraceMs ?? 0;
+    this.#runners.get(attemptId)?.stop({ graceMs, reason: 'disconnected' });
+  }
+
   #release(attemptId: string, log: SegmentLog): void {
     this.#runners.delete(attemptId);
+    this.#contacts.forget(attemptId);
     if (log.end === 0) this.#logs.delete(attemptId);
   }
 
@@ -285,6 +284,9 @@ export class SupervisorCore {
     const launch = present(entry.launch, 'launch of a living attempt');
     const runner = this.#runnerOf(entry, launch);
     this.#runners.set(launch.attemptId, runner);
+    const { contactMs: _, ...afresh } = launch;
+    // Times of an earlier boot mean nothing.
+    this.#contacts.watch(entry.owner, rebooted ? afresh : launch);
     void runner.adopt(entry, rebooted ? 'node-restarted' : 'supervisor-lost');
   }
 
@@ -358,6 +360,7 @@ export class SupervisorCore {
       this.#deps.journal.withdraw(record);
       this.#state.withdraw(attemptId);
       this.#runners.delete(attemptId);
+      this.#contacts.forget(attemptId);
       this.#logs.delete(attemptId);
       accepted.reject(failure);
     }

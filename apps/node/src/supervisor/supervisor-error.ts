@@ -4,6 +4,8 @@ export type SupervisorErrorCode =
   /** A newer epoch of the same workload was seen. */
   | 'stale-epoch'
   | 'attempt-not-running'
+  /** It may not run without the gateway, which was last heard of too long ago. */
+  | 'no-contact'
   | 'attempt-of-other-owner'
   | 'too-many-attempts'
   /** The attempt could not be recorded, for example on a full disk; nothing was started. */

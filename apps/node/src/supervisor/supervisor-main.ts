@@ -2,6 +2,7 @@ import { errorMessage, systemClock, systemRandom } from '@clawbernetes/kernel';
 import { collectWhenIdle, PROCESS_MEMORY } from '../platform/idle-collection.ts';
 import { FileLogger } from './file-logger.ts';
 import { supervisorPaths } from './supervisor-paths.ts';
+import { machineUptimeMs } from './machine-uptime.ts';
 import { openSupervisorProcess } from './supervisor-process.ts';
 import type { StartSettings } from './supervisor-settings.ts';
 
@@ -25,6 +26,7 @@ const host = {
   random: systemRandom,
   logger,
   environment: process.env,
+  uptimeMs: machineUptimeMs,
   atTurnEnd: setImmediate,
   exit,
 };

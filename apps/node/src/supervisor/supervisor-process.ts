@@ -21,6 +21,8 @@ export interface SupervisorHost {
   readonly logger: Logger;
   /** What executors may read of the environment, such as DOCKER_HOST. */
   readonly environment: Environment;
+  /** See `machineUptimeMs`. */
+  uptimeMs(): number;
   /** Calls back once the present turn of the event loop is over. */
   atTurnEnd(callback: () => void): void;
   /** Ends the process. */
@@ -87,6 +89,7 @@ function openCore(host: SupervisorHost, settings: StartSettings, paths: Supervis
       executor,
       openLog: (owner, attemptId) =>
         SegmentLog.open({}, { folder: join(paths.output, owner, attemptId), ...bounds }),
+      uptimeMs: host.uptimeMs,
       atTurnEnd: host.atTurnEnd,
     },
     {

@@ -5,6 +5,7 @@ import type { AttemptStatus } from '@clawbernetes/protocol';
 import type { ExecResult, Executor } from '../execution/executor.ts';
 import {
   checkAttempt,
+  checkContact,
   checkExec,
   checkForget,
   checkHello,
@@ -165,6 +166,10 @@ export class SupervisorServer implements SessionHost, AsyncDisposable {
       },
       release: async ({ owner }, params) => {
         this.#deps.core.release(owner, checkAttempt(params));
+        return DONE;
+      },
+      contact: async ({ owner }, params) => {
+        this.#deps.core.contact(owner, checkContact(params));
         return DONE;
       },
       list: async ({ owner }) => pages(await this.#deps.core.list(owner)),

@@ -38,6 +38,8 @@ export type JournalRecord =
       readonly stop?: StopOrder;
     }
   | { readonly type: 'forgotten'; readonly attemptIds: readonly string[] }
+  /** On the clock of the boot in which it was written, see `machineUptimeMs`. */
+  | { readonly type: 'contact'; readonly owner: string; readonly sentMs: number }
   | { readonly type: 'epoch'; readonly workloadId: string; readonly epoch: Epoch };
 
 /**
@@ -48,6 +50,7 @@ export class SupervisorState {
   readonly #attempts = new Map<string, AttemptEntry>();
   readonly #epochs = new Map<string, Epoch>();
   readonly #forgotten = new Set<string>();
+  readonly #contacts = new Map<string, number>();
   #bootId: string | undefined;
   #live = 0;
 
@@ -63,6 +66,11 @@ export class SupervisorState {
   /** Attempts that have not ended. */
   get live(): number {
     return this.#live;
+  }
+
+  /** When each owner last had contact with its gateway, in this boot. */
+  get contacts(): ReadonlyMap<string, number> {
+    return this.#contacts;
   }
 
   attempt(attemptId: string): AttemptEntry | undefined {
@@ -92,7 +100,11 @@ export class SupervisorState {
   apply(record: JournalRecord): void {
     switch (record.type) {
       case 'boot':
+        if (this.#bootId !== record.bootId) this.#contacts.clear();
         this.#bootId = record.bootId;
+        return;
+      case 'contact':
+        this.#contacts.set(record.owner, record.sentMs);
         return;
       case 'epoch':
         return this.#raiseEpoch(record.workloadId, record.epoch);
@@ -114,6 +126,7 @@ export class SupervisorState {
     if (this.#bootId !== undefined) yield { type: 'boot', format: 1, bootId: this.#bootId };
     for (const [workloadId, epoch] of this.#epochs) yield { type: 'epoch', workloadId, epoch };
     if (this.#forgotten.size > 0) yield { type: 'forgotten', attemptIds: [...this.#forgotten] };
+    for (const [owner, sentMs] of this.#contacts) yield { type: 'contact', owner, sentMs };
     for (const entry of this.#attempts.values()) yield { type: 'attempt', entry };
   }
 

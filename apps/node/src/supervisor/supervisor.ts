@@ -11,13 +11,23 @@ export interface Supervisor extends AsyncDisposable {
    * Records and starts an attempt; answers as soon as it is durably accepted. A known attempt id answers its
    * present status. @throws CodedError `stale-epoch` when a newer epoch of the same workload was seen, or the
    * attempt has ended and was forgotten; `supervisor-storage` when it cannot be recorded;
-   * `too-many-attempts`.
+   * `too-many-attempts`; `no-contact` when it may not run without the gateway and was ordered too long ago.
    */
   launch(launch: Launch): Promise<AttemptStatus>;
   /** Stops an attempt; unknown or ended ones are left as they are. */
   stop(attemptId: string, options: { readonly graceMs: number }): Promise<void>;
   /** Lets an attempt with a barrier begin; others are left as they are. Safe to repeat. */
   release(attemptId: string): Promise<void>;
+  /**
+   * Time of the machine in ms, with the time that it slept: rises whatever its clock is set to, and is the
+   * same for the agent and the supervisor.
+   */
+  uptimeMs(): number;
+  /**
+   * The gateway has answered what this agent sent at `sentMs` of `uptimeMs`. Late and repeated ones are
+   * harmless.
+   */
+  contact(sentMs: number): Promise<void>;
   /** All attempts that are not forgotten, the ended ones included. */
   list(): Promise<readonly AttemptStatus[]>;
   /** Drops an ended attempt and its log: its end is stored elsewhere. */

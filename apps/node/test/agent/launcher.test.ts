@@ -23,13 +23,14 @@ test('a launch carries the facts of the GPUs that it was granted', async () => {
   };
   const { gpus } = simulateGpus('2xH100');
   const deps = { clock: new VirtualClock(), logger: silentLogger, book: new AttemptBook() };
-  const launcher = new Launcher({ ...deps, supervisor, gpus: () => gpus });
+  const contact = { lastMs: 7 };
+  const launcher = new Launcher({ ...deps, supervisor, contact, gpus: () => gpus });
   const id = gpus[1]?.id ?? '';
   const spec = Buffer.from(JSON.stringify(workloadSpecSchema.parse({ image: 'busybox' })));
   const order = { attemptId: 'a-1', workloadId: 'w-1', namespace: 'default', spec, devices: [id] };
   await launcher.start({ ...order, epoch: { term: 1n, counter: 1n } } as unknown as Order).done;
   expect(launches).toMatchObject([
-    { devices: [id], gpus: [{ id, index: 1, vendor: 'nvidia', simulated: true }] },
+    { contactMs: 7, devices: [id], gpus: [{ id, index: 1, vendor: 'nvidia', simulated: true }] },
   ]);
   expect(launches[0]?.gpus).toHaveLength(1);
 });

@@ -13,7 +13,7 @@ const { options, launches, stops } = JSON.parse(process.argv[2] ?? '') as {
 };
 const deps = { clock: systemClock, random: systemRandom, logger: silentLogger, environment: process.env };
 const supervisor = await connectSupervisor(deps, options);
-for (const launch of launches) await supervisor.launch(launch);
+for (const launch of launches) await supervisor.launch({ ...launch, contactMs: supervisor.uptimeMs() });
 for (const attemptId of stops) {
   await until('it prints', async () => (await supervisor.readLog(attemptId, 0, 100)).end > 0);
   await supervisor.stop(attemptId, { graceMs: 20_000 });

@@ -3,6 +3,7 @@ import type { FleetCore } from '../fleet-core.ts';
 import type { NodeRecord } from '../records.ts';
 import { describeTaint } from '../scheduler/node-constraints.ts';
 import { NODE_NAME_LABEL } from '../scheduler/snapshot.ts';
+import { endAsLost } from '../workload/end-as-lost.ts';
 import { releaseBound } from '../workload/policy/release-bound.ts';
 import { commitNode } from './commit-node.ts';
 import { afterAct, type EligibilityAct } from './eligibility.ts';
@@ -47,6 +48,21 @@ export class NodeAdministration {
   /** Its former place in the fleet is given up; its key is remembered. */
   retire(node: NodeRecord): NodeRecord {
     return this.#act(node, 'retire');
+  }
+
+  /**
+   * A person vouches that a node out of reach is gone for good: what ran there is lost, and begins anew
+   * elsewhere where that was asked for. Should it come back, what it still runs is stopped.
+   */
+  abandon(node: NodeRecord): NodeRecord {
+    const { nodes, workloads } = this.#core;
+    const connectivity = nodes.presence(node.id)?.connectivity;
+    if (connectivity === 'connected' || connectivity === 'suspect') throw stillThere(node, connectivity);
+    const retired = this.#act(node, 'abandon');
+    const message = `${node.name} was given up by force as gone for good.`;
+    for (const attempt of workloads.liveOn(node.id))
+      endAsLost(this.#core, attempt, { cause: 'user', message });
+    return retired;
   }
 
   /** A draining node whose last attempt has ended is drained. */
@@ -128,13 +144,22 @@ export class NodeAdministration {
   }
 }
 
+function stillThere({ name }: NodeRecord, connectivity: string): Error {
+  const message =
+    `${name} is ${connectivity}, so it cannot be given up as gone. Drain it: ` +
+    `clawbernetes node drain --deadline 0s ${name}, then clawbernetes node retire ${name}`;
+  return apiError('conflict', message);
+}
+
 const HELP: Partial<Record<NodeRecord['eligibility'], string>> = {
   joining: 'Approve it first: clawbernetes node approve',
   retired: 'Admit it anew first: clawbernetes node approve',
   schedulable: 'Drain it first: clawbernetes node drain',
   cordoned: 'Drain it first: clawbernetes node drain',
   verifying: 'Drain it first: clawbernetes node drain',
-  draining: 'Wait until its work has ended, or give a deadline: clawbernetes node drain --deadline 0s',
+  draining:
+    'Wait until its work has ended, give a deadline (node drain --deadline 0s), or if it is gone for good: ' +
+    'clawbernetes node retire --force',
 };
 
 function impossible(node: NodeRecord, act: EligibilityAct): Error {

@@ -118,6 +118,8 @@ export class AttemptReports {
       orderStart(this.#core, attempt, workload);
       return;
     }
+    // Only the node's word that it will not begin there is proof.
+    if (neverAccepted && workload.spec.exclusive) return orderStop(this.#core, attempt, workload);
     const { unknownSinceMs: _, ...known } = attempt;
     const message = neverAccepted ? 'it was stopped before it began' : 'its node no longer knows it';
     const finishedAtMs = this.#core.clock.nowMs();

@@ -12,6 +12,7 @@ import { planPlacements } from '../scheduler/plan.ts';
 import { FleetPacking } from '../scheduler/score/fleet-packing.ts';
 import type { SnapshotNode } from '../scheduler/snapshot.ts';
 import { reserveGang } from './gang/gang-placer.ts';
+import { isProvenEnded } from './policy/next-step.ts';
 import { settleWorkload } from './settle-workload.ts';
 
 /** Applies plans: the one serial place where work gets its node, after everything was checked again. */
@@ -123,6 +124,8 @@ export class Placer {
     const workload = present(workloads.workload(workloadId), 'a placed workload');
     const node = present(nodes.node(nodeId), 'the node of a placement');
     checkPlacement(placement, nodes.view(node));
+    if (workload.spec.exclusive)
+      assert(workloads.attemptsOf(workloadId).every(isProvenEnded), 'exclusive work runs nowhere else');
     pending.remove(workloadId);
     const attempt: AttemptRecord = {
       id: newId('at', clock, random),

@@ -7,8 +7,6 @@ const WITHIN_A_NODE: ReadonlySet<string | undefined> = new Set(['nvlink-island',
 const UNSUPPORTED: Readonly<Record<string, (spec: WorkloadSpec) => boolean>> = {
   priority: ({ priority }) => (priority ?? 0) !== 0,
   queue: ({ queue }) => (queue ?? 'default') !== 'default',
-  'onDisconnect.action': ({ onDisconnect }) => onDisconnect?.action === 'stop',
-  exclusive: ({ exclusive }) => exclusive === true,
   'gang.topology.level': ({ gang }) => WITHIN_A_NODE.has(gang?.topology?.level),
   'gang with network none': ({ gang, network }) => gang !== undefined && network === 'none',
   'gang with restart': ({ gang, restart }) => gang !== undefined && restart !== undefined,

@@ -1,9 +1,10 @@
-import { canonicalJson, newId } from '@clawbernetes/kernel';
+import { canonicalJson, formatDuration, newId } from '@clawbernetes/kernel';
 import { apiError, hasEnded, type WorkloadSpec } from '@clawbernetes/protocol';
 import { commitAttempt, commitWorkload, orderNode, type FleetCore } from '../fleet-core.ts';
 import { refuseUnsupported } from './unsupported.ts';
 import { isEnded } from './lifecycle.ts';
 import type { AttemptRecord, WorkloadRecord } from '../records.ts';
+import { fenceLeftMs, refuseHasty } from './policy/fence.ts';
 import { settleWorkload } from './settle-workload.ts';
 
 export interface Submission {
@@ -25,12 +26,13 @@ export class WorkloadIntake {
   /**
    * Stores a new workload and queues it. The same idempotency key with the same specification answers the
    * workload that it made the first time. @throws CodedError `conflict`, `name-taken`, `overloaded`,
-   * `not-supported`.
+   * `not-supported`, `invalid-input`.
    */
   submit(submission: Submission): WorkloadRecord {
     const known = this.#known(submission);
     if (known) return known;
     refuseUnsupported(submission.spec);
+    refuseHasty(submission.spec, this.#core.options);
     this.#refuseWhenFull();
     const workload = this.#create(submission);
     commitWorkload(this.#core, workload, 'user', `${workload.name} was submitted.`);
@@ -40,10 +42,12 @@ export class WorkloadIntake {
 
   /**
    * Ends a workload: a queued one at once, a running one politely, or with `force` by a kill. Safe to repeat.
+   * @throws CodedError `conflict` where nobody's word counts.
    */
   stop(workload: WorkloadRecord, force: boolean): WorkloadRecord {
     if (hasEnded(workload.state)) return workload;
     const attempt = this.#core.workloads.latestAttempt(workload.id);
+    if (force && attempt?.unknownSinceMs !== undefined) this.#refuseGuess(workload, attempt);
     const stopping = { ...workload, stopRequested: true };
     const attempts = workload.spec.gang
       ? this.#core.workloads.members(workload.id)
@@ -123,6 +127,20 @@ export class WorkloadIntake {
     };
     orderNode(this.#core, attempt.nodeId, { kind: 'stop', ...order });
     if (force && attempt.unknownSinceMs !== undefined) this.#override(attempt, workload);
+  }
+
+  /** Exclusive work ends when that is proven; who gives it up by mistake might start a second one. */
+  #refuseGuess({ name, spec }: WorkloadRecord, attempt: AttemptRecord): void {
+    if (!spec.exclusive || isEnded(attempt.state)) return;
+    const node = this.#core.nodes.node(attempt.nodeId)?.name ?? attempt.nodeId;
+    const leftMs = fenceLeftMs(this.#core, attempt);
+    const byItself = leftMs === undefined ? '' : ` or by itself in ${formatDuration(leftMs)} at the latest,`;
+    throw apiError(
+      'conflict',
+      `${name} is exclusive and may still run on ${node}, which is out of reach, so it cannot be given up by force. ` +
+        `Stop it without force: it ends when ${node} is back,${byItself} or, if that machine is gone for good, ` +
+        `with clawbernetes node retire --force ${node}`,
+    );
   }
 
   /**

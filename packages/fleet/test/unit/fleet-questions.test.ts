@@ -194,7 +194,8 @@ describe('what if', () => {
     expect(told).toMatchObject({ waits: 1, waiting: { reason: 'waiting-for-capacity' } });
     expect(told.message).toMatch(/^3 of 4 would start now, on /);
     expect(whatIf(fixture, { spec: gpus(5) })).toMatchObject({ waits: 1, waiting: { reason: 'never-fits' } });
-    expect(codeOf(() => whatIf(fixture, { spec: { ...gpus(1), exclusive: true } }))).toBe('not-supported');
+    const gang = { ...gpus(1), gang: { members: 2 } };
+    expect(codeOf(() => whatIf(fixture, { spec: gang }))).toBe('not-supported');
   });
 
   test('without a node: what would move where, and what would wait or end', async () => {

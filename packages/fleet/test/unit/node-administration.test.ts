@@ -317,8 +317,6 @@ test.each([
   ['gang with restart', { gang: { members: 2 }, restart: { attempts: 1 } }],
   ['priority', { priority: 5 }],
   ['queue', { queue: 'research' }],
-  ['exclusive', { exclusive: true }],
-  ['onDisconnect.action', { onDisconnect: { action: 'stop', afterMs: 1 } }],
 ] as const)('%s is refused as long as it is not honoured', (field, spec) => {
   fixture.join('a', 4);
   const attempt = (): unknown => fixture.submit(spec);

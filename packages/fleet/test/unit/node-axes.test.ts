@@ -50,16 +50,17 @@ describe('connectivity', () => {
 
 describe('eligibility', () => {
   /**
-   * By state: what each of approve, verified, cordon, uncordon, drain, emptied, retire leads to; – = refused.
+   * By state: what each of approve, verified, cordon, uncordon, drain, emptied, retire, abandon leads to; – =
+   * refused.
    */
   const TABLE: Record<Eligibility, string> = {
-    joining: 'verifying – – – – – retired',
-    verifying: 'verifying schedulable cordoned – draining – –',
-    schedulable: 'schedulable – cordoned schedulable draining – –',
-    cordoned: 'cordoned – cordoned schedulable draining – –',
-    draining: 'draining – cordoned schedulable draining drained –',
-    drained: 'drained – drained schedulable drained drained retired',
-    retired: 'verifying – – – – – retired',
+    joining: 'verifying – – – – – retired retired',
+    verifying: 'verifying schedulable cordoned – draining – – retired',
+    schedulable: 'schedulable – cordoned schedulable draining – – retired',
+    cordoned: 'cordoned – cordoned schedulable draining – – retired',
+    draining: 'draining – cordoned schedulable draining drained – retired',
+    drained: 'drained – drained schedulable drained drained retired retired',
+    retired: 'verifying – – – – – retired retired',
   };
 
   test.each(Object.entries(TABLE))('%s', (before, row) => {

@@ -1,5 +1,5 @@
-// Shows workloads that begin anew: where and when they do, what is told meanwhile, that they hold no GPUs, end
-// at once when asked, and survive crashes of the gateway and jumps of its clock.
+// Shows workloads that begin anew: where and when they do, what is told meanwhile, that they hold no GPUs,
+// end at once when asked, and survive crashes of the gateway and jumps of its clock.
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { WorkloadRecord } from '../../src/index.ts';
 import { FleetFixture } from './fleet-fixture.ts';
@@ -213,5 +213,103 @@ describe('replace', () => {
     await pass(400_000, 'b');
     expect(fixture.state(workload)).toBe('running');
     expect(fixture.attemptOf(workload)).toMatchObject({ number: 1, nodeId: 'node-a' });
+  });
+});
+
+describe('a node that is gone', () => {
+  const STOP = { onDisconnect: { action: 'stop' as const, afterMs: 60_000 }, stopGraceMs: 10_000 };
+  /** (60 s + 10 s) × 1.1 + 10 s after the last contact. */
+  const FENCE_MS = 87_000;
+  const REPLACE = { replace: { attempts: 1, delayMs: 0 } };
+
+  test('what must have stopped by itself is lost by then, not sooner, and replaced', async () => {
+    fixture.join('a', 1);
+    const workload = await running({ ...STOP, ...REPLACE, exclusive: true, resources: { gpus: 1 } });
+    fixture.join('b', 1);
+    await pass(40_000, 'a', 'b');
+    fixture.fleet.registry.heard('node-a');
+    fixture.fleet.registry.disconnected('node-a');
+    await pass(FENCE_MS - 1000, 'b');
+    expect(fixture.attemptOf(workload)).toMatchObject({ number: 1, state: 'running', nodeId: 'node-a' });
+    expect(fixture.fleet.nodeView(fixture.fleet.node('a')).gpus[0]?.state).toBe('in-use');
+    await pass(2000, 'b');
+    expect(fixture.attemptOf(workload)).toMatchObject({ number: 2, nodeId: 'node-b' });
+    expect(fixture.fleet.attemptViews(workload)[0]).toMatchObject({ state: 'lost', fenced: true });
+    expect(fixture.fleet.nodeView(fixture.fleet.node('a')).gpus[0]?.state).toBe('free');
+  });
+
+  test('a gateway that is new counts from a lease after its start', async () => {
+    fixture.join('a');
+    const workload = await running({ ...STOP, ...REPLACE });
+    await pass(50_000, 'a');
+    await fixture.crashAndReopen();
+    fixture.join('b');
+    await pass(30_000 + FENCE_MS - 1000, 'b');
+    expect(fixture.attemptOf(workload)).toMatchObject({ number: 1, state: 'running' });
+    await pass(2000, 'b');
+    expect(fixture.attemptOf(workload)).toMatchObject({ number: 2, nodeId: 'node-b' });
+  });
+
+  test('a node that says it stopped it for want of contact has it replaced', async () => {
+    fixture.join('a');
+    const workload = await running({ ...STOP, ...REPLACE });
+    fixture.join('b');
+    fixture.report(fixture.attemptOf(workload), { state: 'killed', revision: 2, reason: 'disconnected' });
+    await fixture.settle();
+    expect(fixture.attemptOf(workload)).toMatchObject({ number: 2, nodeId: 'node-b' });
+  });
+
+  test('a person may say so: what ran there is replaced, exclusive work ends; what is still there is not given up', async () => {
+    fixture.join('a');
+    const workload = await running({ ...REPLACE, nodeSelector: {} });
+    const exclusive = await running({ ...REPLACE, exclusive: true });
+    fixture.join('b');
+    const abandon = (): unknown => fixture.fleet.administration.abandon(fixture.fleet.node('a'));
+    expect(abandon).toThrow('a is connected, so it cannot be given up as gone');
+    await pass(31_000, 'b');
+    abandon();
+    await fixture.settle();
+    expect(fixture.fleet.node('a').eligibility).toBe('retired');
+    expect(fixture.attemptOf(workload)).toMatchObject({ number: 2, nodeId: 'node-b' });
+    expect([fixture.state(exclusive), numberOf(exclusive)]).toEqual(['failed', 1]);
+    const events = await fixture.fleet.events({ from: 0, limit: 100, subject: exclusive.id });
+    expect(events.at(-1)?.message).toContain('nothing proves that its former attempt has ended');
+  });
+
+  test('exclusive work is not given up by force, and says what helps instead', async () => {
+    fixture.join('a');
+    const workload = await running({ ...STOP, exclusive: true });
+    await pass(31_000);
+    const stop = (force: boolean): unknown =>
+      fixture.fleet.intake.stop(fixture.fleet.workload('default', workload.id), force);
+    expect(() => stop(true)).toThrow(/is exclusive .* or by itself in 1m 2\ds at the latest,/);
+    expect(fixture.state(workload)).toBe('running');
+    stop(false);
+    expect(fixture.state(workload)).toBe('stopping');
+    await pass(90_000);
+    expect(fixture.state(workload)).toBe('cancelled');
+  });
+
+  test('an exclusive offer that its node never answered is taken back by that node only', async () => {
+    fixture.join('a');
+    const workload = fixture.submit({ exclusive: true });
+    await fixture.settle();
+    fixture.join('b');
+    fixture.fleet.administration.drain(fixture.fleet.node('a'), { deadlineMs: 0 });
+    await pass(10_000, 'a', 'b');
+    const before = fixture.orders.length;
+    fixture.fleet.reports.repair('node-a', []);
+    await fixture.settle();
+    expect(fixture.orders.slice(before)).toMatchObject([{ order: { kind: 'stop' } }]);
+    expect(numberOf(workload)).toBe(1);
+    fixture.report(fixture.attemptOf(workload), { state: 'killed', revision: 1, reason: 'stopped' });
+    await fixture.settle();
+    expect(fixture.attemptOf(workload)).toMatchObject({ number: 2, nodeId: 'node-b' });
+  });
+
+  test('who would stop for a moment’s silence is refused', () => {
+    expect(() => fixture.submit({ onDisconnect: { action: 'stop', afterMs: 29_999 } })).toThrow(
+      'at least 30.0s',
+    );
   });
 });

@@ -98,7 +98,16 @@ export const nodeCommands = {
     target: 'gateway',
     summary:
       'Take a drained node, or one that waits for approval, out of the fleet; node.approve admits it anew',
-    input: toNode,
+    input: z.strictObject({
+      node: nodeReference,
+      force: z
+        .boolean()
+        .default(false)
+        .describe(
+          'A node out of reach, in any state: you vouch that it is gone for good. What ran there is lost, and is ' +
+            'replaced where it asks for that; exclusive work never is.',
+        ),
+    }),
     output: nodeViewSchema,
     errors: ['not-found', 'conflict'],
   }),

@@ -56,10 +56,13 @@ export const workloadCommands = {
       force: z
         .boolean()
         .default(false)
-        .describe('Kill at once. Work on a node out of reach is given up: its GPUs are free again.'),
+        .describe(
+          'Kill at once. Work on a node out of reach is given up, and its GPUs are free again; refused for ' +
+            'exclusive work, of which only its node can say that it has ended.',
+        ),
     }),
     output: workloadViewSchema,
-    errors: ['not-found'],
+    errors: ['not-found', 'conflict'],
   }),
   'workload.list': command({
     tier: 'core',
