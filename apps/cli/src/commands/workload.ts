@@ -8,7 +8,7 @@ import { paintState, type Colours } from '../output/colours.ts';
 import { eventLine } from '../output/event-line.ts';
 import { age, asTyped, cores, memory, oneLine, ranFor, shellWords } from '../output/phrases.ts';
 import { renderFacts, renderTable, type Facts } from '../output/table.ts';
-import { outcome, placeOf } from '../output/workload-phrases.ts';
+import { disconnectOf, outcome, placeOf, retriesOf } from '../output/workload-phrases.ts';
 
 const PAGE = 1000;
 const DEFAULT_LIMIT = 50;
@@ -102,6 +102,7 @@ function workloadFacts({ terminal: { colours }, clock, config }: Context, view: 
         `${asTyped(view.waiting.message, config.programName)} ${colours.dim(`(${view.waiting.reason})`)}`,
     ],
     ['Message', view.message],
+    ['Retries', retriesOf(view)],
     ['Command', oneLine(commandOf(view), 200)],
     ['Ran on', view.attempt && placeOf(colours, view)],
     ['Submitted', `${age(view.submittedAtMs, nowMs)} ago`],
@@ -128,6 +129,8 @@ function specFacts({ spec }: WorkloadView): Facts {
     ['Sandbox', spec.sandbox],
     ['Network', spec.network],
     ['Timeout', spec.timeoutMs === undefined ? undefined : formatDuration(spec.timeoutMs)],
+    ['Without contact', disconnectOf(spec)],
+    ['Exclusive', spec.exclusive ? 'never runs twice at the same time' : undefined],
     [
       'Labels',
       Object.entries(spec.labels)
@@ -162,7 +165,8 @@ function attemptState(
   attempt: CommandOutput<'workload.inspect'>['attempts'][number],
 ): string {
   const unknown = attempt.unknownSinceMs === undefined ? '' : colours.yellow(' (unknown)');
-  return paintState(colours, attempt.state) + unknown;
+  const fenced = attempt.fenced ? colours.dim(' (fenced)') : '';
+  return paintState(colours, attempt.state) + unknown + fenced;
 }
 
 export async function stopWorkload({ context, operands: [workload = ''], options }: Call): Promise<void> {

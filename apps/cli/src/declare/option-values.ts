@@ -50,6 +50,15 @@ export function duration(text: string): number {
   }
 }
 
+/** `continue`, `stop=5m`. */
+export function disconnection(text: string): { action: 'continue' | 'stop'; afterMs?: number } {
+  if (text === 'continue') return { action: 'continue' };
+  const after = /^stop=(.+)$/.exec(text)?.[1];
+  if (after === undefined)
+    throw new InvalidArgumentError('Write continue, or stop=5m to end it after so long.');
+  return { action: 'stop', afterMs: duration(after) };
+}
+
 /** Gathers the values of an option that may be repeated. */
 export function repeated(value: string, previous: readonly string[] = []): readonly string[] {
   return [...previous, value];

@@ -1,6 +1,6 @@
 import { Option, type Command } from 'commander';
 import { declare, declareGroup, type Runtime } from './declaration.ts';
-import { duration, oneOf, pairs, repeated, wholeNumber } from './option-values.ts';
+import { disconnection, duration, oneOf, pairs, repeated, wholeNumber } from './option-values.ts';
 import { placementOptions } from './placement-options.ts';
 import { declareWhy } from './why-declarations.ts';
 
@@ -16,6 +16,27 @@ const runOptions = (): Option[] => [
   new Option('--stop-grace <duration>', 'between polite stop and kill (default: 10s)').argParser(duration),
   new Option('--network <mode>', 'host (default) or none').argParser(oneOf('host', 'none')),
   new Option('-l, --label <key=value>', 'label of the workload; may be repeated').argParser(pairs),
+  new Option('--restart <count>', 'after a failure begin anew on the same node, so often').argParser(
+    wholeNumber,
+  ),
+  new Option('--restart-on <end>', 'failure (default), or always: after a good end, too').argParser(
+    oneOf('failure', 'always'),
+  ),
+  new Option('--reschedule <count>', 'after a failure begin anew on another node, so often').argParser(
+    wholeNumber,
+  ),
+  new Option('--replace <count>', 'begin anew elsewhere when its node was lost, so often').argParser(
+    wholeNumber,
+  ),
+  new Option('--retry-delay <duration>', 'before it begins anew; doubles each time (default: 1s)').argParser(
+    duration,
+  ),
+  new Option('--retry-max-delay <duration>', 'the longest such delay (default: 5m)').argParser(duration),
+  new Option(
+    '--on-disconnect <action>',
+    'while its node has no contact: continue (default), or stop=5m: end after so long',
+  ).argParser(disconnection),
+  new Option('--exclusive', 'never begin anew before its former end is proven'),
 ];
 
 export function declareWorkloadCommands(program: Command, runtime: Runtime): void {
@@ -29,6 +50,8 @@ export function declareWorkloadCommands(program: Command, runtime: Runtime): voi
       'run --gpus 1 --gpu-type H100 -- python3 train.py',
       'run busybox -- echo hi',
       'run --name nightly --memory 2g --cpus 1.5 --timeout 2h -d -- make all',
+      'run --restart 5 --reschedule 2 --replace 3 -d -- python3 train.py',
+      'run --exclusive --on-disconnect stop=5m --replace 3 -d -- ./writer',
     ],
     load: async () => (await import('../run/run-command.ts')).runCommand,
   });

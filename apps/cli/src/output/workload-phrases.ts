@@ -1,3 +1,4 @@
+import { formatDuration } from '@clawbernetes/kernel';
 import type { WorkloadView } from '@clawbernetes/protocol';
 import type { Colours } from './colours.ts';
 
@@ -7,6 +8,19 @@ export function outcome(view: WorkloadView): string {
   const code = view.exitCode === undefined ? view.signal : `exit code ${view.exitCode}`;
   const how = [reason, code].filter((part) => part !== undefined).join(', ');
   return how === '' ? view.state : `${view.state} (${how})`;
+}
+
+/** `restart 2 of 5, replace 0 of 1 used`; undefined if it asked for none. */
+export function retriesOf({ budgets = {} }: WorkloadView): string | undefined {
+  const told = Object.entries(budgets).map(
+    ([policy, { spent, attempts }]) => `${policy} ${spent} of ${attempts}`,
+  );
+  return told.length === 0 ? undefined : `${told.join(', ')} used`;
+}
+
+export function disconnectOf({ onDisconnect }: WorkloadView['spec']): string | undefined {
+  if (onDisconnect?.action !== 'stop') return undefined;
+  return `its node stops it after ${formatDuration(onDisconnect.afterMs ?? 0)}`;
 }
 
 /** Where it ran and how well it was contained, with every limitation spelled out. */

@@ -20,6 +20,11 @@ const OPTIONS: Readonly<Record<string, string>> = {
   labels: '--label',
   timeoutMs: '--timeout, in ms',
   stopGraceMs: '--stop-grace, in ms',
+  restart: '--restart',
+  reschedule: '--reschedule',
+  replace: '--replace',
+  onDisconnect: '--on-disconnect',
+  exclusive: '--exclusive',
 };
 
 /** What the gateway finds wrong with a specification, in the words of whoever typed the options of it. */

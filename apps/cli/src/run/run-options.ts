@@ -1,3 +1,4 @@
+import type { WorkloadSpecInput } from '@clawbernetes/protocol';
 import type { GlobalOptions } from '../context.ts';
 
 /** What the options of `run` become; see workload-declarations.ts. */
@@ -22,4 +23,12 @@ export interface RunOptions extends GlobalOptions {
   readonly nodeSelector?: Readonly<Record<string, string>>;
   readonly tolerate?: readonly string[];
   readonly label?: Readonly<Record<string, string>>;
+  readonly restart?: number;
+  readonly restartOn?: 'failure' | 'always';
+  readonly reschedule?: number;
+  readonly replace?: number;
+  readonly retryDelay?: number;
+  readonly retryMaxDelay?: number;
+  readonly onDisconnect?: NonNullable<WorkloadSpecInput['onDisconnect']>;
+  readonly exclusive?: boolean;
 }

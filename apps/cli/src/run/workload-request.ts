@@ -55,6 +55,29 @@ export async function workloadRequest(
     labels: options.label,
     timeoutMs: options.timeout,
     stopGraceMs: options.stopGrace,
+    ...retryPolicies(options),
+    onDisconnect: options.onDisconnect,
+    exclusive: options.exclusive,
+  });
+}
+
+type RetryPolicies = Pick<WorkloadSpecInput, 'restart' | 'reschedule' | 'replace'>;
+
+/** The delays are those of all three; who wants them to differ asks the API. */
+function retryPolicies(options: RunOptions): RetryPolicies {
+  const { restart, restartOn, reschedule, replace, retryDelay, retryMaxDelay } = options;
+  const asked = [restart, reschedule, replace].some((attempts) => attempts !== undefined);
+  if (!asked && retryDelay === undefined && retryMaxDelay === undefined && restartOn === undefined) return {};
+  if (!asked || (restart === undefined && restartOn !== undefined))
+    throw invalidArguments('Say how often: --restart, --reschedule or --replace with a number.');
+  const delays = withoutUndefined({ delayMs: retryDelay, maxDelayMs: retryMaxDelay });
+  const policy = (attempts: number | undefined) =>
+    attempts === undefined ? undefined : { attempts, ...delays };
+  return withoutUndefined({
+    restart:
+      restart === undefined ? undefined : withoutUndefined({ attempts: restart, ...delays, on: restartOn }),
+    reschedule: policy(reschedule),
+    replace: policy(replace),
   });
 }
 

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { workloadSpecSchema } from '@clawbernetes/protocol';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { mebibytes, milliCores } from '../../src/declare/option-values.ts';
+import { disconnection, mebibytes, milliCores } from '../../src/declare/option-values.ts';
 import { shellWords } from '../../src/output/phrases.ts';
 import { readEnvironment } from '../../src/run/environment.ts';
 import type { RunOptions } from '../../src/run/run-options.ts';
@@ -35,6 +35,25 @@ describe('workloadRequest', () => {
       workingDirectory: '/here',
       resources: {},
     });
+  });
+
+  it('gives each policy its number of tries, and all the same delays', async () => {
+    const options = { restart: 5, restartOn: 'always', replace: 0, retryDelay: 2000 } as const;
+    const onDisconnect = disconnection('stop=5m');
+    const spec = await request(['true'], { ...options, onDisconnect, exclusive: true });
+    expect(spec).toMatchObject({
+      restart: { attempts: 5, delayMs: 2000, on: 'always' },
+      replace: { attempts: 0, delayMs: 2000 },
+      onDisconnect: { action: 'stop', afterMs: 300_000 },
+      exclusive: true,
+    });
+    expect(spec).not.toHaveProperty('reschedule');
+    expect(workloadSpecSchema.parse(spec).restart?.maxDelayMs).toBe(300_000);
+    for (const lacking of [{ retryDelay: 1 }, { restartOn: 'always', replace: 1 }] as const)
+      await expect(request(['true'], lacking)).rejects.toThrow('Say how often');
+    expect(disconnection('continue')).toEqual({ action: 'continue' });
+    for (const wrong of ['stop', 'stop=', 'pause=5m', 'stop=soon'])
+      expect(() => disconnection(wrong)).toThrow(/Write|duration/);
   });
 
   it('takes the caller’s folder only for processes of this machine', async () => {
