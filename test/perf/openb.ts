@@ -11,7 +11,7 @@ import {
   type BenchmarkReport,
   type Figures,
 } from '../../tools/bench/benchmark.ts';
-import { bestFit, packing, random } from './support/openb/policies.ts';
+import { BestFit, Packing, RandomChoice } from './support/openb/policies.ts';
 import { replay, type ReplayResult } from './support/openb/replay.ts';
 import { arrivalsOf, readFleet, readPods } from './support/openb/trace.ts';
 import { round } from './support/statistics.ts';
@@ -79,17 +79,15 @@ function seedCount(text: string): number {
 
 function listReport(nodeFile: string, list: string, seeds: number, log: (line: string) => void) {
   const fleet = readFleet(nodeFile);
-  const pods = readPods(podFile(list), fleet);
+  const pods = readPods(podFile(list));
   const [ours, randoms, fits]: [ReplayResult[], ReplayResult[], ReplayResult[]] = [[], [], []];
   let decisions = 0;
   for (let seed = FIRST_SEED; seed < FIRST_SEED + seeds; seed += 1) {
     const arrivals = arrivalsOf(pods, fleet, LOAD, seed);
     decisions += arrivals.length;
-    ours.push(replay(fleet, arrivals, packing));
-    randoms.push(
-      replay(fleet, arrivals, (cluster) => random(cluster, fleet.nodes.length, seededRandom(seed))),
-    );
-    fits.push(replay(fleet, arrivals, (cluster) => bestFit(cluster, fleet.nodes.length)));
+    ours.push(replay(fleet, arrivals, new Packing(fleet)));
+    randoms.push(replay(fleet, arrivals, new RandomChoice(fleet, seededRandom(seed))));
+    fits.push(replay(fleet, arrivals, new BestFit(fleet)));
   }
   const seconds = mean(ours, 'seconds');
   log(`${list}: ${mean(ours, 'atEnd').toFixed(2)} % at 130 %, ${seconds.toFixed(1)} s a run`);

@@ -1,41 +1,54 @@
 import { BinaryHeap, present } from '@clawbernetes/kernel';
 import type { Draft, NodeQueue } from './draft.ts';
+import type { GroupKey } from './node-groups.ts';
 import { afterPlacement, type Placement, type PlacementTrace } from './placement.ts';
-import type { Shape } from './resources.ts';
-import type { FleetPacking, Standing } from './score/fleet-packing.ts';
-import { NODE_NAME_LABEL, type SnapshotNode } from './snapshot.ts';
+import { namesNodes, type Shape } from './resources.ts';
+import type { FleetPacking } from './score/fleet-packing.ts';
+import type { Standing, StandingTable } from './score/standing-table.ts';
+import type { SnapshotNode } from './snapshot.ts';
 import { RefusalCounts } from './why/refusal-counts.ts';
 
 /** Nodes that have room and cost the same. */
 interface Candidate {
   /** Of the group or the node. */
-  readonly key: string;
+  readonly key: GroupKey | string;
   /** Absent until it is the cheapest for the first time. */
   queue?: NodeQueue;
   readonly index: number;
   readonly cost: number;
-  /** Whether the heap holds it. */
+  /** Whether it may still have nodes. */
   isWaiting: boolean;
+}
+
+/** The cheapest groups of nodes, of equals the first. */
+interface Glance {
+  best?: { readonly key: GroupKey; readonly cost: number };
+  second?: { readonly key: GroupKey; readonly cost: number };
 }
 
 /**
  * The nodes that may take one shape. Those that are alike are looked at as one, but for a shape that names
- * nodes or may only go to some.
+ * nodes or may only go to some. The first place is found by a glance at all groups; only for a second one
+ * they are put into an order.
  */
 export class Candidates {
   readonly #draft: Draft;
   readonly #shape: Shape;
   readonly #packing: FleetPacking;
-  readonly #knownStanding: (groupKey: string) => Standing | undefined;
+  readonly #standings: StandingTable;
+  readonly #nodeIds: ReadonlySet<string> | undefined;
   readonly #isSingly: boolean;
-  readonly #refusals = new RefusalCounts();
   readonly #looked: Pick<PlacementTrace, 'nodes' | 'retried'>;
-  /** Groups with room, by key. */
-  readonly #known = new Map<string, Candidate>();
+  #refusals = new RefusalCounts();
   /** The cheapest first, the first of equals. */
-  readonly #able = new BinaryHeap<Candidate>((left, right) =>
+  readonly #byCost = new BinaryHeap<Candidate>((left, right) =>
     left.cost === right.cost ? left.index < right.index : left.cost < right.cost,
   );
+  /** Groups or nodes with room. */
+  readonly #byKey = new Map<GroupKey | string, Candidate>();
+  #state: 'new' | 'glanced' | 'ordered' = 'new';
+  /** Changes of the draft that are taken account of. */
+  #seen = 0;
   #offered = 0;
   /** Nodes with room. */
   #room = 0;
@@ -45,115 +58,167 @@ export class Candidates {
     this.#draft = draft;
     this.#shape = shape;
     this.#packing = packing;
-    this.#knownStanding = packing.knownStandings(shape);
+    this.#standings = packing.standings(shape);
+    this.#nodeIds = nodeIds;
     this.#isSingly = nodeIds !== undefined || namesNodes(shape);
-    if (nodeIds) for (const id of nodeIds) this.#offerNode(draft.node(id));
-    else if (this.#isSingly) for (const node of draft.nodes()) this.#offerNode(node);
-    else for (const key of draft.keys()) this.#offerGroup(key, draft.sizeOf(key));
     this.#looked = nodeIds ? { nodes: nodeIds.size, retried: true } : { nodes: draft.size };
   }
 
-  /** Where it costs least; undefined if it fits nowhere. */
+  /** Where it costs least, after all that was placed before; undefined if it fits nowhere. */
   place(workloadId: string): Placement | undefined {
+    if (this.#state === 'new' && !this.#isSingly) return this.#placeAtAGlance(workloadId);
+    if (this.#state === 'ordered') this.#catchUp();
+    else this.#order();
     const cheapest = this.#first();
     if (!cheapest) return undefined;
     const queue = this.#queueOf(cheapest);
     const node = present(queue.first, 'a node of a candidate');
     queue.shift();
+    const next = this.#first();
+    const runnerUp = next && { node: this.#queueOf(next).first, cost: next.cost };
+    return this.#placed(workloadId, node, cheapest.cost, runnerUp);
+  }
+
+  #placeAtAGlance(workloadId: string): Placement | undefined {
+    this.#state = 'glanced';
+    const { best, second } = this.#glance();
+    if (!best) return undefined;
+    const queue = this.#draft.queueOf(best.key);
+    const node = present(queue.first, 'a node of a group');
+    queue.shift();
+    const alike = queue.first;
+    const runnerUp = alike
+      ? { node: alike, cost: best.cost }
+      : second && { node: this.#draft.queueOf(second.key).first, cost: second.cost };
+    return this.#placed(workloadId, node, best.cost, runnerUp);
+  }
+
+  #glance(): Glance {
+    const glance: Glance = {};
+    const standings = this.#standings;
+    this.#draft.forEachGroup((key, size) => {
+      const place = this.#standingOf(key);
+      const refusal = standings.refusal(place);
+      if (refusal !== undefined) return this.#refusals.add(refusal, size);
+      const cost = standings.cost(place);
+      this.#room += size;
+      if (!glance.best || cost < glance.best.cost) {
+        if (glance.best) glance.second = glance.best;
+        glance.best = { key, cost };
+      } else if (!glance.second || cost < glance.second.cost) glance.second = { key, cost };
+    });
+    return glance;
+  }
+
+  #placed(
+    workloadId: string,
+    node: SnapshotNode,
+    cost: number,
+    runnerUp: { readonly node: SnapshotNode | undefined; readonly cost: number } | undefined,
+  ): Placement {
     const shape = this.#shape;
     const devices = present(this.#packing.devices(node, shape), 'the fit of a candidate');
     const after = afterPlacement(node, shape, devices);
-    const { cost } = cheapest;
-    const trace = { ...this.#looked, candidates: this.#room, cost, ...this.#rest() };
-    this.#replace(node, after);
+    const { text } = this.#refusals;
+    const trace = {
+      ...this.#looked,
+      candidates: this.#room,
+      cost,
+      ...(runnerUp?.node ? { runnerUp: runnerUp.node.id, runnerUpCost: runnerUp.cost } : {}),
+      ...(text === '' ? {} : { others: text }),
+    };
+    this.#draft.replace(node, after);
     return { workloadId, nodeId: node.id, devices, shape, trace, before: node, after };
+  }
+
+  /** Puts all that have room as things are now into an order. */
+  #order(): void {
+    this.#state = 'ordered';
+    this.#room = 0;
+    this.#refusals = new RefusalCounts();
+    this.#seen = this.#draft.changes.length;
+    if (this.#nodeIds) for (const id of this.#nodeIds) this.#offerNode(this.#draft.node(id));
+    else if (this.#isSingly) for (const node of this.#draft.nodes()) this.#offerNode(node);
+    else this.#draft.forEachGroup((key, size) => this.#offerGroup(key, size));
+  }
+
+  /** Takes account of what was placed since, for this shape and for others. */
+  #catchUp(): void {
+    const { changes } = this.#draft;
+    for (; this.#seen < changes.length; this.#seen += 1) {
+      const { before, after } = present(changes[this.#seen], 'a change of the draft');
+      this.#follow(before, after);
+    }
+  }
+
+  /** What had no room has none after more was placed on it. */
+  #follow(before: SnapshotNode, after: SnapshotNode): void {
+    const was = this.#byKey.get(this.#isSingly ? before.id : this.#draft.keyOf(before));
+    if (!was) return;
+    this.#room -= 1;
+    if (this.#isSingly) {
+      was.queue?.shift();
+      this.#byKey.delete(before.id);
+      return this.#offerNode(after);
+    }
+    const key = this.#draft.keyOf(after);
+    const known = this.#byKey.get(key);
+    if (!known) return this.#offerGroup(key, 1);
+    this.#room += 1;
+    if (!known.isWaiting) this.#byCost.push(known);
+    known.isWaiting = true;
   }
 
   /** The cheapest that has nodes left. */
   #first(): Candidate | undefined {
-    for (let { first } = this.#able; first; first = this.#able.first) {
+    for (let { first } = this.#byCost; first; first = this.#byCost.first) {
       if (this.#queueOf(first).first) return first;
-      this.#able.pop();
+      this.#byCost.pop();
       first.isWaiting = false;
     }
     return undefined;
   }
 
-  /** What the node that was just taken was chosen over. */
-  #rest(): Pick<PlacementTrace, 'runnerUp' | 'runnerUpCost' | 'others'> {
-    const next = this.#first();
-    const runnerUp = next && this.#queueOf(next).first;
-    const { text } = this.#refusals;
-    return {
-      ...(next && runnerUp ? { runnerUp: runnerUp.id, runnerUpCost: next.cost } : {}),
-      ...(text === '' ? {} : { others: text }),
-    };
-  }
-
-  #replace(node: SnapshotNode, after: SnapshotNode): void {
-    this.#draft.replace(node, after);
-    this.#room -= 1;
-    if (this.#isSingly) this.#offerNode(after);
-    else this.#offerGroup(this.#draft.keyOf(after), 1);
-  }
-
   #queueOf(candidate: Candidate): NodeQueue {
-    candidate.queue ??= this.#draft.queueOf(candidate.key);
+    const { key } = candidate;
+    candidate.queue ??= typeof key === 'number' ? this.#draft.queueOf(key) : new SingleNode(undefined);
     return candidate.queue;
   }
 
   #offerNode(node: SnapshotNode | undefined): void {
     if (!node) return;
-    const candidate = this.#offer(node.id, 1, this.#packing.standing(node, this.#shape));
-    if (candidate) candidate.queue = new SingleNode(node);
+    this.#offer(node.id, 1, this.#packing.standing(node, this.#shape), new SingleNode(node));
   }
 
-  /** So many nodes have become part of a group. */
-  #offerGroup(key: string, size: number): void {
-    if (size === 0) return;
-    const candidate = this.#known.get(key);
-    if (candidate) {
-      this.#room += size;
-      if (!candidate.isWaiting) this.#able.push(candidate);
-      candidate.isWaiting = true;
-      return;
-    }
-    const offered = this.#offer(key, size, this.#standingOf(key));
-    if (offered) this.#known.set(key, offered);
-  }
-
-  #standingOf(key: string): Standing {
-    const known = this.#knownStanding(key);
-    if (known) return known;
+  /** Its place in the table. */
+  #standingOf(key: GroupKey): number {
+    const known = this.#standings.find(key);
+    if (known >= 0) return known;
     const example = present(this.#draft.queueOf(key).first, 'a node of a group');
-    return this.#packing.learnStanding(example, this.#shape);
+    return this.#standings.set(key, this.#packing.standing(example, this.#shape));
   }
 
-  #offer(key: string, size: number, { refusal, cost }: Standing): Candidate | undefined {
-    if (refusal !== undefined) {
-      this.#refusals.add(refusal, size);
-      return undefined;
-    }
-    const candidate: Candidate = { key, index: this.#offered, cost, isWaiting: true };
+  #offerGroup(key: GroupKey, size: number): void {
+    const place = this.#standingOf(key);
+    const standing = { refusal: this.#standings.refusal(place), cost: this.#standings.cost(place) };
+    this.#offer(key, size, standing);
+  }
+
+  #offer(key: GroupKey | string, size: number, { refusal, cost }: Standing, queue?: NodeQueue): void {
+    if (refusal !== undefined) return this.#refusals.add(refusal, size);
+    const candidate = { key, index: this.#offered, cost, isWaiting: true, ...(queue ? { queue } : {}) };
     this.#offered += 1;
     this.#room += size;
-    this.#able.push(candidate);
-    return candidate;
+    this.#byKey.set(key, candidate);
+    this.#byCost.push(candidate);
   }
-}
-
-/** Whether nodes that are alike but for their names may differ to it. */
-function namesNodes({ nodeId, nodeSelector, affinity }: Shape): boolean {
-  if (nodeId !== undefined || Object.hasOwn(nodeSelector, NODE_NAME_LABEL)) return true;
-  const terms = affinity ? [...affinity.required, ...affinity.preferred] : [];
-  return terms.some(({ label }) => label === NODE_NAME_LABEL);
 }
 
 /** A node by itself; once placed on, it is offered anew. */
 class SingleNode implements NodeQueue {
   first: SnapshotNode | undefined;
 
-  constructor(node: SnapshotNode) {
+  constructor(node: SnapshotNode | undefined) {
     this.first = node;
   }
 

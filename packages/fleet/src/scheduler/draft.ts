@@ -1,4 +1,4 @@
-import type { NodeGroups } from './node-groups.ts';
+import type { GroupKey, NodeGroups } from './node-groups.ts';
 import type { SnapshotNode } from './snapshot.ts';
 
 /** Nodes that are alike in a draft, one after the other; those that join later come at the end. */
@@ -8,13 +8,19 @@ export interface NodeQueue {
   shift(): void;
 }
 
+export interface NodeChange {
+  readonly before: SnapshotNode;
+  readonly after: SnapshotNode;
+}
+
 /** The nodes as they are after the placements of a plan so far, over groups that it leaves as they are. */
 export class Draft {
   readonly #groups: NodeGroups;
   readonly #moved = new Map<string, SnapshotNode>();
   /** By key of the group that they have become part of. */
-  readonly #joined = new Map<string, SnapshotNode[]>();
-  readonly #growth = new Map<string, number>();
+  readonly #joined = new Map<GroupKey, SnapshotNode[]>();
+  readonly #growth = new Map<GroupKey, number>();
+  readonly #changes: NodeChange[] = [];
 
   constructor(groups: NodeGroups) {
     this.#groups = groups;
@@ -35,33 +41,42 @@ export class Draft {
   }
 
   *nodes(): Generator<SnapshotNode, void, undefined> {
-    for (const { nodes } of this.#groups.values())
+    for (const { nodes } of this.#groups.groups)
       for (const node of nodes.values()) yield this.#moved.get(node.id) ?? node;
   }
 
-  *keys(): Generator<string, void, undefined> {
-    for (const { key } of this.#groups.values()) yield key;
-    for (const key of this.#joined.keys()) if (!this.#groups.group(key)) yield key;
+  /** Calls it for every group with nodes, and how many they are. */
+  forEachGroup(visit: (key: GroupKey, size: number) => void): void {
+    const isUnchanged = this.#growth.size === 0;
+    for (const { key, size: staying } of this.#groups.groups) {
+      const size = isUnchanged ? staying : staying + (this.#growth.get(key) ?? 0);
+      if (size > 0) visit(key, size);
+    }
+    for (const key of this.#joined.keys()) {
+      const size = this.#groups.group(key) ? 0 : (this.#growth.get(key) ?? 0);
+      if (size > 0) visit(key, size);
+    }
   }
 
-  keyOf(node: SnapshotNode): string {
+  keyOf(node: SnapshotNode): GroupKey {
     return this.#groups.keyOf(node);
   }
 
-  /** Nodes of a group. */
-  sizeOf(key: string): number {
-    return (this.#groups.group(key)?.nodes.size ?? 0) + (this.#growth.get(key) ?? 0);
-  }
-
-  queueOf(key: string): NodeQueue {
+  queueOf(key: GroupKey): NodeQueue {
     const staying = this.#groups.group(key)?.nodes.values();
     const joined = this.#joined.get(key) ?? [];
     this.#joined.set(key, joined);
     return new GroupQueue(staying, joined, (node) => (this.#moved.get(node.id) ?? node) === node);
   }
 
+  /** In the order in which they were made. */
+  get changes(): readonly NodeChange[] {
+    return this.#changes;
+  }
+
   /** A node as it is from now on. */
   replace(before: SnapshotNode, after: SnapshotNode): void {
+    this.#changes.push({ before, after });
     const [from, to] = [this.keyOf(before), this.keyOf(after)];
     this.#moved.set(after.id, after);
     this.#growth.set(from, (this.#growth.get(from) ?? 0) - 1);

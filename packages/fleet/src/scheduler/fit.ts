@@ -103,18 +103,7 @@ export function reluctance(node: SnapshotNode, shape: Shape): number {
 /** Of what is left free, against what packing costs: it decides only between nodes that cost the same. */
 const LEFTOVER_WEIGHT = 1e-3;
 
-/** How a shape fares on a node now; alike on nodes that are alike, unless it names one. */
-export interface Fit {
-  /** Why not even if the node were empty. */
-  readonly misfit?: Misfit;
-  readonly hasRoom: boolean;
-  /** What the place costs besides the room that others lose; 0 without room. */
-  readonly surcharge: number;
-}
-
-export function fitOf(node: SnapshotNode, shape: Shape): Fit {
-  const misfit = neverFits(node, shape);
-  if (misfit !== undefined) return { misfit, hasRoom: false, surcharge: 0 };
-  if (!node.schedulable || !hasRoomNow(node, shape)) return { hasRoom: false, surcharge: 0 };
-  return { hasRoom: true, surcharge: LEFTOVER_WEIGHT * leftover(node, shape) + reluctance(node, shape) };
+/** What a place costs besides the room that others lose. */
+export function surcharge(node: SnapshotNode, shape: Shape): number {
+  return LEFTOVER_WEIGHT * leftover(node, shape) + reluctance(node, shape);
 }

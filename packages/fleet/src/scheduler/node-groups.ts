@@ -1,11 +1,24 @@
 import { present } from '@clawbernetes/kernel';
 import type { SnapshotNode } from './snapshot.ts';
 
+/** Equal for nodes that are alike; from 0 to 2^31 − 1. */
+export type GroupKey = number;
+
 /** Nodes that are alike for whoever looks for a place, except for their names. */
 export interface NodeGroup {
-  readonly key: string;
+  readonly key: GroupKey;
   /** By id, in the order in which they became like this; one at least. */
   readonly nodes: ReadonlyMap<string, SnapshotNode>;
+  readonly size: number;
+}
+
+interface Group {
+  readonly key: GroupKey;
+  readonly nodes: Map<string, SnapshotNode>;
+  /** Of `nodes`: at hand for whoever looks at all groups. */
+  size: number;
+  /** Place in the list. */
+  at: number;
 }
 
 /**
@@ -13,12 +26,12 @@ export interface NodeGroup {
  * groups; a change of one node costs the same in a fleet of any size.
  */
 export class NodeGroups {
-  readonly #keyOf: (node: SnapshotNode) => string;
-  readonly #groups = new Map<string, { readonly key: string; readonly nodes: Map<string, SnapshotNode> }>();
-  readonly #groupOf = new Map<string, string>();
+  readonly #keyOf: (node: SnapshotNode) => GroupKey;
+  readonly #byKey = new Map<GroupKey, Group>();
+  readonly #list: Group[] = [];
+  readonly #groupOf = new Map<string, Group>();
 
-  /** @param keyOf equal for nodes that are alike. */
-  constructor(keyOf: (node: SnapshotNode) => string, nodes: Iterable<SnapshotNode> = []) {
+  constructor(keyOf: (node: SnapshotNode) => GroupKey, nodes: Iterable<SnapshotNode> = []) {
     this.#keyOf = keyOf;
     for (const node of nodes) this.put(node);
   }
@@ -28,43 +41,57 @@ export class NodeGroups {
     return this.#groupOf.size;
   }
 
-  get groupCount(): number {
-    return this.#groups.size;
+  /** In an order that depends only on what happened before. */
+  get groups(): readonly NodeGroup[] {
+    return this.#list;
   }
 
-  values(): MapIterator<NodeGroup> {
-    return this.#groups.values();
-  }
-
-  group(key: string): NodeGroup | undefined {
-    return this.#groups.get(key);
+  group(key: GroupKey): NodeGroup | undefined {
+    return this.#byKey.get(key);
   }
 
   node(id: string): SnapshotNode | undefined {
-    const key = this.#groupOf.get(id);
-    return key === undefined ? undefined : this.#groups.get(key)?.nodes.get(id);
+    return this.#groupOf.get(id)?.nodes.get(id);
   }
 
-  keyOf(node: SnapshotNode): string {
+  keyOf(node: SnapshotNode): GroupKey {
     return this.#keyOf(node);
   }
 
   /** Adds a node, or puts it where it belongs now. */
   put(node: SnapshotNode): void {
-    const key = this.#keyOf(node);
-    if (this.#groupOf.get(node.id) !== key) this.remove(node.id);
-    this.#groupOf.set(node.id, key);
-    const group = this.#groups.get(key);
-    if (group) group.nodes.set(node.id, node);
-    else this.#groups.set(key, { key, nodes: new Map([[node.id, node]]) });
+    const group = this.#groupFor(this.#keyOf(node));
+    const before = this.#groupOf.get(node.id);
+    group.nodes.set(node.id, node);
+    group.size = group.nodes.size;
+    this.#groupOf.set(node.id, group);
+    if (before && before !== group) this.#leave(before, node.id);
   }
 
   remove(id: string): void {
-    const key = this.#groupOf.get(id);
-    if (key === undefined) return;
+    const group = this.#groupOf.get(id);
+    if (!group) return;
     this.#groupOf.delete(id);
-    const { nodes } = present(this.#groups.get(key), 'the group of a node');
-    nodes.delete(id);
-    if (nodes.size === 0) this.#groups.delete(key);
+    this.#leave(group, id);
+  }
+
+  #leave(group: Group, id: string): void {
+    group.nodes.delete(id);
+    group.size = group.nodes.size;
+    if (group.size > 0) return;
+    this.#byKey.delete(group.key);
+    const last = present(this.#list.pop(), 'a group');
+    if (last === group) return;
+    this.#list[group.at] = last;
+    last.at = group.at;
+  }
+
+  #groupFor(key: GroupKey): Group {
+    const known = this.#byKey.get(key);
+    if (known) return known;
+    const group = { key, nodes: new Map(), size: 0, at: this.#list.length };
+    this.#list.push(group);
+    this.#byKey.set(key, group);
+    return group;
   }
 }

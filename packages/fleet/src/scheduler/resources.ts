@@ -6,6 +6,7 @@ import {
   type WorkloadSpec,
 } from '@clawbernetes/protocol';
 import { gangKey, gangShapeOf, type GangDemand, type GangSpread } from './gang/gang-demand.ts';
+import { NODE_NAME_LABEL } from './snapshot.ts';
 
 /**
  * What placing a workload depends on, and nothing else: workloads of one shape fit, or fail to fit, alike.
@@ -76,4 +77,11 @@ function goesAnywhere(shape: Shape): boolean {
   const { gpuModels, migProfile, nvlink, nodeSelector, nodeId, tolerations, affinity } = shape;
   if (gpuModels.length > 0 || nodeId !== undefined || tolerations || affinity) return false;
   return migProfile === undefined && nvlink === undefined && Object.keys(nodeSelector).length === 0;
+}
+
+/** Whether nodes that are alike but for their names may differ to it. */
+export function namesNodes({ nodeId, nodeSelector, affinity }: Shape): boolean {
+  if (nodeId !== undefined || Object.hasOwn(nodeSelector, NODE_NAME_LABEL)) return true;
+  const terms = affinity ? [...affinity.required, ...affinity.preferred] : [];
+  return terms.some(({ label }) => label === NODE_NAME_LABEL);
 }

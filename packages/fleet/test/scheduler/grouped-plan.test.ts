@@ -20,10 +20,13 @@ const kindsOfNode = fc.array(
   }),
   { minLength: 1, maxLength: 3 },
 );
-const nodesOfKinds = fc.array(fc.tuple(fc.nat(2), fc.array(fc.boolean(), { maxLength: 4 })), {
-  minLength: 1,
-  maxLength: 30,
-});
+const nodesOfKinds = fc.array(
+  fc.tuple(fc.nat(2), fc.array(fc.constantFrom(1000, 1000, 0, 300, 700), { maxLength: 4 })),
+  {
+    minLength: 1,
+    maxLength: 30,
+  },
+);
 
 const fleets = fc.tuple(kindsOfNode, nodesOfKinds).map(([kinds, nodes]) =>
   nodes.map(([at, free], index): SnapshotNode => {
@@ -42,7 +45,7 @@ const fleets = fc.tuple(kindsOfNode, nodesOfKinds).map(([kinds, nodes]) =>
         model,
         memoryMib: 81_559,
         numaNode: place % 2,
-        freeMilli: (free[place] ?? true) ? 1000 : 0,
+        freeMilli: free[place] ?? 1000,
         usable: place !== unusable,
       })),
       executors: new Set(['process']),
@@ -51,7 +54,7 @@ const fleets = fc.tuple(kindsOfNode, nodesOfKinds).map(([kinds, nodes]) =>
   }),
 );
 
-const shapes: fc.Arbitrary<Shape> = fc.record({
+const wholeShapes: fc.Arbitrary<Shape> = fc.record({
   gpus: fc.integer({ min: 0, max: 3 }),
   gpuModels: fc.constantFrom([], [], ['h100'], ['a100']),
   minGpuMemoryMib: fc.constant(0),
@@ -61,6 +64,13 @@ const shapes: fc.Arbitrary<Shape> = fc.record({
   sandboxRequired: fc.constant(false),
   nodeSelector: fc.constantFrom<Record<string, string>>({}, {}, { rack: 'a' }, { node: 'n1' }),
 });
+
+const shapes = fc.oneof(
+  { weight: 2, arbitrary: wholeShapes },
+  fc
+    .tuple(wholeShapes, fc.constantFrom(200, 300, 470))
+    .map(([shape, gpuMilli]): Shape => ({ ...shape, gpus: 1, gpuMilli })),
+);
 
 const pending = fc
   .array(fc.tuple(shapes, fc.integer({ min: 1, max: 12 })), { minLength: 1, maxLength: 5 })
@@ -134,8 +144,8 @@ describe('a plan over groups', () => {
 });
 
 /** By key, the ids; in no order. */
-function content(groups: NodeGroups): ReadonlyMap<string, readonly string[]> {
-  return new Map([...groups.values()].map(({ key, nodes }) => [key, [...nodes.keys()].toSorted()]));
+function content(groups: NodeGroups): ReadonlyMap<number, readonly string[]> {
+  return new Map(groups.groups.map(({ key, nodes }) => [key, [...nodes.keys()].toSorted()]));
 }
 
 describe('groups kept up to date', () => {

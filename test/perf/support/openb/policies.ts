@@ -1,38 +1,127 @@
 import type { Random } from '@clawbernetes/kernel';
-import {
-  gpuShare,
-  hasRoom,
-  PackingScorer,
-  PlaceFinder,
-  WHOLE_GPU,
-  type Cluster,
-  type Given,
-  type PackedKind,
-} from '@clawbernetes/fleet/scheduler';
+import { planPlacements, type SnapshotNode } from '@clawbernetes/fleet';
+import { FleetPacking, gpuShare, NodeGroups, WHOLE_GPU, type Demand } from '@clawbernetes/fleet/scheduler';
+import type { PodKind, TraceFleet } from './trace.ts';
 
-/** Chooses a place for what arrives, or none. */
-export type Policy = (arrived: PackedKind) => Given | undefined;
+/** A node, or several that are alike, and what is free there. */
+export interface NodesLeft {
+  readonly model: string;
+  readonly cpuMilli: number;
+  readonly memoryMib: number;
+  /** Thousandths that are free of each GPU. */
+  readonly gpus: readonly number[];
+  readonly nodes: number;
+}
 
-/** That of the product: the very scorer that places workloads. */
-export function packing(cluster: Cluster): Policy {
-  const scorer = new PackingScorer<PackedKind>();
-  const places = new PlaceFinder(cluster, scorer);
-  return (arrived) => {
-    scorer.arrived(arrived);
-    return places.find(arrived)?.given;
-  };
+/** Finds places for what arrives, in a fleet of its own. */
+export interface Policy {
+  /** Places it, or answers false. */
+  place(arrived: PodKind): boolean;
+  left(): Iterable<NodesLeft>;
+}
+
+/** That of the product: the very plans that place workloads. */
+export class Packing implements Policy {
+  readonly #packing = new FleetPacking();
+  readonly #groups: NodeGroups;
+
+  constructor({ nodes }: TraceFleet) {
+    this.#groups = new NodeGroups(this.#packing.groupKey, nodes);
+  }
+
+  place({ key, shape }: PodKind): boolean {
+    this.#packing.arrived(shape);
+    this.#packing.refresh(this.#groups);
+    const pending = [{ key, shape, workloadIds: [key] }];
+    const [placement] = planPlacements(this.#groups, pending, 1, this.#packing).placements;
+    if (placement) this.#groups.put(placement.after);
+    return placement !== undefined;
+  }
+
+  *left(): Generator<NodesLeft> {
+    for (const { nodes } of this.#groups.groups)
+      for (const { free, gpus } of nodes.values()) {
+        const shares = gpus.map(({ freeMilli }) => freeMilli);
+        yield { ...free, gpus: shares, model: gpus[0]?.model ?? '', nodes: 1 };
+      }
+  }
+}
+
+interface Node {
+  readonly model: string;
+  cpuMilli: number;
+  memoryMib: number;
+  readonly gpus: number[];
+}
+
+/** Chooses a node and the share of a GPU from those that have room; what both baselines have in common. */
+abstract class Baseline implements Policy {
+  readonly #nodes: readonly Node[];
+
+  constructor({ nodes }: TraceFleet) {
+    this.#nodes = nodes.map(toNode);
+  }
+
+  place({ demand, models }: PodKind): boolean {
+    const able = this.#nodes.filter((node) => hasRoom(node, demand, models));
+    const node = this.choose(able, demand);
+    if (!node) return false;
+    const share = this.share(node.gpus.filter((free) => free >= demand.gpuMilli));
+    give(node, demand, demand.gpuMilli === WHOLE_GPU ? WHOLE_GPU : share);
+    return true;
+  }
+
+  *left(): Generator<NodesLeft> {
+    for (const node of this.#nodes) yield { ...node, nodes: 1 };
+  }
+
+  protected abstract choose(able: readonly Node[], demand: Demand): Node | undefined;
+  protected abstract share(shares: readonly number[]): number;
+}
+
+function toNode({ free, gpus }: SnapshotNode): Node {
+  return { ...free, model: gpus[0]?.model ?? '', gpus: gpus.map(({ freeMilli }) => freeMilli) };
+}
+
+function hasRoom(node: Node, demand: Demand, models: ReadonlySet<string>): boolean {
+  if (node.cpuMilli < demand.cpuMilli || node.memoryMib < demand.memoryMib) return false;
+  if (models.size > 0 && !models.has(node.model)) return false;
+  let able = 0;
+  for (const share of node.gpus) if (share >= demand.gpuMilli) able += 1;
+  return able >= demand.gpus;
+}
+
+/** From GPUs of which so much is free, the first ones. */
+function give(node: Node, { cpuMilli, memoryMib, gpus, gpuMilli }: Demand, from: number): void {
+  node.cpuMilli -= cpuMilli;
+  node.memoryMib -= memoryMib;
+  for (let given = 0, place = 0; given < gpus; place += 1) {
+    if (node.gpus[place] !== from) continue;
+    node.gpus[place] = from - gpuMilli;
+    given += 1;
+  }
 }
 
 /** Any node that has room, and any of its GPUs. */
-export function random(cluster: Cluster, nodes: number, source: Random): Policy {
-  const any = (count: number): number => Math.floor(source.fraction() * count);
-  return (arrived) => {
-    const able = ableNodes(cluster, nodes, arrived);
-    const node = able[any(able.length)];
-    if (node === undefined) return undefined;
-    const shares = sharesFor(cluster, node, arrived);
-    return givenOn(cluster, node, arrived, shares[any(shares.length)] ?? 0);
-  };
+export class RandomChoice extends Baseline {
+  readonly #source: Random;
+
+  constructor(fleet: TraceFleet, source: Random) {
+    super(fleet);
+    this.#source = source;
+  }
+
+  protected override choose(able: readonly Node[]): Node | undefined {
+    return this.#any(able);
+  }
+
+  protected override share(shares: readonly number[]): number {
+    return this.#any(shares) ?? 0;
+  }
+
+  #any<T>(values: readonly T[]): T | undefined {
+    return values[Math.floor(this.#source.fraction() * values.length)];
+  }
 }
 
 /** Largest node of the trace, by which what is left over is measured. */
@@ -44,35 +133,19 @@ const MOST_GPU_MILLI = 8000;
  * name between equals; the share from the GPU with the least free. As in the simulator of Weng et al.,
  * ATC'23.
  */
-export function bestFit(cluster: Cluster, nodes: number): Policy {
-  return (arrived) => {
-    let [best, highest] = [-1, -Infinity];
-    for (const node of ableNodes(cluster, nodes, arrived)) {
-      const { cpuMilli, gpus } = cluster.state(node);
-      const gpu = gpus.reduce((sum, share) => sum + share, 0) - gpuShare(arrived.demand);
-      const left = (cpuMilli - arrived.demand.cpuMilli) / MOST_CPU_MILLI + gpu / MOST_GPU_MILLI;
+export class BestFit extends Baseline {
+  protected override choose(able: readonly Node[], demand: Demand): Node | undefined {
+    let [best, highest]: [Node | undefined, number] = [undefined, -Infinity];
+    for (const node of able) {
+      const gpu = node.gpus.reduce((sum, share) => sum + share, 0) - gpuShare(demand);
+      const left = (node.cpuMilli - demand.cpuMilli) / MOST_CPU_MILLI + gpu / MOST_GPU_MILLI;
       const score = Math.floor(100 * (1 - left / 2));
       if (score > highest) [best, highest] = [node, score];
     }
-    if (best < 0) return undefined;
-    return givenOn(cluster, best, arrived, Math.min(...sharesFor(cluster, best, arrived)));
-  };
-}
-
-function ableNodes(cluster: Cluster, nodes: number, { demand, suits }: PackedKind): readonly number[] {
-  const able: number[] = [];
-  for (let node = 0; node < nodes; node += 1) {
-    const state = cluster.state(node);
-    if (hasRoom(state, demand) && suits(state.profile)) able.push(node);
+    return best;
   }
-  return able;
-}
 
-function sharesFor(cluster: Cluster, node: number, { demand }: PackedKind): readonly number[] {
-  return cluster.free(node).filter((share) => share >= demand.gpuMilli);
-}
-
-function givenOn(cluster: Cluster, node: number, { demand }: PackedKind, share: number): Given {
-  const from = demand.gpuMilli === WHOLE_GPU ? WHOLE_GPU : share;
-  return { node, demand, gpus: cluster.pick(node, demand, from) };
+  protected override share(shares: readonly number[]): number {
+    return Math.min(...shares);
+  }
 }

@@ -1,19 +1,22 @@
 import { readFileSync } from 'node:fs';
 import { seededRandom } from '@clawbernetes/kernel';
-import {
-  checkDemand,
-  gpuShare,
-  WHOLE_GPU,
-  type ClusterNode,
-  type PackedKind,
-} from '@clawbernetes/fleet/scheduler';
+import type { Shape, SnapshotNode } from '@clawbernetes/fleet';
+import { checkDemand, gpuShare, WHOLE_GPU, type Demand } from '@clawbernetes/fleet/scheduler';
 
-/** A fleet of the trace, and the names of its GPU models, whose places are the profiles of the nodes. */
+/** The nodes of the trace, empty, in the order of their names. */
 export interface TraceFleet {
-  readonly nodes: readonly ClusterNode[];
-  readonly models: readonly string[];
+  readonly nodes: readonly SnapshotNode[];
   /** Thousandths of GPUs in all. */
   readonly gpuMilli: number;
+}
+
+/** What pods ask for, in the words of a plan and as amounts. */
+export interface PodKind {
+  readonly key: string;
+  readonly shape: Shape;
+  readonly demand: Demand;
+  /** Models of GPUs that it may run on; empty = any. */
+  readonly models: ReadonlySet<string>;
 }
 
 /** Columns by name, as text. */
@@ -39,38 +42,54 @@ function count(row: Row, column: string): number {
 
 export function readFleet(file: string): TraceFleet {
   const rows = rowsOf(file, ['sn', 'cpu_milli', 'memory_mib', 'gpu', 'model']);
-  const models = [...new Set(rows.map((row) => row.get('model') ?? ''))].toSorted();
-  // Places in the list are names in their order, by which the baselines decide between equals.
+  // In the order of their names, by which the baselines decide between equals.
   const byName = rows.toSorted((left, right) => ((left.get('sn') ?? '') < (right.get('sn') ?? '') ? -1 : 1));
-  const nodes = byName.map((row) => ({
-    profile: models.indexOf(row.get('model') ?? ''),
-    cpuMilli: count(row, 'cpu_milli'),
-    memoryMib: count(row, 'memory_mib'),
-    gpus: Array.from({ length: count(row, 'gpu') }, () => WHOLE_GPU),
-  }));
+  const nodes = byName.map(traceNode);
   const gpuMilli = nodes.reduce((sum, { gpus }) => sum + gpus.length * WHOLE_GPU, 0);
-  return { nodes, models, gpuMilli };
+  return { nodes, gpuMilli };
+}
+
+function traceNode(row: Row): SnapshotNode {
+  const [name, model] = [row.get('sn') ?? '', row.get('model') ?? ''];
+  const room = { cpuMilli: count(row, 'cpu_milli'), memoryMib: count(row, 'memory_mib') };
+  const empty: SnapshotNode = {
+    ...{ id: name, name, schedulable: true, labels: { node: name }, sandboxed: false },
+    capacity: room,
+    free: room,
+    gpus: Array.from({ length: count(row, 'gpu') }, (_, place) => {
+      return { id: `${name} ${place}`, model, memoryMib: 0, freeMilli: WHOLE_GPU, usable: true };
+    }),
+    executors: new Set(['process']),
+  };
+  return { ...empty, empty };
 }
 
 /** What each pod of a list asks for; pods that ask for the same are one kind. */
-export function readPods(file: string, { models }: TraceFleet): readonly PackedKind[] {
-  const kinds = new Map<string, PackedKind>();
+export function readPods(file: string): readonly PodKind[] {
+  const kinds = new Map<string, PodKind>();
   return rowsOf(file, ['cpu_milli', 'memory_mib', 'num_gpu', 'gpu_milli']).map((row) => {
     const gpus = count(row, 'num_gpu');
     const gpuMilli = gpus === 0 ? 0 : gpus > 1 ? WHOLE_GPU : count(row, 'gpu_milli');
-    const demand = checkDemand({
-      cpuMilli: count(row, 'cpu_milli'),
-      memoryMib: count(row, 'memory_mib'),
-      gpus,
-      gpuMilli,
-    });
+    const [cpuMilli, memoryMib] = [count(row, 'cpu_milli'), count(row, 'memory_mib')];
+    const demand = checkDemand({ cpuMilli, memoryMib, gpus, gpuMilli });
     const spec = row.get('gpu_spec') ?? '';
     const key = `${Object.values(demand).join(' ')} ${spec}`;
-    const wanted = new Set(spec.split('|').map((model) => models.indexOf(model)));
-    const kind = kinds.get(key) ?? { key, demand, suits: (profile) => spec === '' || wanted.has(profile) };
+    const kind = kinds.get(key) ?? podKind(key, demand, spec === '' ? [] : spec.split('|'));
     kinds.set(key, kind);
     return kind;
   });
+}
+
+function podKind(key: string, demand: Demand, models: readonly string[]): PodKind {
+  const { cpuMilli, memoryMib, gpus, gpuMilli } = demand;
+  const isShare = gpus > 0 && gpuMilli < WHOLE_GPU;
+  const shape: Shape = {
+    ...{ gpus, cpuMilli, memoryMib, minGpuMemoryMib: 0, executor: 'process', sandboxRequired: false },
+    ...(isShare ? { gpuMilli } : {}),
+    gpuModels: models.map((model) => model.toLowerCase()),
+    nodeSelector: {},
+  };
+  return { key, shape, demand, models: new Set(models) };
 }
 
 /**
@@ -79,11 +98,11 @@ export function readPods(file: string, { models }: TraceFleet): readonly PackedK
  * @param load of all GPUs of the fleet, 1.3 for 130 %.
  */
 export function arrivalsOf(
-  pods: readonly PackedKind[],
+  pods: readonly PodKind[],
   fleet: TraceFleet,
   load: number,
   seed: number,
-): readonly PackedKind[] {
+): readonly PodKind[] {
   const random = seededRandom(seed);
   const arrivals = [...pods];
   for (let last = arrivals.length - 1; last > 0; last -= 1) {

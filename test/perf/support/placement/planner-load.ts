@@ -86,7 +86,7 @@ export class PlannerLoad {
 
   /** States that nodes are in. */
   get groups(): number {
-    return [...this.#groups.values()].length;
+    return this.#groups.groups.length;
   }
 
   /** So many arrive at once; answers how many found a place. */

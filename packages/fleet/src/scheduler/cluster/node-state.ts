@@ -1,8 +1,5 @@
 import { WHOLE_GPU, type Demand } from './demand.ts';
 
-/** Most GPUs of a node. */
-export const MAX_NODE_GPUS = 16;
-
 /**
  * What is free on a node, whichever node it is: nodes of one profile and state are alike to whoever packs.
  * The GPUs are in descending order; which of them they are is the node's own affair.

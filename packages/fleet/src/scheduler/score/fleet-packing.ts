@@ -1,20 +1,20 @@
-import { canonicalJson } from '@clawbernetes/kernel';
-import type { ObstacleCode } from '@clawbernetes/protocol';
+import { canonicalJson, present } from '@clawbernetes/kernel';
 import type { Demand } from '../cluster/demand.ts';
-import { stateKey, type NodeState } from '../cluster/node-state.ts';
-import { fitNow, fitOf, neverFits } from '../fit.ts';
+import { hasRoom, stateKey, type NodeState } from '../cluster/node-state.ts';
+import { fitNow, hasRoomNow, neverFits, surcharge, type Misfit } from '../fit.ts';
 import { milliOf, sharesFor } from '../gpu-fit.ts';
-import { NodeGroups } from '../node-groups.ts';
-import { shapeKey, type Shape } from '../resources.ts';
+import { NodeGroups, type GroupKey } from '../node-groups.ts';
+import { namesNodes, shapeKey, type Shape } from '../resources.ts';
 import { NODE_NAME_LABEL, type SnapshotGpu, type SnapshotNode } from '../snapshot.ts';
 import { refusalOf } from '../why/refusal-counts.ts';
 import { PackingScorer, type PackedKind, type PackingCost, type StateCount } from './packing-scorer.ts';
+import { StandingTable, type Standing } from './standing-table.ts';
 
-/** Kinds that are remembered, and states of nodes for each; more are forgotten all at once. */
+/** Kinds that are remembered, and groups of nodes for each; more are forgotten all at once. */
 const MAX_KINDS = 1024;
 const MAX_STATES = 16_384;
-/** How kinds stand with groups, of all kinds together: some 40 MiB. */
-const MAX_STANDINGS = 200_000;
+/** Groups whose numbers are remembered; what comes back after it was forgotten is another group. */
+const MAX_GROUPS = 100_000;
 /** Costs are computed anew after so many arrivals for every ten that there are of them. */
 const ARRIVALS_PER_TEN_COSTS = 2;
 const MAX_STALE_ARRIVALS = 5000;
@@ -25,9 +25,8 @@ const MAX_PROFILES = 10_000;
 
 interface KnownNode {
   readonly state: NodeState;
-  /** Of the state. */
-  readonly key: string;
-  readonly groupKey: string;
+  readonly groupKey: GroupKey;
+  readonly profile: Profile;
 }
 
 interface Profile {
@@ -39,19 +38,13 @@ interface Profile {
 }
 
 interface FleetKind extends PackedKind {
-  /** By state of the node, as of `version`. */
-  costs: Map<string, PackingCost>;
+  /** By group of nodes; costs as of `version`. */
+  readonly standings: StandingTable;
   version: number;
-  /** By group of nodes. */
-  readonly standings: Map<string, Standing & { readonly version: number }>;
-}
-
-/** How a shape fares on a node now. */
-export interface Standing {
-  /** Why it has no place there. */
-  readonly refusal?: ObstacleCode;
-  /** Of its place. */
-  readonly cost: number;
+  /** Whether nodes that are alike but for their names may differ to it. */
+  readonly namesNodes: boolean;
+  /** Why nodes of a profile could not take it if they were empty, the name that it may ask for aside. */
+  misfit(profile: number): Misfit | undefined;
 }
 
 /** Scores nodes of the fleet by what placing a workload on them costs the others (see PackingScorer). */
@@ -66,8 +59,8 @@ export class FleetPacking {
   readonly #examples: SnapshotNode[] = [];
   /** A view of a node is never changed, so what follows from it holds as long as it does. */
   readonly #known = new WeakMap<SnapshotNode, KnownNode>();
-  /** Learnt since they were forgotten last. */
-  #standings = 0;
+  readonly #groupNumbers = new Map<string, GroupKey>();
+  #nextGroup = 0;
 
   /** A workload of this shape asks for a place. */
   arrived(shape: Shape): void {
@@ -75,44 +68,43 @@ export class FleetPacking {
   }
 
   /** Equal for nodes that are alike for every shape, but for their names. */
-  readonly groupKey = (node: SnapshotNode): string => this.#stateOf(node).groupKey;
+  readonly groupKey = (node: SnapshotNode): GroupKey => this.#stateOf(node).groupKey;
 
   /**
    * Takes account of what has arrived, if that is much by now; before a plan. @param fleet all nodes of it.
    */
   refresh(fleet: NodeGroups | readonly SnapshotNode[]): void {
     const groups = fleet instanceof NodeGroups ? fleet : new NodeGroups(this.groupKey, fleet);
-    const costs = groups.groupCount * this.#kinds.size;
+    const costs = groups.groups.length * this.#kinds.size;
     const stale = Math.min(MAX_STALE_ARRIVALS, (costs / 10) * ARRIVALS_PER_TEN_COSTS);
     this.#scorer.refresh(this.#states(groups), stale);
   }
 
   /** How a shape fares on a node. */
   standing(node: SnapshotNode, shape: Shape): Standing {
-    const { misfit, hasRoom, surcharge } = fitOf(node, shape);
-    if (!hasRoom) return { refusal: refusalOf(node, shape, misfit), cost: 0 };
-    return { cost: this.loss(node, shape) + surcharge };
+    const known = this.#stateOf(node);
+    const kind = this.#kind(shape);
+    const { number, isExact, isUniform } = known.profile;
+    const misfit = kind.namesNodes || !isExact ? neverFits(node, shape) : kind.misfit(number);
+    // Where all GPUs are alike, what is free of them says it all.
+    const isPlain = isUniform && shape.nvlink === undefined && shape.migProfile === undefined;
+    const fits = isPlain ? hasRoom(known.state, kind.demand) : hasRoomNow(node, shape);
+    if (misfit !== undefined || !node.schedulable || !fits)
+      return { refusal: refusalOf(node, shape, misfit), cost: 0 };
+    return { refusal: undefined, cost: this.#cost(node, shape).loss + surcharge(node, shape) };
   }
 
-  /** The same for a shape that names no node, remembered for all nodes that are alike. */
-  learnStanding(node: SnapshotNode, shape: Shape): Standing {
-    const { standings } = this.#kind(shape);
-    if (this.#standings >= MAX_STANDINGS) this.#forgetStandings();
-    if (standings.size >= MAX_STATES) standings.clear();
-    this.#standings += 1;
-    const standing = { ...this.standing(node, shape), version: this.#scorer.version };
-    standings.set(this.groupKey(node), standing);
-    return standing;
-  }
-
-  /** Tells by its key what was learnt of a group, if it still holds; of use until the next `refresh`. */
-  knownStandings(shape: Shape): (groupKey: string) => Standing | undefined {
-    const { standings } = this.#kind(shape);
+  /**
+   * What is known of how a shape that names no node fares on groups of nodes; for whoever asks to add to. Of
+   * use until the next `refresh`.
+   */
+  standings(shape: Shape): StandingTable {
+    const kind = this.#kind(shape);
     const { version } = this.#scorer;
-    return (groupKey) => {
-      const known = standings.get(groupKey);
-      return known?.refusal !== undefined || known?.version === version ? known : undefined;
-    };
+    if (kind.standings.size >= MAX_STATES) kind.standings.clear();
+    else if (kind.version !== version) kind.standings.forgetCosts();
+    kind.version = version;
+    return kind.standings;
   }
 
   /** What it costs the fleet to place a shape on a node that it fits. */
@@ -128,18 +120,10 @@ export class FleetPacking {
   }
 
   #cost(node: SnapshotNode, shape: Shape): PackingCost {
-    const { state, key, groupKey } = this.#stateOf(node);
-    const kind = this.#kind(shape);
-    const { version } = this.#scorer;
-    if (kind.version !== version || kind.costs.size >= MAX_STATES) kind.costs = new Map();
-    kind.version = version;
+    const { state, profile } = this.#stateOf(node);
     // Where GPUs differ a share may come from some only.
-    const isPicky = shape.gpuMilli !== undefined && !this.#profile(node).isUniform;
-    const known = kind.costs.get(isPicky ? groupKey : key);
-    if (known !== undefined) return known;
-    const cost = this.#scorer.cost(state, kind.demand, isPicky ? sharesFor(node, shape) : undefined);
-    kind.costs.set(isPicky ? groupKey : key, cost);
-    return cost;
+    const shares = shape.gpuMilli !== undefined && !profile.isUniform ? sharesFor(node, shape) : undefined;
+    return this.#scorer.cost(state, this.#kind(shape).demand, shares);
   }
 
   #kind(shape: Shape): FleetKind {
@@ -151,31 +135,25 @@ export class FleetPacking {
     return kind;
   }
 
-  #forgetStandings(): void {
-    for (const { standings } of this.#kinds.values()) standings.clear();
-    this.#standings = 0;
-  }
-
   #newKind(key: string, shape: Shape): FleetKind {
-    const suited = new Map<number, boolean>();
-    const suits = (profile: number): boolean => {
-      const [example, cached] = [this.#examples[profile], suited.get(profile)];
-      if (cached !== undefined || !example) return cached ?? false;
-      const fits = neverFits(example, anywhere(shape)) === undefined;
-      suited.set(profile, fits);
-      return fits;
+    const unbound = anywhere(shape);
+    const misfits = new Map<number, Misfit | undefined>();
+    const misfit = (profile: number): Misfit | undefined => {
+      const known = misfits.get(profile);
+      if (known !== undefined || misfits.has(profile)) return known;
+      const found = neverFits(present(this.#examples[profile], 'a node of a profile'), unbound);
+      misfits.set(profile, found);
+      return found;
     };
-    if (this.#kinds.size >= MAX_KINDS) {
-      this.#forgetStandings();
-      this.#kinds.clear();
-    }
+    if (this.#kinds.size >= MAX_KINDS) this.#kinds.clear();
     const kind = {
       key,
       demand: demandOf(shape),
-      suits,
-      costs: new Map(),
+      namesNodes: namesNodes(shape),
+      misfit,
+      standings: new StandingTable(),
       version: -1,
-      standings: new Map(),
+      suits: (profile: number) => misfit(profile) === undefined,
     };
     this.#kinds.set(key, kind);
     return kind;
@@ -191,13 +169,23 @@ export class FleetPacking {
     const which = profile.isUniform ? '' : ` ${node.gpus.map(freeShare).join(' ')}`;
     const only = profile.isExact ? '' : ` only ${node.id}`;
     const readiness = node.schedulable ? '' : ` ${node.unschedulableReason ?? 'not ready'}`;
-    const entry = { state, key, groupKey: `${key}${which}${only}${readiness}` };
+    const groupKey = this.#groupNumber(`${key}${which}${only}${readiness}`);
+    const entry = { state, groupKey, profile };
     this.#known.set(node, entry);
     return entry;
   }
 
+  #groupNumber(name: string): GroupKey {
+    const known = this.#groupNumbers.get(name);
+    if (known !== undefined) return known;
+    if (this.#groupNumbers.size >= MAX_GROUPS) this.#groupNumbers.clear();
+    this.#groupNumbers.set(name, this.#nextGroup);
+    this.#nextGroup += 1;
+    return this.#nextGroup - 1;
+  }
+
   *#states(groups: NodeGroups): Generator<StateCount, void, undefined> {
-    for (const { nodes } of groups.values()) {
+    for (const { nodes } of groups.groups) {
       const [example] = nodes.values();
       if (example) yield { state: this.#stateOf(example).state, nodes: nodes.size };
     }

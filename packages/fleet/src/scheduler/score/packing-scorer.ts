@@ -61,6 +61,8 @@ export class PackingScorer<Kind extends PackedKind> {
   #rests = worthOfRests([]);
   #balance = new CpuBalance([]);
   #kinds: readonly WeightedKind[] = [];
+  /** Those of them that count on nodes of a profile. */
+  readonly #kindsOf = new Map<number, readonly WeightedKind[]>();
   #prices: ReadonlyMap<number, number> = new Map();
   #refreshAt = 0;
   /** Of states that nodes were in since the last refresh. */
@@ -88,11 +90,12 @@ export class PackingScorer<Kind extends PackedKind> {
     const counts = [...states];
     this.#kinds = weighted(mix.slice(0, TOP_KINDS), counts);
     this.#prices = scarcityPrices(mix.slice(0, PRICED_KINDS), counts);
+    this.#kindsOf.clear();
     this.#worths = new WeakMap();
     this.version += 1;
   }
 
-  /** What it costs to meet a demand that fits. @param shares free of GPUs that may give some; absent = all. */
+  /** What it costs to meet a demand that fits. @param shares free of GPUs to take it from; absent = all. */
   cost(state: NodeState, demand: Demand, shares = sources(state, demand)): PackingCost {
     const worth = this.#worths.get(state) ?? this.worth(state);
     this.#worths.set(state, worth);
@@ -111,13 +114,23 @@ export class PackingScorer<Kind extends PackedKind> {
 
   worth(state: NodeState): number {
     let rests = 0;
-    for (const share of state.gpus) rests += this.#rests[Math.floor((share * PARTS) / WHOLE_GPU)] ?? 0;
+    for (const share of state.gpus) {
+      if (share === 0) break;
+      rests += this.#rests[Math.floor((share * PARTS) / WHOLE_GPU)] ?? 0;
+    }
     let worth = SHARE_WEIGHT * WHOLE_GPU * rests + BALANCE_WEIGHT * this.#balance.usable(state);
     const whole = wholeGpus(state);
-    for (const { kind, demand, weight } of this.#kinds) {
-      if (weight > 0 && kind.suits(state.profile)) worth += weight * fillable(state, demand, whole);
-    }
+    for (const { demand, weight } of this.#kindsFor(state.profile))
+      worth += weight * fillable(state, demand, whole);
     return worth;
+  }
+
+  #kindsFor(profile: number): readonly WeightedKind[] {
+    const known = this.#kindsOf.get(profile);
+    if (known) return known;
+    const kinds = this.#kinds.filter(({ kind, weight }) => weight > 0 && kind.suits(profile));
+    this.#kindsOf.set(profile, kinds);
+    return kinds;
   }
 }
 
@@ -131,7 +144,11 @@ function sources({ gpus }: NodeState, demand: Demand): readonly number[] {
 function fillable({ cpuMilli, memoryMib, gpus }: NodeState, demand: Demand, whole: number): number {
   let count = 0;
   if (demand.gpuMilli === WHOLE_GPU) count = Math.floor(whole / demand.gpus);
-  else for (const free of gpus) count += Math.floor(free / demand.gpuMilli);
+  else
+    for (const free of gpus) {
+      if (free < demand.gpuMilli) break;
+      count += Math.floor(free / demand.gpuMilli);
+    }
   if (count === 0) return 0;
   if (count * demand.cpuMilli > cpuMilli) count = Math.floor(cpuMilli / demand.cpuMilli);
   if (count * demand.memoryMib > memoryMib) count = Math.floor(memoryMib / demand.memoryMib);

@@ -78,4 +78,25 @@ describe('a place in the fleet', () => {
     const many = Array.from({ length: 20 }, () => shape(8, 64));
     expect(places(nodes, many, shape(1, 8), 9)).toEqual([...Array.from({ length: 8 }, () => 'new'), 'old']);
   });
+
+  test('of a share is on the GPU whose rest it leaves useful', () => {
+    const nodes = [node('a', 2, 64)];
+    const packing = new FleetPacking();
+    const share = shape(1, 1, { gpuMilli: 470 });
+    for (let arrival = 0; arrival < 10; arrival += 1)
+      for (const arrived of [shape(1, 1), share]) packing.arrived(arrived);
+    packing.refresh(nodes);
+    const pending = [{ key: 'share', shape: share, workloadIds: ['w0', 'w1'] }];
+    const last = planPlacements({ nodes }, pending, 2, packing).placements.at(-1);
+    expect(last?.after.gpus.map(({ freeMilli }) => freeMilli)).toEqual([60, 1000]);
+  });
+
+  test('of what could run anywhere is not on a model that others depend on', () => {
+    const plain = node('plain', 8, 64);
+    const rare = node('rare', 8, 64);
+    const nodes = [{ ...rare, gpus: rare.gpus.map((gpu) => ({ ...gpu, model: 'NVIDIA A100' })) }, plain];
+    const bound = Array.from({ length: 10 }, () => shape(1, 8, { gpuModels: ['a100'] }));
+    const free = Array.from({ length: 10 }, () => shape(1, 8));
+    expect(places(nodes, [...bound, ...free], shape(1, 8), 1)).toEqual(['plain']);
+  });
 });
