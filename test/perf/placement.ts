@@ -13,7 +13,7 @@ import {
   checkGang,
   fragmentedFleet,
   GANG,
-  gangTree,
+  gangBench,
   timeGang,
   TOO_LARGE,
 } from './support/placement/gang-fleet.ts';
@@ -96,15 +96,14 @@ function plannerFigures(nodes: number, sizes: Sizes, log: (line: string) => void
 }
 
 function gangFigures({ seeds }: Sizes, log: (line: string) => void): Figures {
-  const tree = gangTree();
   const [placed, refused]: [number[], number[]] = [[], []];
   for (let seed = 1; seed <= seeds; seed += 1) {
     const free = fragmentedFleet(seed);
-    const fits = timeGang(tree, free, GANG);
-    checkGang(fits.answer, free);
+    const fits = timeGang(gangBench(free), GANG);
+    checkGang(fits, free);
     placed.push(fits.ms);
-    const never = timeGang(tree, free, TOO_LARGE);
-    assert(never.answer.kind === 'refusal' && never.answer.reason === 'never-fits', 'it says that it cannot');
+    const never = timeGang(gangBench(free), TOO_LARGE);
+    assert(never.waiting?.reason === 'never-fits', 'it says that it cannot');
     refused.push(never.ms);
   }
   const [gang512Ms, neverFitsMs] = [percentile(placed, 0.99), percentile(refused, 0.99)];

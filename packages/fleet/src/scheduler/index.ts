@@ -2,3 +2,6 @@
 export { checkDemand, gpuShare, WHOLE_GPU, type Demand } from './cluster/demand.ts';
 export { FleetPacking } from './score/fleet-packing.ts';
 export { NodeGroups } from './node-groups.ts';
+export { explainGang } from './gang/explain-gang.ts';
+export { FleetTopology } from './gang/fleet-topology.ts';
+export { isGang, type ShapeOfGang } from './gang/member-shape.ts';

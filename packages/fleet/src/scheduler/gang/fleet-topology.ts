@@ -6,7 +6,7 @@ import { DomainCapacity, type ShapeCapacity } from '../topology/domain-capacity.
 import { topologyPlace, TopologyTree } from '../topology/topology-tree.ts';
 
 /** Shapes of members that are counted at once; the one asked for longest ago is given up for another. */
-const MAX_SHAPES = 64;
+const MAX_SHAPES = 256;
 /** Changes that are remembered, per node of the fleet: a shape that missed more is counted anew. */
 const CHANGES_PER_NODE = 4;
 const MIN_CHANGES = 1024;

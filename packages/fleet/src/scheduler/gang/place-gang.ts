@@ -22,8 +22,8 @@ export function placeGang(
   topology: FleetTopology,
   { workloadId, shape }: { readonly workloadId: string; readonly shape: ShapeOfGang },
 ): readonly Placement[] | undefined {
+  if (isSurelyFull(topology, shape)) return undefined;
   const fleet = gangFleet(topology, shape, draft.moved());
-  if (isSurelyFull(fleet, shape)) return undefined;
   const plan = planShape(topology, fleet, shape);
   if (plan.kind === 'refusal') return undefined;
   const trace = { nodes: topology.size, candidates: countAble(fleet.room) };
@@ -92,13 +92,18 @@ export function valuesOf(
   };
 }
 
-/** Told from sums alone, so that many gangs that wait cost a plan little. May err to the other side only. */
-function isSurelyFull({ tree, members }: ReturnType<typeof gangFleet>, { gang }: ShapeOfGang): boolean {
+/**
+ * Told from sums alone, before the placements of the plan, so that many gangs that wait cost a plan little.
+ * May err to the other side only.
+ */
+function isSurelyFull(topology: FleetTopology, shape: ShapeOfGang): boolean {
+  const { gang } = shape;
   const { min } = gang.members;
+  const { members } = topology.capacity(memberOf(shape));
   if ((members[ROOT] ?? 0) < min) return true;
   if (gang.topology?.rule !== 'required') return false;
   const level = Math.min(levelNumber(gang.topology.level), LOWEST_DOMAINS);
-  return tree.domainsAt(level).every((domain) => (members[domain] ?? 0) < min);
+  return topology.tree.domainsAt(level).every((domain) => (members[domain] ?? 0) < min);
 }
 
 /** NVLink domains, whose children are nodes. */
