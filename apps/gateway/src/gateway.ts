@@ -95,7 +95,8 @@ export async function openGateway(host: GatewayHost, options: GatewayOptions): P
       const workload = fleet.workload(namespace, reference);
       const start = logStart({ fleet, logs }, workload, request);
       const position = request.tail === undefined ? request.position : start.position;
-      const from = { position, follow: request.follow };
+      const { follow, rank } = request;
+      const from = { position, follow, ...(rank === undefined ? {} : { rank }) };
       return { start, pieces: followLog({ fleet, logs, changes }, workload, from, { signal }) };
     },
     onFailed: (listener) => {

@@ -15,6 +15,8 @@ export interface FollowLogsOptions {
    * true.
    */
   readonly follow?: boolean | undefined;
+  /** Of a gang: of which member. Default 0. */
+  readonly rank?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -29,7 +31,7 @@ export interface LogSource {
    */
   readLog(
     reference: string,
-    from: { readonly position: number } | { readonly tail: number },
+    from: ({ readonly position: number } | { readonly tail: number }) & { readonly rank?: number },
   ): Promise<CommandOutput<'workload.logs'>>;
 }
 
@@ -54,7 +56,7 @@ export async function* followLogs(
     let progress = false;
     try {
       for await (const entry of readOnce(source, reference, { ...next, follow, signal }, patience)) {
-        next = { position: entry.position };
+        next = { position: entry.position, rank: options.rank };
         progress = true;
         yield entry;
       }
@@ -73,9 +75,10 @@ async function* readOnce(
   options: FollowLogsOptions,
   patience: Patience,
 ): AsyncGenerator<LogEntry, void, undefined> {
-  const { position = 0, tail, follow, signal } = options;
+  const { position = 0, tail, follow, rank, signal } = options;
   const start = tail === undefined ? { position: String(position) } : { tail: String(tail) };
-  const query = new URLSearchParams({ ...start, follow: String(follow) });
+  const member = rank === undefined ? {} : { rank: String(rank) };
+  const query = new URLSearchParams({ ...start, ...member, follow: String(follow) });
   const path = `/api/workloads/${encodeURIComponent(reference)}/logs?${query.toString()}`;
   const response = await transport.open(path, { accept: ACCEPT }, { signal });
   patience.succeeded();
@@ -99,10 +102,13 @@ async function* readOnce(
 async function isComplete(
   source: LogSource,
   reference: string,
-  { position = 0, tail }: FollowLogsOptions,
+  { position = 0, tail, rank }: FollowLogsOptions,
 ): Promise<boolean> {
   const from = tail === undefined ? { position } : { tail: 0 };
-  const { complete, entries } = await source.readLog(reference, from);
+  const { complete, entries } = await source.readLog(reference, {
+    ...from,
+    ...(rank === undefined ? {} : { rank }),
+  });
   return complete && entries.length === 0;
 }
 

@@ -1,7 +1,9 @@
 import type { Client } from '@clawbernetes/sdk';
 import type { Context } from '../context.ts';
 import type { Call } from '../declare/declaration.ts';
+import { invalidArguments } from '../errors.ts';
 import { LogWriter } from '../output/log-writer.ts';
+import { MAX_FOLLOWED_MEMBERS, memberLogs, ranksOf } from '../output/member-logs.ts';
 import { outcome } from '../output/workload-phrases.ts';
 
 interface LogOptions {
@@ -9,14 +11,25 @@ interface LogOptions {
   readonly tail?: number;
   readonly timestamps?: boolean;
   readonly stream?: 'stdout' | 'stderr';
+  readonly rank?: number;
 }
 
 export async function showLogs({ context, operands: [workload = ''], options }: Call): Promise<void> {
-  const { follow = false, tail, timestamps = false, stream } = options as LogOptions;
+  const { follow = false, tail, timestamps = false, stream, rank } = options as LogOptions;
   const client = await context.client();
   const writer = new LogWriter(context, { timestamps, stream });
+  const ranks =
+    rank === undefined ? ranksOf(await client.command('workload.inspect', { workload })) : undefined;
+  if (ranks && ranks.length > MAX_FOLLOWED_MEMBERS)
+    throw invalidArguments(
+      `${workload} has ${ranks.length} members, more than the ${MAX_FOLLOWED_MEMBERS} that are shown at once; ` +
+        'choose one with --rank.',
+    );
+  const entries = ranks
+    ? memberLogs(client, workload, ranks, { follow, tail })
+    : client.followLogs(workload, { follow, tail, rank });
   let empty = true;
-  for await (const entry of client.followLogs(workload, { follow, tail })) {
+  for await (const entry of entries) {
     empty = false;
     await writer.write(entry);
   }

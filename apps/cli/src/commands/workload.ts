@@ -9,6 +9,7 @@ import { eventLine } from '../output/event-line.ts';
 import { age, asTyped, cores, memory, oneLine, ranFor, shellWords } from '../output/phrases.ts';
 import { renderFacts, renderTable, type Facts } from '../output/table.ts';
 import { disconnectOf, outcome, placeOf, retriesOf } from '../output/workload-phrases.ts';
+import { gangFact, membersOf, membersText } from './gang-members.ts';
 
 const PAGE = 1000;
 const DEFAULT_LIMIT = 50;
@@ -51,8 +52,8 @@ function workloadTable(
       workload.id,
       stateCell(colours, workload),
       String(workload.exitCode ?? workload.signal ?? workload.endReason ?? '–'),
-      workload.attempt?.nodeName ?? '–',
-      String(workload.spec.resources.gpus) + (workload.simulated ? colours.yellow(' simulated') : ''),
+      nodesCell(workload),
+      gpusCell(workload) + (workload.simulated ? colours.yellow(' simulated') : ''),
       age(workload.submittedAtMs, nowMs),
       ranFor(workload.startedAtMs, workload.finishedAtMs, nowMs),
       oneLine(commandOf(workload), 40),
@@ -61,9 +62,25 @@ function workloadTable(
   );
 }
 
-function stateCell(colours: Colours, { state, waiting }: WorkloadView): string {
+function stateCell(colours: Colours, { state, waiting, gang }: WorkloadView): string {
   const why = waiting === undefined ? '' : colours.dim(` (${waiting.reason})`);
-  return paintState(colours, state) + why;
+  return (
+    paintState(colours, state) + (gang && RUNS.has(state) ? ` ${gang.running}/${gang.members}` : '') + why
+  );
+}
+
+/** States in which it is of interest how many members of a gang run. */
+const RUNS: ReadonlySet<WorkloadState> = new Set(['starting', 'running', 'degraded']);
+
+function nodesCell({ attempt, gang }: WorkloadView): string {
+  if (!attempt) return '–';
+  const others = (gang?.placed ?? 1) - 1;
+  return others > 0 ? `${attempt.nodeName} and ${others} more` : attempt.nodeName;
+}
+
+function gpusCell({ spec }: WorkloadView): string {
+  const members = spec.gang ? `${spec.gang.members} × ` : '';
+  return `${members}${spec.resources.gpus}`;
 }
 
 function commandOf({ spec }: WorkloadView): string {
@@ -74,8 +91,15 @@ function commandOf({ spec }: WorkloadView): string {
 export async function showWorkload({ context, operands: [workload = ''] }: Call): Promise<void> {
   const client = await context.client();
   const view = await client.command('workload.inspect', { workload });
-  const { attempts: _attempts, events: _events, ...brief } = view;
-  await context.print(brief, () => renderFacts(workloadFacts(context, view)));
+  const { attempts, events: _events, ...brief } = view;
+  const members = membersOf(view);
+  // What a gang is doing is what its members do.
+  await context.print(view.gang ? { ...brief, attempts } : brief, () =>
+    [
+      renderFacts(workloadFacts(context, view)),
+      ...(members.length > 0 ? [`\nMEMBERS\n${membersText(context, members)}`] : []),
+    ].join('\n'),
+  );
 }
 
 export async function inspectWorkload({ context, operands: [workload = ''] }: Call): Promise<void> {
@@ -105,6 +129,7 @@ function workloadFacts({ terminal: { colours }, clock, config }: Context, view: 
     ['Retries', retriesOf(view)],
     ['Command', oneLine(commandOf(view), 200)],
     ['Ran on', view.attempt && placeOf(colours, view)],
+    ['Gang', gangFact(view)],
     ['Submitted', `${age(view.submittedAtMs, nowMs)} ago`],
     [
       'Ran for',

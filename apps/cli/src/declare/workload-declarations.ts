@@ -49,6 +49,7 @@ export function declareWorkloadCommands(program: Command, runtime: Runtime): voi
       'run -- python3 train.py',
       'run --gpus 1 --gpu-type H100 -- python3 train.py',
       'run busybox -- echo hi',
+      'run --members 8 --gpus 8 --topology rack -- ./train.sh',
       'run --name nightly --memory 2g --cpus 1.5 --timeout 2h -d -- make all',
       'run --restart 5 --reschedule 2 --replace 3 -d -- python3 train.py',
       'run --exclusive --on-disconnect stop=5m --replace 3 -d -- ./writer',
@@ -101,12 +102,14 @@ function declareWorkloadGroup(workload: Command, runtime: Runtime): void {
       new Option('-n, --tail <lines>', 'only the last lines').argParser(wholeNumber),
       new Option('-t, --timestamps', 'begin each line with its time'),
       new Option('--stream <stream>', 'stdout or stderr only').argParser(oneOf('stdout', 'stderr')),
+      new Option('--rank <rank>', 'only this member of a gang').argParser(wholeNumber),
     ],
     followsWithF: true,
     examples: [
       'workload logs nightly --tail 20',
       'workload logs -f nightly',
       'workload logs nightly --stream stderr',
+      'workload logs training --rank 3',
     ],
     load: async () => (await import('../commands/logs.ts')).showLogs,
   });

@@ -3,6 +3,7 @@ import type { WorkloadSpecInput, WorkloadView } from '@clawbernetes/protocol';
 import type { Client } from '@clawbernetes/sdk';
 import type { Context } from '../context.ts';
 import { entryJson, LogWriter, type LogEntryJson } from '../output/log-writer.ts';
+import { MAX_FOLLOWED_MEMBERS, memberLogs, ranksOf } from '../output/member-logs.ts';
 import { closingLine } from './closing-line.ts';
 import { workloadExitCode } from './exit-code.ts';
 import { Interrupts } from './interrupts.ts';
@@ -50,7 +51,7 @@ export async function attach(
   const output = new ForegroundOutput(context);
   const closing = new AbortController();
   const { signal } = closing;
-  const logs = pumpLogs(client, workload.id, output, signal);
+  const logs = pumpLogs(client, workload, output, signal);
   const waiting = quiet ? Promise.resolve() : explainWaiting(context, client, workload.id, signal);
   try {
     const view = await Promise.race([
@@ -76,11 +77,17 @@ async function failureOf(logs: Promise<void>): Promise<never> {
 
 async function pumpLogs(
   client: Client,
-  id: string,
+  workload: WorkloadView,
   output: ForegroundOutput,
   signal: AbortSignal,
 ): Promise<void> {
-  for await (const entry of client.followLogs(id, { signal })) await output.write(entry);
+  const { id } = workload;
+  // Of more members than can be followed the first ones are shown; the others with logs --rank.
+  const ranks = ranksOf(workload)?.slice(0, MAX_FOLLOWED_MEMBERS);
+  const entries = ranks
+    ? memberLogs(client, id, ranks, { follow: true, signal })
+    : client.followLogs(id, { signal });
+  for await (const entry of entries) await output.write(entry);
 }
 
 async function finish(

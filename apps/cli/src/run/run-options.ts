@@ -19,6 +19,11 @@ export interface RunOptions extends GlobalOptions {
   readonly stopGrace?: number;
   readonly sandbox?: 'required' | 'preferred' | 'off';
   readonly network?: 'host' | 'none';
+  readonly members?: number;
+  readonly minMembers?: number;
+  readonly topology?: string;
+  readonly spreadBy?: string;
+  readonly maxSkew?: number;
   readonly node?: string;
   readonly nodeSelector?: Readonly<Record<string, string>>;
   readonly tolerate?: readonly string[];

@@ -5,6 +5,7 @@ import { invalidArguments } from '../errors.ts';
 import { isLoopback } from '../find-gateway.ts';
 import { shellWords } from '../output/phrases.ts';
 import { readEnvironment } from './environment.ts';
+import { gangRequest } from './gang-request.ts';
 import type { RunOptions } from './run-options.ts';
 
 export interface RunRequest {
@@ -52,6 +53,7 @@ export async function workloadRequest(
     mounts: options.mount?.map((text) => parseMount(text, config.cwd)),
     nodeSelector: Object.keys(selector).length > 0 ? selector : undefined,
     tolerations: options.tolerate?.map((text) => parseToleration(text)),
+    ...gangRequest(options),
     labels: options.label,
     timeoutMs: options.timeout,
     stopGraceMs: options.stopGrace,

@@ -1,6 +1,6 @@
 import { apiError, type CommandOutput, type CommandRequest, type WorkloadView } from '@clawbernetes/protocol';
 import { decodeRecords } from '@clawbernetes/telemetry';
-import { isComplete, logStart } from '../logs/follow-log.ts';
+import { isComplete, loggedAttempt, logStart } from '../logs/follow-log.ts';
 import type { CommandContext, HandlerDeps, Handlers } from './handler-context.ts';
 import { encodeText } from './encode-text.ts';
 import { waitForWorkload } from './wait-for-workload.ts';
@@ -67,14 +67,18 @@ async function inspect(
 
 function logs(
   deps: HandlerDeps,
-  { workload: reference, tail, position, maxBytes }: CommandRequest<'workload.logs'>,
+  { workload: reference, tail, position, maxBytes, rank }: CommandRequest<'workload.logs'>,
   { namespace }: CommandContext,
 ): CommandOutput<'workload.logs'> {
   const workload = deps.fleet.workload(namespace, reference);
-  const attempt = deps.fleet.latestAttempt(workload.id);
-  const complete = isComplete(deps, workload.id);
+  const attempt = loggedAttempt(deps.fleet, workload, rank);
+  const complete = isComplete(deps, workload, rank);
   if (!attempt) return { entries: [], position, droppedBytes: 0, complete };
-  const start = logStart(deps, workload, { position, ...(tail === undefined ? {} : { tail }) });
+  const start = logStart(deps, workload, {
+    position,
+    ...(tail === undefined ? {} : { tail }),
+    ...(rank === undefined ? {} : { rank }),
+  });
   const from = tail === undefined ? position : start.position;
   const slice = deps.logs.read(attempt.id, from, maxBytes);
   const entries = Array.from(decodeRecords(slice.records), ({ timeMs, stream, bytes }, index) => ({

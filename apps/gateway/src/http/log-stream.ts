@@ -15,12 +15,13 @@ const querySchema = z.object({
   position: z.coerce.number().int().min(0).default(0),
   tail: z.coerce.number().int().min(0).max(100_000).optional(),
   follow: flag.default(false),
+  rank: z.coerce.number().int().min(0).optional(),
 });
 
 /**
  * `GET /api/workloads/<workload>/logs`: raw log records, or server-sent events whose ids are positions to
- * resume from. `x-log-position` is where the first record begins; `x-log-skip-bytes` of its content come
- * before the last lines that were asked for.
+ * resume from; `rank` says of which member of a gang. `x-log-position` is where the first record begins;
+ * `x-log-skip-bytes` of its content come before the last lines that were asked for.
  */
 export function logStream(
   deps: { readonly gateway: () => Gateway },
@@ -31,11 +32,12 @@ export function logStream(
   const query = querySchema.safeParse(request.query);
   if (!query.success)
     throw apiError('invalid-input', `The query is not valid: ${z.prettifyError(query.error)}`);
-  const { position, tail, follow } = query.data;
+  const { position, tail, follow, rank } = query.data;
+  const whose = rank === undefined ? {} : { rank };
   const resumed = Number(request.headers['last-event-id'] ?? NaN);
   const from = Number.isSafeInteger(resumed)
-    ? { position: resumed, follow }
-    : { position, follow, ...(tail === undefined ? {} : { tail }) };
+    ? { position: resumed, follow, ...whose }
+    : { position, follow, ...whose, ...(tail === undefined ? {} : { tail }) };
   const { start, pieces } = deps.gateway().followLog(request.params.reference, from, context);
   if (request.headers.accept?.includes('text/event-stream')) {
     return streamReply(reply, { 'content-type': 'text/event-stream' }, encodeEvents(pieces, start.skipBytes));

@@ -1,5 +1,5 @@
-import type { Fleet, WorkloadRecord } from '@clawbernetes/fleet';
-import { hasEnded } from '@clawbernetes/protocol';
+import type { AttemptRecord, Fleet, WorkloadRecord } from '@clawbernetes/fleet';
+import { apiError, hasEnded } from '@clawbernetes/protocol';
 import type { Changes } from '../changes.ts';
 import { logKey, type WorkloadLogs } from './workload-logs.ts';
 
@@ -19,6 +19,8 @@ export interface LogRequest {
   /** The last so many lines instead of from `position` on. */
   readonly tail?: number;
   readonly follow: boolean;
+  /** Of a gang: whose log; absent = of rank 0. */
+  readonly rank?: number;
 }
 
 /** Where a stream of log records begins. */
@@ -46,12 +48,12 @@ export function workloadKey(workloadId: string): string {
 export async function* followLog(
   deps: LogDeps,
   workload: WorkloadRecord,
-  from: { readonly position: number; readonly follow: boolean },
+  from: Pick<LogRequest, 'position' | 'follow' | 'rank'>,
   { signal }: { signal: AbortSignal },
 ): AsyncGenerator<LogPiece, void, undefined> {
   let { position } = from;
   while (!signal.aborted) {
-    const attempt = deps.fleet.latestAttempt(workload.id);
+    const attempt = loggedAttempt(deps.fleet, workload, from.rank);
     if (attempt) {
       const slice = deps.logs.read(attempt.id, position, READ_BYTES);
       if (slice.records.length > 0) {
@@ -65,28 +67,45 @@ export async function* followLog(
         continue;
       }
     }
-    if (!from.follow || isComplete(deps, workload.id)) return;
+    if (!from.follow || isComplete(deps, workload, from.rank)) return;
     const keys = [workloadKey(workload.id), ...(attempt ? [logKey(attempt.id)] : [])];
     await deps.changes.next(keys, WAIT_MS, { signal });
   }
+}
+
+/** @throws CodedError `invalid-input` for a rank that the workload never has. */
+export function loggedAttempt(
+  fleet: Fleet,
+  { id, name, spec }: WorkloadRecord,
+  rank: number | undefined,
+): AttemptRecord | undefined {
+  if (rank === undefined) return fleet.latestAttempt(id);
+  const members = spec.gang?.members ?? 0;
+  if (rank < members) return fleet.members(id).find((member) => member.rank === rank);
+  const has = members === 0 ? 'is no gang: leave the rank out' : `has the ranks 0 to ${members - 1}`;
+  throw apiError('invalid-input', `${name} has no member of rank ${rank}; it ${has}.`);
 }
 
 /** Where what was asked for begins: a position, or the last lines. */
 export function logStart(
   { fleet, logs }: Omit<LogDeps, 'changes'>,
   workload: WorkloadRecord,
-  { position, tail }: Pick<LogRequest, 'position' | 'tail'>,
+  { position, tail, rank }: Pick<LogRequest, 'position' | 'tail' | 'rank'>,
 ): LogStart {
-  const attempt = fleet.latestAttempt(workload.id);
+  const attempt = loggedAttempt(fleet, workload, rank);
   if (tail !== undefined) return attempt ? logs.tail(attempt.id, tail) : { position: 0, skipBytes: 0 };
   if (!attempt) return { position, skipBytes: 0 };
   return { position: Math.max(position, logs.read(attempt.id, position, 1).position), skipBytes: 0 };
 }
 
 /** The workload has ended, and nothing more of its log will come. */
-export function isComplete({ fleet, logs }: Omit<LogDeps, 'changes'>, workloadId: string): boolean {
-  const attempt = fleet.latestAttempt(workloadId);
-  const workload = fleet.findWorkload(workloadId);
+export function isComplete(
+  { fleet, logs }: Omit<LogDeps, 'changes'>,
+  { id }: Pick<WorkloadRecord, 'id'>,
+  rank?: number,
+): boolean {
+  const workload = fleet.findWorkload(id);
+  const attempt = workload && loggedAttempt(fleet, workload, rank);
   if (!workload) return true;
   if (!hasEnded(workload.state)) return false;
   if (!attempt || attempt.state === 'lost' || logs.end(attempt.id) >= attempt.logEnd) return true;

@@ -104,6 +104,7 @@ export const workloadCommands = {
         .optional()
         .describe('The last so many lines instead of from `position` on.'),
       position: z.int().min(0).default(0).describe('Where to begin, in bytes of the log.'),
+      rank: z.int().min(0).optional().describe('Of a gang: of which member; absent = of rank 0.'),
       maxBytes: z
         .int()
         .min(1)
