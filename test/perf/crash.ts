@@ -2,7 +2,7 @@
 // sockets, work is submitted and stopped: what was acknowledged must be there afterwards, once. Also what the
 // fleet costs while nothing happens, and how soon a gateway with all its workloads serves again.
 import { setTimeout as pause } from 'node:timers/promises';
-import { seededRandom } from '@clawbernetes/kernel';
+import { errorCode, seededRandom } from '@clawbernetes/kernel';
 import type { WorkloadView } from '@clawbernetes/protocol';
 import {
   OptionError,
@@ -170,7 +170,21 @@ class Load {
     if (!next) return;
     const [workload, facts] = next;
     facts.isStopped = true;
-    await this.#fleet.client.command('workload.stop', { workload });
+    await persistently(() => this.#fleet.client.command('workload.stop', { workload }));
+  }
+}
+
+/** Again while the gateway is away: stopping twice is stopping. */
+async function persistently(work: () => Promise<unknown>): Promise<void> {
+  const deadlineMs = performance.now() + SETTLED_WITHIN_MS;
+  for (;;) {
+    try {
+      await work();
+      return;
+    } catch (error) {
+      if (performance.now() > deadlineMs || errorCode(error) !== 'gateway-unreachable') throw error;
+      await pause(100);
+    }
   }
 }
 

@@ -4,6 +4,9 @@ import type { FleetWriter } from './fleet-writer.ts';
 import type { GpuPolicy } from './node/gpu-condition.ts';
 import type { NodeTable } from './node/node-table.ts';
 import type { AttemptRecord, WorkloadRecord } from './records.ts';
+import { DEFAULT_THRASH_GUARDS, type ThrashGuards } from './scheduler/queues/victims.ts';
+import type { QueueAccounts } from './queues/queue-accounts.ts';
+import type { QueueTable } from './queues/queue-table.ts';
 import type { PendingQueue } from './workload/pending-queue.ts';
 import type { DelayedStarts } from './workload/policy/delayed-starts.ts';
 import type { WorkloadTable } from './workload/workload-table.ts';
@@ -35,6 +38,21 @@ export interface FleetOptions {
     readonly maxTemperatureC: number;
     readonly hotReadings: number;
   };
+  readonly queues: {
+    /** Of what queues used: what lies so far back counts half, ms. */
+    readonly halfLifeMs: number;
+    /** How much past use lowers a queue's part of what nobody is guaranteed; 0 = not at all. */
+    readonly historyStrength: number;
+    /** Between two looks for work that has to make room, ms. */
+    readonly preemptionEveryMs: number;
+    /** So long a place is kept for what others have made room for, once it is free, ms. */
+    readonly holdMs: number;
+    /** Between two looks at when what waits can start, ms. */
+    readonly backfillEveryMs: number;
+    /** Workloads that a place is kept for ahead of time. */
+    readonly reservations: number;
+    readonly guards: ThrashGuards;
+  };
   /** An offer that the node does not list is made again after this long, ms. */
   readonly offerAgainAfterMs: number;
   /** A gang whose members are not all ready after this long gives up its places and waits anew, ms. */
@@ -57,6 +75,15 @@ export const DEFAULT_FLEET_OPTIONS: FleetOptions = {
   gangReadyMs: 900_000,
   gangGraceMs: 60_000,
   maxMoves: 100,
+  queues: {
+    halfLifeMs: 24 * 3_600_000,
+    historyStrength: 1,
+    preemptionEveryMs: 1000,
+    holdMs: 60_000,
+    backfillEveryMs: 2000,
+    reservations: 4,
+    guards: DEFAULT_THRASH_GUARDS,
+  },
   gpus: { actions: {}, probationMs: 600_000, maxTemperatureC: 95, hotReadings: 3 },
 };
 
@@ -106,6 +133,8 @@ export interface FleetCore {
   readonly workloads: WorkloadTable;
   readonly nodes: NodeTable;
   readonly pending: PendingQueue;
+  readonly queues: QueueTable;
+  readonly accounts: QueueAccounts;
   readonly delayed: DelayedStarts;
   readonly listeners: FleetListeners;
   readonly nextEpoch: () => Epoch;
@@ -124,6 +153,7 @@ export function commitAttempt(
   facts: Readonly<Record<string, string | number | boolean>> = {},
 ): void {
   core.workloads.putAttempt(attempt);
+  core.accounts.follow(attempt);
   core.writer.writeAttempt(attempt);
   core.nodes.touch(attempt.nodeId);
   const state = attempt.unknownSinceMs === undefined ? attempt.state : 'unknown';

@@ -17,6 +17,9 @@ import type { Freeze } from './node/mass-loss-guard.ts';
 import { NodeAdministration } from './node/node-administration.ts';
 import { NodeRegistry } from './node/node-registry.ts';
 import { NodeTable } from './node/node-table.ts';
+import { QueueAccounts } from './queues/queue-accounts.ts';
+import { QueueAdministration } from './queues/queue-administration.ts';
+import { QueueTable } from './queues/queue-table.ts';
 import type { AttemptRecord, NodeRecord, WorkloadRecord } from './records.ts';
 import { readEvent } from './rows.ts';
 import type { Waiting } from './scheduler/explain.ts';
@@ -69,6 +72,7 @@ export class Fleet implements AsyncDisposable {
   readonly gpuHealth: GpuHealth;
   readonly config: ConfigEntries;
   readonly questions: FleetQuestions;
+  readonly queues: QueueAdministration;
   readonly #core: FleetCore;
   readonly #placer: Placer;
   readonly #clearance: Clearance;
@@ -83,6 +87,8 @@ export class Fleet implements AsyncDisposable {
     const writer = new FleetWriter({ clock, logger, store }, rows.lastSequence);
     const workloads = new WorkloadTable();
     const nodes = new NodeTable(workloads);
+    const queues = new QueueTable();
+    queues.load(rows.queues);
     let counter = 0;
     this.#store = store;
     this.#onEnded = deps.listeners.ended;
@@ -92,7 +98,9 @@ export class Fleet implements AsyncDisposable {
       writer,
       workloads,
       nodes,
-      pending: new PendingQueue(),
+      pending: new PendingQueue((spec) => queues.regime.queueOf(spec)),
+      queues,
+      accounts: new QueueAccounts({ clock, options, workloads, nodes, queues }),
       delayed: new DelayedStarts(clock, (ids) => this.#begin(ids)),
       listeners: { ...deps.listeners, ended: (id) => this.#ended(id) },
       nextEpoch: () => ({ term: store.term, counter: (counter += 1) }),
@@ -101,6 +109,7 @@ export class Fleet implements AsyncDisposable {
     };
     this.#placer = new Placer(this.#core);
     this.questions = new FleetQuestions({ core: this.#core, packing: this.#placer.packing });
+    this.queues = new QueueAdministration(this.#core);
     const retention = new Retention(this.#core, rows.firstSequence);
     this.intake = new WorkloadIntake(this.#core);
     this.reports = new AttemptReports(this.#core);
@@ -116,6 +125,8 @@ export class Fleet implements AsyncDisposable {
     this.config = new ConfigEntries({ clock, writer }, rows.config);
     this.#tokens = new Map(rows.tokens.map((token) => [token.id, token]));
     rows.fill(this.#core);
+    this.#core.accounts.rebuild();
+    if (!queues.regime.isPlain) this.#core.accounts.recall();
     writer.beforeSubmit(() => {
       const more = this.#placer.run();
       retention.run();
@@ -125,6 +136,7 @@ export class Fleet implements AsyncDisposable {
       if (this.registry.tick()) clock.after(0, tick);
       for (const { id } of nodes.nodes()) this.#care(id);
       this.#gangCare.run();
+      if (this.#placer.tick()) void writer.durable().catch(() => undefined);
     };
     this.#timer = every(clock, TICK_MS, tick);
     // What was read back is tried at once, so that each workload that waits has its reason.

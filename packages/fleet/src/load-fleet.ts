@@ -15,6 +15,7 @@ export interface FleetRows {
   readonly firstSequence: number;
   readonly lastSequence: number;
   readonly config: readonly Row[];
+  readonly queues: readonly Row[];
   readonly tokens: readonly JoinTokenRecord[];
   /** Puts nodes, workloads and attempts into the tables. */
   readonly fill: (core: FleetCore) => void;
@@ -25,18 +26,20 @@ export interface FleetRows {
  * ours, not theirs, so nobody's work is given up for it.
  */
 export async function loadFleet(store: Store, clock: Clock): Promise<FleetRows> {
-  const [nodes, workloads, attempts, tokens, config] = [
+  const [nodes, workloads, attempts, tokens, config, queues] = [
     await readTable(store, 'node'),
     await readTable(store, 'workload'),
     await readTable(store, 'attempt'),
     await readTable(store, 'join_token'),
     await readConfig(store),
+    await readQueues(store),
   ];
   const [first, last] = [await edge(store, 'asc'), await edge(store, 'desc')];
   return {
     firstSequence: first,
     lastSequence: last,
     config,
+    queues,
     tokens: tokens.map((row) => readJoinToken(row)),
     fill: (core) => {
       for (const row of nodes) {
@@ -76,6 +79,11 @@ async function readTable(
       .limit(limit)
       .execute(),
   );
+}
+
+async function readQueues(store: Store): Promise<Row[]> {
+  const select = store.rows.selectFrom('queue').selectAll().orderBy('queue');
+  return readPages((limit, rows) => select.limit(limit).offset(rows.length).execute());
 }
 
 async function readConfig(store: Store): Promise<Row[]> {

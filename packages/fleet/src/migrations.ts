@@ -62,6 +62,14 @@ async function createEventAndConfigTables(database: Database): Promise<void> {
     .execute();
 }
 
+async function createQueueTable(database: Database): Promise<void> {
+  await database.schema
+    .createTable('queue')
+    .addColumn('queue', 'text', (column) => column.primaryKey())
+    .addColumn('data', 'text')
+    .execute();
+}
+
 /** The fleet's tables; migrations only go forward and are never edited once released. */
 export const fleetSchema: Schema = {
   tables: [
@@ -71,10 +79,12 @@ export const fleetSchema: Schema = {
     { name: 'join_token', key: ['id'] },
     { name: 'event', key: ['sequence'] },
     { name: 'config_entry', key: ['namespace', 'key', 'version'] },
+    { name: 'queue', key: ['queue'] },
   ],
   migrations: [
     { name: 'fleet-0001-workloads', up: createWorkloadTables },
     { name: 'fleet-0002-nodes', up: createNodeTables },
     { name: 'fleet-0003-events-and-config', up: createEventAndConfigTables },
+    { name: 'fleet-0004-queues', up: createQueueTable },
   ],
 };

@@ -12,6 +12,7 @@ import type {
   WorkloadState,
 } from '@clawbernetes/protocol';
 import type { GpuCondition } from './node/gpu-condition.ts';
+import type { StoredReclaim } from './queues/stored-reclaim.ts';
 import type { TopologyLevel } from './scheduler/topology/topology-tree.ts';
 
 /** How often a policy has begun a workload anew: in all, and since an attempt last ran for long. */
@@ -82,6 +83,13 @@ export interface WorkloadRecord {
   /** While it waits after that attempt. */
   readonly anew?: BeginningAnew;
   readonly tries?: Readonly<Partial<Record<RetryPolicy, Tries>>>;
+  /** Where neither it nor its specification says so, 0. */
+  readonly priority?: number;
+  /** How often it had to make room for other work, and when last. */
+  readonly preemptions?: number;
+  readonly lastPreemptedMs?: number;
+  /** On what grounds it took the place of other queues' work. */
+  readonly reclaims?: readonly StoredReclaim[];
   /** How often it was taken off a node. */
   readonly moves?: number;
   /** Of a gang, once it had places. */

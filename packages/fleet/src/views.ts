@@ -45,6 +45,8 @@ export function workloadView(facts: WorkloadFacts): WorkloadView {
     stopRequested: _s,
     nodeId: _n,
     attempts: _a,
+    lastPreemptedMs: _lp,
+    reclaims: _rc,
     waitsAfter: _wa,
     anew,
     tries: _t,

@@ -65,6 +65,7 @@ export {
   type Toleration,
 } from './placement-spec.ts';
 export { openApiDocument } from './open-api.ts';
+export { DEFAULT_QUEUE, type QueueSettings, type QueueView, type Quota } from './queue.ts';
 export {
   ATTEMPT_STATES,
   BEGIN_POLICIES,

@@ -7,6 +7,8 @@ const MAX_TOLERATIONS = 32;
 const MAX_TERMS = 16;
 const MAX_VALUES = 64;
 const MAX_GANG_MEMBERS = 4096;
+/** Of work, and of a queue; as low below 0. */
+export const MAX_PRIORITY = 1000;
 const MAX_RETRIES = 1000;
 const MAX_DELAY_MS = 86_400_000;
 /** A year, as for `timeoutMs`. */
@@ -148,7 +150,14 @@ export const placementFields = {
     .describe(`Taints that do not keep it away, at most ${MAX_TOLERATIONS}.`),
   affinity: affinitySchema.optional().describe('Labels that its node must or should have.'),
   spread: spreadSchema.optional().describe('How evenly the members of a gang are spread.'),
-  priority: z.int().min(-1000).max(1000).optional().describe('Higher goes first; absent = 0.'),
+  priority: z
+    .int()
+    .min(-MAX_PRIORITY)
+    .max(MAX_PRIORITY)
+    .optional()
+    .describe(
+      'Within its queue higher goes first, and may take the place of lower; absent = as the queue says.',
+    ),
   queue: z
     .string()
     .regex(/^[a-z0-9]([a-z0-9./-]{0,126}[a-z0-9])?$/, 'must be a path such as research/training')

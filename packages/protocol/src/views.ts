@@ -122,6 +122,11 @@ export const workloadViewSchema = z.object({
     })
     .optional()
     .describe('While it waits to begin anew after an attempt has ended.'),
+  priority: z
+    .int()
+    .optional()
+    .describe('What its queue said at its submission; absent = what its specification says, else 0.'),
+  preemptions: z.int().optional().describe('How often it had to make room for other work.'),
   moves: z.int().optional().describe('How often it was taken off a node to begin anew on another.'),
   simulated: z.boolean().describe('It runs, or ran, on GPUs that --simulate-gpus made up.'),
   submittedAtMs: timeMs,

@@ -2,6 +2,7 @@ import { Option, type Command } from 'commander';
 import { declare, declareGroup, type Runtime } from './declaration.ts';
 import { declareGpuCommands, declareNodeCommands } from './node-declarations.ts';
 import { wholeNumber } from './option-values.ts';
+import { declareQueueCommands } from './queue-declarations.ts';
 import { declareWhatIf } from './why-declarations.ts';
 
 export function declareFleetCommands(program: Command, runtime: Runtime): void {
@@ -13,6 +14,7 @@ export function declareFleetCommands(program: Command, runtime: Runtime): void {
   });
   declareNodeCommands(declareGroup(program, 'node', 'the machines of the fleet'), runtime);
   declareGpuCommands(declareGroup(program, 'gpu', 'the GPUs of the fleet'), runtime);
+  declareQueueCommands(declareGroup(program, 'queue', 'who may use how much of the fleet'), runtime);
   declareWhatIf(program, runtime);
   declare(program, runtime, {
     usage: 'events',

@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from 'commander';
+import type { Quota } from '@clawbernetes/protocol';
 import { errorMessage, nearest, parseDurationMs } from '@clawbernetes/kernel';
 
 const MEMORY = /^(\d+(?:\.\d+)?)\s*(k|m|g|t)?(i?b)?$/i;
@@ -7,6 +8,35 @@ const MIB = { k: 1 / 1024, m: 1, g: 1024, t: 1024 * 1024 } as const;
 /** Parsers of option values; what they throw names the option and says how to write it. */
 export function wholeNumber(text: string): number {
   if (!/^\d+$/.test(text)) throw new InvalidArgumentError('Write a whole number, such as 4.');
+  return Number(text);
+}
+
+/** As a whole number, and below 0 too: `-5`. */
+export function signedNumber(text: string): number {
+  if (!/^-?\d+$/.test(text)) throw new InvalidArgumentError('Write a whole number, such as 10 or -5.');
+  return Number(text);
+}
+
+/** Amounts of a queue: `gpus=8,h100=4,cpus=64,memory=512g`, or `none`. */
+export function quota(text: string): Quota {
+  const amounts: { -readonly [Name in keyof Quota]: Quota[Name] } = {};
+  const gpuModels: Record<string, number> = {};
+  if (text === 'none') return {};
+  for (const word of text.split(',')) {
+    const [, name = '', amount = ''] = /^([^=]+)=(.+)$/.exec(word.trim()) ?? [];
+    if (name === '')
+      throw new InvalidArgumentError('Write amounts such as gpus=8 or h100=4,cpus=64,memory=512g.');
+    if (name === 'memory') amounts.memoryMib = mebibytes(amount);
+    else if (name === 'cpus') amounts.cpuMilli = milliCores(amount);
+    else if (name === 'gpus') amounts.gpus = gpuCount(amount);
+    else gpuModels[name.toLowerCase()] = gpuCount(amount);
+  }
+  return { ...amounts, ...(Object.keys(gpuModels).length > 0 ? { gpuModels } : {}) };
+}
+
+function gpuCount(text: string): number {
+  if (!/^\d+(\.\d{1,3})?$/.test(text))
+    throw new InvalidArgumentError('Write a number of GPUs, such as 8 or 0.5.');
   return Number(text);
 }
 

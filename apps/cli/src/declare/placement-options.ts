@@ -1,5 +1,14 @@
 import { Option } from 'commander';
-import { duration, mebibytes, milliCores, oneOf, pairs, repeated, wholeNumber } from './option-values.ts';
+import {
+  duration,
+  mebibytes,
+  milliCores,
+  oneOf,
+  pairs,
+  repeated,
+  signedNumber,
+  wholeNumber,
+} from './option-values.ts';
 
 /** What a place is asked for with: `run` and `what-if` have these in common. */
 export const placementOptions = (): Option[] => [
@@ -9,6 +18,10 @@ export const placementOptions = (): Option[] => [
   new Option('--cpus <cores>', 'reserve and limit CPU, such as 0.5').argParser(milliCores),
   new Option('--memory <size>', 'reserve and limit memory: MiB, 512m or 2g').argParser(mebibytes),
   new Option('--timeout <duration>', 'stop it this long after its start').argParser(duration),
+  new Option('--queue <queue>', 'queue in which it waits and is counted (default: default)'),
+  new Option('--priority <n>', 'higher goes first in its queue, and may take the place of lower').argParser(
+    signedNumber,
+  ),
   new Option('--sandbox <mode>', 'required, preferred (default) or off').argParser(
     oneOf('required', 'preferred', 'off'),
   ),

@@ -34,6 +34,7 @@ function paintOf({ green, red, yellow, cyan, dim }: Colours, state: string): Pai
     case 'draining':
     case 'cordoned':
     case 'stopping':
+    case 'preempting':
     case 'held':
     case 'probation':
       return yellow;

@@ -24,6 +24,8 @@ const OPTIONS: Readonly<Record<string, string>> = {
   nodeSelector: '--node-selector',
   tolerations: '--tolerate',
   labels: '--label',
+  queue: '--queue',
+  priority: '--priority',
   timeoutMs: '--timeout, in ms',
   stopGraceMs: '--stop-grace, in ms',
   restart: '--restart',

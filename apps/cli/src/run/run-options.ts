@@ -15,6 +15,8 @@ export interface RunOptions extends GlobalOptions {
   readonly envFile?: string;
   readonly workdir?: string;
   readonly mount?: readonly string[];
+  readonly queue?: string;
+  readonly priority?: number;
   readonly timeout?: number;
   readonly stopGrace?: number;
   readonly sandbox?: 'required' | 'preferred' | 'off';

@@ -55,6 +55,8 @@ export async function workloadRequest(
     tolerations: options.tolerate?.map((text) => parseToleration(text)),
     ...gangRequest(options),
     labels: options.label,
+    queue: options.queue,
+    priority: options.priority,
     timeoutMs: options.timeout,
     stopGraceMs: options.stopGrace,
     ...retryPolicies(options),

@@ -47,7 +47,7 @@ async function nothingRuns(clock: Clock, { client, node, force }: Work): Promise
   if (left === 0) return 0;
   const { workloads } = await client.command('workload.list', {
     limit: PAGE,
-    states: ['running', 'stopping'],
+    states: ['running', 'stopping', 'preempting'],
   });
   const here = workloads.filter(({ attempt }) => attempt?.nodeId === node);
   await Promise.all(here.map(({ id }) => client.command('workload.stop', { workload: id, force: true })));

@@ -7,6 +7,7 @@ import type { CommandContext, HandlerDeps, Handlers } from './handler-context.ts
 import { invalidInput } from './invalid-input.ts';
 import { nodeHandlers } from './node-handlers.ts';
 import { settlementHandlers } from '../settlement/settlement-handlers.ts';
+import { queueHandlers } from './queue-handlers.ts';
 import { systemHandlers } from './system-handlers.ts';
 import { whyHandlers } from './why-handlers.ts';
 import { workloadHandlers } from './workload-handlers.ts';
@@ -27,6 +28,7 @@ export class CommandRouter {
       ...fleetHandlers(deps),
       ...nodeHandlers(deps),
       ...whyHandlers(deps),
+      ...queueHandlers(deps),
       ...settlementHandlers(deps),
     };
   }

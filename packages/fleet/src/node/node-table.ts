@@ -122,7 +122,7 @@ export class NodeTable {
   /** A placement has changed the node into this view; saves making it from all that runs there. */
   placed(view: SnapshotNode): void {
     this.touch(view.id);
-    this.#views.set(view.id, view);
+    if (!view.isMasked) this.#views.set(view.id, view);
   }
 
   #emptyOf(node: NodeRecord): SnapshotNode {

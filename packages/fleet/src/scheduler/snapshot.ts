@@ -39,6 +39,8 @@ export interface SnapshotNode {
    * free. Absent in that object itself, and where it is not known.
    */
   readonly empty?: SnapshotNode;
+  /** Less what is kept there for others: what is placed on it says nothing of what is free in all. */
+  readonly isMasked?: true;
 }
 
 /** What the scheduler decides from: never changed while it does. */

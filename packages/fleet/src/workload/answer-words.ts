@@ -18,7 +18,7 @@ export function describeWhy({ name, state, waiting, placement, chain }: Omit<Why
     return [last, placement && placementText(placement)].filter(Boolean).join(' ');
   const is = `${name} is ${state}.`;
   const evicted = chain.findLast(({ type }) => type === 'attempt.evicted');
-  const why = state === 'stopping' ? evicted?.message : undefined;
+  const why = state === 'stopping' || state === 'preempting' ? evicted?.message : undefined;
   return [is, why, placement && placementText(placement)].filter(Boolean).join(' ');
 }
 

@@ -8,8 +8,15 @@ import { settleWorkload } from './settle-workload.ts';
 /**
  * Takes an attempt off its node: it is stopped politely there, and once its node proves that it has ended its
  * workload waits for another. Safe to repeat; on a node out of reach it is asked for again on its return.
+ * @param facts of the event, beside those that all have.
  */
-export function evict(core: FleetCore, attempt: AttemptRecord, cause: Cause, message: string): void {
+export function evict(
+  core: FleetCore,
+  attempt: AttemptRecord,
+  cause: Cause,
+  message: string,
+  facts: Readonly<Record<string, string>> = {},
+): void {
   if (isEnded(attempt.state) || attempt.evicted) return;
   const workload = present(core.workloads.workload(attempt.workloadId), 'the workload of an attempt');
   const evicted: AttemptRecord = { ...attempt, evicted: { cause, message } };
@@ -21,7 +28,7 @@ export function evict(core: FleetCore, attempt: AttemptRecord, cause: Cause, mes
     subject: attempt.workloadId,
     cause,
     message: `${workload.name} is taken off its node: ${message}`,
-    facts: { attempt: attempt.id, node: attempt.nodeId, number: attempt.number },
+    facts: { attempt: attempt.id, node: attempt.nodeId, number: attempt.number, ...facts },
   });
   orderStop(core, evicted, workload);
   settleWorkload(core, workload, cause);

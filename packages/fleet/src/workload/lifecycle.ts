@@ -74,7 +74,9 @@ export function deriveState(workload: WorkloadRecord, attempt: AttemptRecord | u
   if (attempt === undefined) return workload.stopRequested ? 'cancelled' : 'queued';
   const { state } = attempt;
   if (state !== 'exited' && state !== 'killed' && state !== 'lost') {
-    return workload.stopRequested || attempt.evicted ? 'stopping' : LIVE_STATES[state];
+    if (workload.stopRequested || !attempt.evicted)
+      return workload.stopRequested ? 'stopping' : LIVE_STATES[state];
+    return attempt.evicted.cause === 'preemptor' ? 'preempting' : 'stopping';
   }
   if (workload.stopRequested) return 'cancelled';
   if (workload.waitsAfter === attempt.number) return 'queued';

@@ -1,3 +1,6 @@
+import { DEFAULT_QUEUE, type WorkloadSpec } from '@clawbernetes/protocol';
+import { priorityOf } from '../queues/queue-accounts.ts';
+import { compareInQueue, type GroupStop, type QueuedShape } from '../scheduler/queues/queue-plan-order.ts';
 import { shapeKey, shapeOf, type Shape } from '../scheduler/resources.ts';
 import type { PendingShape } from '../scheduler/plan.ts';
 import type { WorkloadRecord } from '../records.ts';
@@ -5,23 +8,36 @@ import type { WorkloadRecord } from '../records.ts';
 interface Group {
   readonly key: string;
   readonly shape: Shape;
+  readonly queue: string;
+  readonly priority: number;
   /** In order of submission. */
-  readonly workloads: Map<string, WorkloadRecord>;
+  workloads: Map<string, WorkloadRecord>;
+  /** A limit that keeps it from starting. */
+  stop?: GroupStop;
 }
 
 /** As if a node had changed, so that blocked shapes are among those worth trying. */
 const EVERY_SHAPE: ReadonlySet<string> = new Set(['']);
 
 /**
- * Workloads that wait for a place, grouped by shape: one of a shape that fits nowhere answers for all its
- * twins.
+ * Workloads that wait for a place, grouped by queue, priority and shape: one that fits nowhere answers for
+ * all its twins.
  */
 export class PendingQueue {
+  readonly #queueOf: (spec: WorkloadSpec) => string;
   readonly #groups = new Map<string, Group>();
   readonly #groupOf = new Map<string, Group>();
   /** Not known to fit nowhere: a group leaves when it is blocked. */
   readonly #open = new Set<Group>();
+  /** Those that wait for a limit alone. */
+  readonly #stopped = new Set<Group>();
   #arrivals: Shape[] = [];
+  /** Queues at whose limit somebody waited who does so no more. */
+  #eased = new Set<string>();
+
+  constructor(queueOf: (spec: WorkloadSpec) => string = ({ queue = DEFAULT_QUEUE }) => queue) {
+    this.#queueOf = queueOf;
+  }
 
   get size(): number {
     return this.#groupOf.size;
@@ -33,8 +49,8 @@ export class PendingQueue {
   }
 
   add(workload: WorkloadRecord, shape: Shape = shapeOf(workload.spec, workload.nodeId)): void {
-    const group = this.#group(shapeKey(shape), shape);
-    group.workloads.set(workload.id, workload);
+    const group = this.#group(shape, this.#queueOf(workload.spec), priorityOf(workload));
+    insert(group, workload);
     this.#groupOf.set(workload.id, group);
     // What begins anew is no new demand.
     if (!workload.anew) this.#arrivals.push(group.shape);
@@ -52,24 +68,68 @@ export class PendingQueue {
     this.#groupOf.delete(workloadId);
     if (!group) return;
     group.workloads.delete(workloadId);
+    // Whoever waits behind it for the same limit may go on.
+    if (group.stop) this.#eased.add(group.stop.stop.queue);
     if (group.workloads.size > 0) return;
     this.#groups.delete(group.key);
     this.#open.delete(group);
+    this.#stopped.delete(group);
   }
 
   /**
-   * The shapes worth trying, the one that has waited longest first, with at most `limit` workloads of each:
-   * open ones anywhere, blocked ones only on nodes that have `changed`.
+   * The shapes worth trying, those of higher priority and then the one that has waited longest first, with at
+   * most `limit` workloads of each: open ones anywhere, blocked ones only on nodes that have `changed`.
    */
-  pending(limit: number, changed: ReadonlySet<string>): readonly PendingShape[] {
-    const groups = changed.size > 0 ? this.#groups.values() : this.#open.values();
-    return Array.from(groups, (group) => ({
-      key: group.key,
-      shape: group.shape,
-      workloadIds: firstOf(group.workloads.keys(), limit),
-      ...(this.#open.has(group) ? {} : { nodeIds: changed }),
-      sinceMs: group.workloads.values().next().value?.submittedAtMs ?? 0,
-    })).toSorted((left, right) => left.sinceMs - right.sinceMs);
+  pending(limit: number, changed: ReadonlySet<string>): readonly QueuedShape[] {
+    const found: QueuedShape[] = [];
+    for (const group of changed.size > 0 ? this.#groups.values() : this.#open.values()) {
+      if (group.stop?.partly === false) continue;
+      const nodeIds = this.#open.has(group) ? {} : { nodeIds: changed };
+      found.push({ ...queuedShape(group, limit), ...nodeIds });
+    }
+    // What waits for a limit keeps its turn there: those behind it wait as well.
+    for (const group of this.#stopped) if (!group.stop?.stop.never) found.push(queuedShape(group, limit));
+    return found.toSorted(compareInQueue);
+  }
+
+  /** All groups, with at most `limit` workloads of each. */
+  queued(limit = 0): readonly QueuedShape[] {
+    return Array.from(this.#groups.values(), (group) => queuedShape(group, limit));
+  }
+
+  /** Groups that fit nowhere at present, with at most `limit` workloads of each. */
+  blockedShapes(limit: number): readonly QueuedShape[] {
+    return this.#closedShapes(limit, ({ stop }) => stop?.partly !== false);
+  }
+
+  /** Those, and groups that wait for a limit under which they could start. */
+  waitingShapes(limit: number): readonly QueuedShape[] {
+    return this.#closedShapes(limit, ({ stop }) => stop?.stop.never !== true);
+  }
+
+  /** Workloads of a queue without children. */
+  waitingIn(queue: string): number {
+    let count = 0;
+    for (const group of this.#groups.values()) if (group.queue === queue) count += group.workloads.size;
+    return count;
+  }
+
+  get hasBlocked(): boolean {
+    return this.#open.size < this.#groups.size;
+  }
+
+  /** Whether there is a group that waits and might take the place of something. */
+  mayPreempt(test: (queue: string, priority: number) => boolean): boolean {
+    for (const group of this.#groups.values())
+      if (!this.#open.has(group) && test(group.queue, group.priority)) return true;
+    return false;
+  }
+
+  #closedShapes(limit: number, isWanted: (group: Group) => boolean): readonly QueuedShape[] {
+    const found: QueuedShape[] = [];
+    for (const group of this.#groups.values())
+      if (!this.#open.has(group) && isWanted(group)) found.push(queuedShape(group, limit));
+    return found.toSorted(compareInQueue);
   }
 
   /**
@@ -105,20 +165,75 @@ export class PendingQueue {
     }
   }
 
+  /** Of the groups that were tried, these wait for limits of their queues; the others do no more. */
+  stop(tried: readonly QueuedShape[], stops: ReadonlyMap<string, GroupStop>): void {
+    for (const { key } of tried) {
+      const [group, stop] = [this.#groups.get(key), stops.get(key)];
+      if (!group || (!stop && !group.stop)) continue;
+      this.#stopped.delete(group);
+      if (stop) {
+        group.stop = stop;
+        this.#open.delete(group);
+        if (!stop.partly) this.#stopped.add(group);
+      } else {
+        delete group.stop;
+        this.#open.add(group);
+      }
+    }
+  }
+
+  /** What waits for limits of these queues may be tried again anywhere. */
+  ease(queues: ReadonlySet<string>): void {
+    const eased = this.#eased;
+    if (eased.size > 0) this.#eased = new Set();
+    if (queues.size + eased.size === 0) return;
+    for (const group of this.#groups.values()) {
+      const queue = group.stop?.stop.queue;
+      if (queue === undefined || !(queues.has(queue) || eased.has(queue))) continue;
+      delete group.stop;
+      this.#stopped.delete(group);
+      this.#open.add(group);
+    }
+  }
+
+  /** Of a workload that waits, the limit that keeps it from starting. */
+  stopOf(workloadId: string): GroupStop | undefined {
+    return this.#groupOf.get(workloadId)?.stop;
+  }
+
   /** The shape of a workload that waits because it fits nowhere at present. */
   blocked(workloadId: string): { readonly key: string; readonly shape: Shape } | undefined {
     const group = this.#groupOf.get(workloadId);
     return group && !this.#open.has(group) ? group : undefined;
   }
 
-  #group(key: string, shape: Shape): Group {
+  #group(shape: Shape, queue: string, priority: number): Group {
+    const isUsual = queue === DEFAULT_QUEUE && priority === 0;
+    const key = isUsual ? shapeKey(shape) : `${queue} ${priority} ${shapeKey(shape)}`;
     const known = this.#groups.get(key);
     if (known) return known;
-    const group = { key, shape, workloads: new Map() };
+    const group = { key, shape, queue, priority, workloads: new Map() };
     this.#groups.set(key, group);
     this.#open.add(group);
     return group;
   }
+}
+
+/** At the end, or where it comes back after it had a place, before all that came later. */
+function insert(group: Group, workload: WorkloadRecord): void {
+  const first = group.workloads.values().next().value;
+  if (first && workload.submittedAtMs < first.submittedAtMs)
+    group.workloads = new Map([[workload.id, workload], ...group.workloads]);
+  else group.workloads.set(workload.id, workload);
+}
+
+function queuedShape({ key, shape, queue, priority, workloads }: Group, limit: number): QueuedShape {
+  return {
+    ...{ key, shape, queue, priority },
+    workloadIds: firstOf(workloads.keys(), limit),
+    sinceMs: workloads.values().next().value?.submittedAtMs ?? 0,
+    waiting: workloads.size,
+  };
 }
 
 function* idsBefore(ids: Iterable<string>, end: string | undefined): Generator<string> {

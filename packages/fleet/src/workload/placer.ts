@@ -1,6 +1,7 @@
 import { assert, newId, present } from '@clawbernetes/kernel';
 import { commitAttempt, orderNode, type FleetCore } from '../fleet-core.ts';
-import type { AttemptRecord } from '../records.ts';
+import { QueuePlanner } from '../queues/queue-planner.ts';
+import type { AttemptRecord, NodeRecord } from '../records.ts';
 import { explainWait, type Waiting } from '../scheduler/explain.ts';
 import { milliOf } from '../scheduler/gpu-fit.ts';
 import { explainGang } from '../scheduler/gang/explain-gang.ts';
@@ -8,11 +9,10 @@ import { FleetTopology } from '../scheduler/gang/fleet-topology.ts';
 import { isGang, memberOf } from '../scheduler/gang/member-shape.ts';
 import { NodeGroups } from '../scheduler/node-groups.ts';
 import type { Placement } from '../scheduler/placement.ts';
-import { planPlacements } from '../scheduler/plan.ts';
 import { FleetPacking } from '../scheduler/score/fleet-packing.ts';
 import type { SnapshotNode } from '../scheduler/snapshot.ts';
-import { reserveGang } from './gang/gang-placer.ts';
 import { isProvenEnded } from './policy/next-step.ts';
+import { reserveGang } from './gang/gang-placer.ts';
 import { settleWorkload } from './settle-workload.ts';
 
 /** Applies plans: the one serial place where work gets its node, after everything was checked again. */
@@ -27,14 +27,23 @@ export class Placer {
   /** The fleet as of the last plan. */
   readonly #groups = new NodeGroups(this.#packing.groupKey);
   readonly #topology = new FleetTopology();
+  readonly #queues: QueuePlanner;
+  /** Nodes as placements of this turn leave them, where places are kept for somebody. */
+  readonly #left = new Map<string, SnapshotNode>();
 
   constructor(core: FleetCore) {
     this.#core = core;
+    const { packing } = this;
+    this.#queues = new QueuePlanner({ core, packing, groups: this.#groups, topology: this.#topology });
   }
 
   /** What tells what a place costs; asking it changes nothing but what it remembers. */
   get packing(): FleetPacking {
     return this.#packing;
+  }
+
+  get queues(): QueuePlanner {
+    return this.#queues;
   }
 
   capacityChanged(nodeId: string): void {
@@ -45,7 +54,10 @@ export class Placer {
   run(): boolean {
     const { pending, options } = this.#core;
     const limit = options.placementsPerTurn;
+    this.#queues.begin();
     if (!pending.hasOpen && this.#changed.size === 0) return false;
+    this.#follow();
+    for (const placement of this.#queues.heldStarts()) this.#applyKept(placement);
     this.#follow();
     // What arrives often is kept room for, whether or not it gets any now.
     for (const shape of pending.takeArrivals())
@@ -53,12 +65,24 @@ export class Placer {
         this.#packing.arrived(memberOf(shape));
     if (pending.hasOpen) this.#packing.refresh(this.#groups);
     const waiting = pending.pending(limit, this.#changed);
-    const plan = planPlacements(this.#groups, waiting, limit, this.#packing, this.#topology);
+    const plan = this.#queues.plan(waiting, limit);
     pending.block(plan.blocked);
     this.#applyAll(plan.placements);
     const more = plan.placements.length >= limit;
     if (!more) this.#changed.clear();
+    this.#queues.end();
     return more;
+  }
+
+  /**
+   * What time alone may have changed: who should make room for whom, and for whom a place is kept. Answers
+   * whether something may be placed now.
+   */
+  tick(): boolean {
+    if (!this.#core.pending.hasBlocked) return false;
+    this.#follow();
+    this.#queues.end();
+    return this.#changed.size > 0;
   }
 
   /** Where the nodes stand, as they are now. */
@@ -70,9 +94,11 @@ export class Placer {
   /** Takes account of the nodes that have changed. */
   #follow(): void {
     for (const { id, view } of this.#core.nodes.takeTouched()) {
+      this.#left.delete(id);
       if (view) {
-        this.#groups.put(view);
-        this.#topology.put(view);
+        const masked = this.#queues.masked(view);
+        this.#groups.put(masked);
+        this.#topology.put(masked);
       } else {
         this.#groups.remove(id);
         this.#topology.remove(id);
@@ -91,12 +117,27 @@ export class Placer {
     }
   }
 
+  /** One that has its place already: the plan was made with it alone. */
+  #applyKept(placement: Placement): void {
+    this.#left.set(placement.nodeId, placement.before);
+    this.#apply(placement);
+  }
+
+  /** The view that a plan of this turn was made with. */
+  #expected(node: NodeRecord): SnapshotNode {
+    const view = this.#core.nodes.view(node);
+    const left = this.#left.get(node.id);
+    if (left) return left;
+    const planned = this.#groups.node(node.id);
+    return planned?.isMasked ? planned : view;
+  }
+
   #applyGang(placements: readonly Placement[]): void {
     const { nodes } = this.#core;
     const views = new Map<string, SnapshotNode>();
     for (const placement of placements) {
       const node = present(nodes.node(placement.nodeId), 'the node of a placement');
-      checkPlacement(placement, views.get(node.id) ?? nodes.view(node));
+      checkPlacement(placement, views.get(node.id) ?? this.#expected(node));
       views.set(node.id, placement.after);
     }
     reserveGang(this.#core, placements);
@@ -107,6 +148,8 @@ export class Placer {
     const { pending, nodes } = this.#core;
     const group = pending.blocked(workloadId);
     if (!group) return undefined;
+    const stopped = this.#queues.waiting(workloadId);
+    if (stopped) return stopped;
     if (this.#explainedVersion !== nodes.version) this.#explained.clear();
     this.#explainedVersion = nodes.version;
     const known = this.#explained.get(group.key);
@@ -123,7 +166,9 @@ export class Placer {
     const { workloads, nodes, pending, clock, random } = this.#core;
     const workload = present(workloads.workload(workloadId), 'a placed workload');
     const node = present(nodes.node(nodeId), 'the node of a placement');
-    checkPlacement(placement, nodes.view(node));
+    checkPlacement(placement, this.#expected(node));
+    if (placement.after.isMasked) this.#left.set(nodeId, placement.after);
+    else this.#left.delete(nodeId);
     if (workload.spec.exclusive)
       assert(workloads.attemptsOf(workloadId).every(isProvenEnded), 'exclusive work runs nowhere else');
     pending.remove(workloadId);

@@ -51,10 +51,11 @@ function decide(
 
 function beginning(
   workload: WorkloadRecord,
-  { number }: AttemptRecord,
+  { number, evicted }: AttemptRecord,
   { anew, tries }: NextStep & { readonly step: 'begin' },
 ): WorkloadRecord {
-  const moves = anew.policy === 'move' ? { moves: (workload.moves ?? 0) + 1 } : {};
+  const moves =
+    anew.policy === 'move' && evicted?.cause !== 'preemptor' ? { moves: (workload.moves ?? 0) + 1 } : {};
   return { ...workload, waitsAfter: number, anew, ...(tries ? { tries } : {}), ...moves };
 }
 

@@ -5,8 +5,6 @@ const WITHIN_A_NODE: ReadonlySet<string | undefined> = new Set(['nvlink-island',
 
 /** What a specification may ask for that this version cannot do, by field: whether it asks for it. */
 const UNSUPPORTED: Readonly<Record<string, (spec: WorkloadSpec) => boolean>> = {
-  priority: ({ priority }) => (priority ?? 0) !== 0,
-  queue: ({ queue }) => (queue ?? 'default') !== 'default',
   'gang.topology.level': ({ gang }) => WITHIN_A_NODE.has(gang?.topology?.level),
   'gang with network none': ({ gang, network }) => gang !== undefined && network === 'none',
   'gang with restart': ({ gang, restart }) => gang !== undefined && restart !== undefined,

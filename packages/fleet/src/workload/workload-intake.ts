@@ -1,5 +1,5 @@
 import { canonicalJson, formatDuration, newId } from '@clawbernetes/kernel';
-import { apiError, hasEnded, type WorkloadSpec } from '@clawbernetes/protocol';
+import { apiError, DEFAULT_QUEUE, hasEnded, type WorkloadSpec } from '@clawbernetes/protocol';
 import { commitAttempt, commitWorkload, orderNode, type FleetCore } from '../fleet-core.ts';
 import { refuseUnsupported } from './unsupported.ts';
 import { isEnded } from './lifecycle.ts';
@@ -32,6 +32,7 @@ export class WorkloadIntake {
     const known = this.#known(submission);
     if (known) return known;
     refuseUnsupported(submission.spec);
+    this.#refuseQueue(submission.spec);
     refuseHasty(submission.spec, this.#core.options);
     this.#refuseWhenFull();
     const workload = this.#create(submission);
@@ -76,6 +77,18 @@ export class WorkloadIntake {
       throw overloaded(`${writer.unstoredRows} changes wait to be stored, the limit; try again in a moment.`);
   }
 
+  /** The queue takes work, and has not too much already. */
+  #refuseQueue({ queue = DEFAULT_QUEUE }: WorkloadSpec): void {
+    const { queues, pending } = this.#core;
+    const { maxWaiting } = queues.requireLeaf(queue);
+    const waiting = maxWaiting === undefined ? 0 : pending.waitingIn(queue);
+    if (maxWaiting === undefined || waiting < maxWaiting) return;
+    throw overloaded(
+      `${waiting} workloads of queue ${queue} wait already, and it may have ${maxWaiting}: try again later, ` +
+        `use another queue, or raise it with clawbernetes queue update ${queue} --max-waiting.`,
+    );
+  }
+
   #create({ namespace, spec, idempotencyKey, nodeId }: Submission): WorkloadRecord {
     const id = newId('wl', this.#core.clock, this.#core.random);
     const name =
@@ -91,9 +104,16 @@ export class WorkloadIntake {
       ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
       ...(nodeId === undefined ? {} : { nodeId }),
       submittedAtMs: this.#core.clock.nowMs(),
+      ...this.#priority(spec),
       stopRequested: false,
       attempts: 0,
     };
+  }
+
+  /** What its queue says, if it does not itself: it stays so when the queue is edited. */
+  #priority({ queue = DEFAULT_QUEUE, priority }: WorkloadSpec): Pick<WorkloadRecord, 'priority'> {
+    const { defaultPriority = 0 } = this.#core.queues.get(queue);
+    return priority !== undefined || defaultPriority === 0 ? {} : { priority: defaultPriority };
   }
 
   #refuseTaken(namespace: string, name: string): string {

@@ -315,8 +315,6 @@ describe('labels, taints and affinity', () => {
 test.each([
   ['gang.topology.level', { gang: { members: 2, topology: { level: 'numa' } } }],
   ['gang with restart', { gang: { members: 2 }, restart: { attempts: 1 } }],
-  ['priority', { priority: 5 }],
-  ['queue', { queue: 'research' }],
 ] as const)('%s is refused as long as it is not honoured', (field, spec) => {
   fixture.join('a', 4);
   const attempt = (): unknown => fixture.submit(spec);

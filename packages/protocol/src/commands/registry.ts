@@ -4,6 +4,7 @@ import { fleetCommands } from './fleet-commands.ts';
 import { ledgerCommands } from './ledger-commands.ts';
 import { moltCommands } from './molt-commands.ts';
 import { ownedCommands } from './owned-commands.ts';
+import { queueCommands } from './queue-commands.ts';
 import { systemCommands } from './system-commands.ts';
 import { whyCommands } from './why-commands.ts';
 import { workloadCommands } from './workload-commands.ts';
@@ -15,6 +16,7 @@ export const commands = {
   ...configCommands,
   ...fleetCommands,
   ...whyCommands,
+  ...queueCommands,
   ...ledgerCommands,
   ...moltCommands,
   ...ownedCommands,

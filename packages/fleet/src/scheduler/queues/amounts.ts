@@ -1,4 +1,7 @@
-/** What quotas count: milli-GPUs of a class, thousandths of a CPU, MiB of memory. */
+/**
+ * What quotas count: milli-GPUs of a class (`*` is all of them together, `-` those of no other class),
+ * thousandths of a CPU, MiB of memory.
+ */
 export type Dimension = 'cpuMilli' | 'memoryMib' | `gpu:${string}`;
 
 /** A vector of whole, non-negative amounts; a dimension that is absent is 0, or in a limit without limit. */
@@ -39,10 +42,12 @@ export function sameAmounts(one: Amounts, other: Amounts): boolean {
   return contains(one, other) && contains(other, one);
 }
 
-/** "8 × h100", "1.5 × a100", "4 CPUs", "512 MiB of memory". */
+/** "8 × h100", "1.5 × a100", "2 GPUs" of any model, "4 CPUs", "512 MiB of memory". */
 export function describeAmount(dimension: Dimension, amount: number): string {
   if (dimension === 'cpuMilli') return `${amount / 1000} CPUs`;
   if (dimension === 'memoryMib') return `${amount} MiB of memory`;
+  if (dimension === 'gpu:*') return `${amount / 1000} ${amount === 1000 ? 'GPU' : 'GPUs'}`;
+  if (dimension === 'gpu:-') return `${amount / 1000} GPUs of other models`;
   return `${amount / 1000} × ${dimension.slice('gpu:'.length)}`;
 }
 

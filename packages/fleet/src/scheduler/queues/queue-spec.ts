@@ -3,7 +3,7 @@ import { queueError } from './queue-error.ts';
 
 /** What a person says about a queue. */
 export interface QueueSpec {
-  /** Unique in the tree: lower-case letters, digits and dashes, 63 characters at most. */
+  /** Unique in the tree: lower-case letters, digits and dashes, 63 at most, or a path of such names. */
   readonly name: string;
   /** Absent: directly below the whole fleet. */
   readonly parent?: string;
@@ -20,7 +20,7 @@ export interface QueueSpec {
 export const MAX_QUEUE_WEIGHT = 10_000;
 export const MAX_PRIORITY_CLASS = 1000;
 
-const NAME = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
+const NAME = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\/[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*$/;
 
 /** What is wrong with a queue whatever the others are. */
 export function checkQueueSpec(spec: QueueSpec): void {

@@ -16,6 +16,8 @@ export interface RunningUnit {
   readonly preemptible: boolean;
   readonly amounts: Amounts;
   readonly startedMs: number;
+  /** It runs at least so long, where its queue says so. */
+  readonly minRuntimeMs?: number;
   /** Work before it is not lost. */
   readonly checkpointMs?: number;
   /** What starting again costs, in GPU-hours: loading, warming up. 0 unless told. */

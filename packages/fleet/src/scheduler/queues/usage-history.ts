@@ -29,6 +29,11 @@ export class UsageHistory {
     this.#untilMs += elapsedMs;
   }
 
+  /** As if this had been its mean so far; for a history that goes on after a restart. */
+  begin(queue: string, mean: number): void {
+    if (mean > 0) this.#means.set(queue, mean);
+  }
+
   mean(queue: string): number {
     return this.#means.get(queue) ?? 0;
   }

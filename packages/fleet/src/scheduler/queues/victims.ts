@@ -9,7 +9,7 @@ import type { Worth } from './worth.ts';
 
 /** What keeps work from being evicted again and again. */
 export interface ThrashGuards {
-  /** A unit runs at least this long. */
+  /** A unit runs at least this long, if it does not say itself. */
   readonly minRuntimeMs: number;
   /** After a preemption its workload is left alone for this long, waiting included. */
   readonly coolDownMs: number;
@@ -182,7 +182,7 @@ export class Evictions {
 
   #guardOf(unit: RunningUnit, ground: EvictionGround): EvictionRefusal | undefined {
     const { guards, nowMs } = this.#input;
-    if (nowMs - unit.startedMs < guards.minRuntimeMs) return 'min-runtime';
+    if (nowMs - unit.startedMs < (unit.minRuntimeMs ?? guards.minRuntimeMs)) return 'min-runtime';
     if (nowMs - (unit.lastPreemptedMs ?? -Infinity) < guards.coolDownMs) return 'cool-down';
     if (unit.preemptions >= guards.maxPreemptions && ground !== 'guarantee') return 'preemption-cap';
     return undefined;

@@ -99,7 +99,9 @@ function afterEviction(
   attempt: AttemptRecord,
   { nowMs, maxMoves }: StepContext,
 ): NextStep {
-  if (endsWithItsPlace(workload) || (workload.moves ?? 0) >= maxMoves) return END;
+  // What makes room for others has done nothing wrong: it spends nothing.
+  const isPreempted = attempt.evicted?.cause === 'preemptor';
+  if (endsWithItsPlace(workload) || (!isPreempted && (workload.moves ?? 0) >= maxMoves)) return END;
   if (isUnproven(workload, attempt)) return { step: 'end', because: 'unproven' };
   return { step: 'begin', anew: beginning(attempt, { policy: 'move', nowMs, delayMs: 0 }) };
 }

@@ -1,0 +1,175 @@
+import type { FleetCore } from '../fleet-core.ts';
+import type { Placement } from '../scheduler/placement.ts';
+import { planPlacements } from '../scheduler/plan.ts';
+import { neverFits } from '../scheduler/fit.ts';
+import { BackfillTests, DEFAULT_BACKFILL_LIMITS, earliestStart } from '../scheduler/queues/earliest-start.ts';
+import type { QueuedShape } from '../scheduler/queues/queue-plan-order.ts';
+import type { FleetPacking } from '../scheduler/score/fleet-packing.ts';
+import type { SnapshotNode } from '../scheduler/snapshot.ts';
+import { FleetTimeline, type WaitingShape } from './fleet-timeline.ts';
+import type { PlaceHold, PlaceHolds } from './place-holds.ts';
+
+/** Nodes that are looked at closely for one workload: those where enough is free first, by numbers. */
+const MAX_DOMAINS = 16;
+/** Workloads that are tried in the gap before a kept place begins. */
+const MAX_FILLERS = 64;
+/** Starts are counted in such steps, ms. */
+const RESOLUTION_MS = 1000;
+/** Kept so long after the time at which it should have begun, ms. */
+const LATE_MS = 60_000;
+
+export interface BackfillDeps {
+  readonly core: FleetCore;
+  readonly packing: FleetPacking;
+  readonly holds: PlaceHolds;
+}
+
+/**
+ * Keeps a place for the first few that are blocked: the node where enough is free first, by the time limits
+ * of what runs there (EASY; Lifka, 1995). Others use the rest of that node, and what they end before.
+ */
+export class BackfillPlaces {
+  readonly #deps: BackfillDeps;
+  readonly #timeline: FleetTimeline;
+  #lastMs = -Infinity;
+
+  constructor(deps: BackfillDeps) {
+    this.#deps = deps;
+    this.#timeline = new FleetTimeline(deps.core, deps.holds);
+  }
+
+  /** Decides anew whom to keep a place for, if it is time to. @param first those blocked, in their order. */
+  run(first: () => readonly QueuedShape[]): void {
+    const { core, holds } = this.#deps;
+    const nowMs = core.clock.monotonicMs();
+    const { backfillEveryMs, reservations } = core.options.queues;
+    if (nowMs - this.#lastMs < backfillEveryMs) return;
+    if (core.accounts.limited === 0 || !core.pending.hasBlocked) return this.#releaseAll();
+    this.#lastMs = nowMs;
+    const before = holds.all().filter(({ kind }) => kind === 'blocked');
+    for (const { workloadId } of before) holds.release(workloadId);
+    for (const group of first().slice(0, reservations)) this.#keepFor(group);
+    const after = holds.all().filter(({ kind }) => kind === 'blocked');
+    for (const { nodeId } of [...before, ...after]) core.nodes.touch(nodeId);
+    for (const old of before)
+      if (!after.some(({ nodeId }) => nodeId === old.nodeId)) core.capacityChanged(old.nodeId);
+  }
+
+  /** What waits and ends before a kept place begins may use it until then. */
+  *fillers(): Generator<Placement, void, undefined> {
+    const { holds } = this.#deps;
+    for (const hold of holds.all()) if (hold.kind === 'blocked') yield* this.#fillersOf(hold);
+  }
+
+  #releaseAll(): void {
+    const { core, holds } = this.#deps;
+    for (const { workloadId, nodeId, kind } of holds.all()) {
+      if (kind !== 'blocked') continue;
+      holds.release(workloadId);
+      core.nodes.touch(nodeId);
+      core.capacityChanged(nodeId);
+    }
+  }
+
+  *#fillersOf({ workloadId: owner, nodeId, startMs }: PlaceHold): Generator<Placement, void, undefined> {
+    const { core, holds, packing } = this.#deps;
+    const leftMs = startMs - core.clock.nowMs();
+    let tries = MAX_FILLERS;
+    for (const { key, shape, workloadIds } of core.pending.blockedShapes(1)) {
+      const [workloadId] = workloadIds;
+      if (workloadId === undefined || shape.gang || tries === 0) continue;
+      const { timeoutMs, stopGraceMs } = core.workloads.workload(workloadId)?.spec ?? {};
+      if (timeoutMs === undefined || timeoutMs + (stopGraceMs ?? 0) > leftMs) continue;
+      tries -= 1;
+      const node = core.nodes.node(nodeId);
+      if (!node || holds.of(workloadId)) continue;
+      const view = holds.masked(core.nodes.view(node), owner);
+      const asked = { key, shape, workloadIds: [workloadId] };
+      yield* planPlacements({ nodes: [view] }, [asked], 1, packing).placements;
+    }
+  }
+
+  #keepFor({ shape, queue, workloadIds }: QueuedShape): void {
+    const { core, holds } = this.#deps;
+    const [id] = workloadIds;
+    const workload = id === undefined ? undefined : core.workloads.workload(id);
+    if (!workload || holds.of(workload.id) || shape.gang) return;
+    const { timeoutMs, stopGraceMs } = workload.spec;
+    const limit = timeoutMs === undefined ? {} : { maxRuntimeMs: timeoutMs + stopGraceMs };
+    const work: WaitingShape = { id: workload.id, queue, members: 1, shape, ...limit };
+    const nowMs = core.clock.nowMs();
+    const limits = { ...DEFAULT_BACKFILL_LIMITS, resolutionMs: RESOLUTION_MS };
+    const start = earliestStart(new BackfillTests(this.#timeline, limits.tests), {
+      ...{ work, domainIds: this.#nodesFor(work), reserved: [], ends: 'latestMs' as const, nowMs, limits },
+    });
+    if (!start || start.startMs <= nowMs) return;
+    this.#keep(work, start.domainId, start.startMs);
+  }
+
+  #keep({ id, queue, shape }: WaitingShape, nodeId: string, startMs: number): void {
+    const { core, holds, packing } = this.#deps;
+    const then = this.#timeline.nodeAt(nodeId, id, { fromMs: startMs, toMs: Infinity }, 'latestMs');
+    const asked = { key: id, shape, workloadIds: [id] };
+    const now = core.nodes.node(nodeId);
+    if (!then || !now) return;
+    // What is free already stays with the others where it is not needed.
+    const busyFirst = preferring(then, core.nodes.view(now));
+    const [place] = planPlacements({ nodes: [busyFirst] }, [asked], 1, packing).placements;
+    const [again = place] = planPlacements({ nodes: [then] }, [asked], 1, packing).placements;
+    if (!again) return;
+    const live = core.workloads.liveOn(nodeId);
+    const awaits = live.filter((attempt) => this.#timeline.endOf(attempt, 'latestMs') <= startMs);
+    holds.keep({
+      ...{ workloadId: id, kind: 'blocked', queue, amounts: new Map(), nodeId, shape, startMs },
+      devices: (place ?? again).devices,
+      awaits: awaits.map((attempt) => attempt.id),
+      untilMs: startMs + LATE_MS,
+    });
+  }
+
+  /** Nodes that have enough GPUs first, by what ends there and when; those alone are looked at closely. */
+  #nodesFor({ shape }: WaitingShape): readonly string[] {
+    const { core } = this.#deps;
+    const found: { readonly id: string; readonly atMs: number }[] = [];
+    const asked = shape.gpus * (shape.gpuMilli ?? 1000);
+    for (const view of core.nodes.snapshot()) {
+      if (!view.schedulable || neverFits(view, shape) !== undefined) continue;
+      const atMs = this.#enoughAtMs(view, asked);
+      if (atMs < Infinity) found.push({ id: view.id, atMs });
+    }
+    return found
+      .toSorted((one, other) => one.atMs - other.atMs)
+      .slice(0, MAX_DOMAINS)
+      .map(({ id }) => id);
+  }
+
+  #enoughAtMs(view: SnapshotNode, asked: number): number {
+    let free = 0;
+    for (const { usable, freeMilli } of view.gpus) if (usable) free += freeMilli;
+    const ends = this.#deps.core.workloads
+      .liveOn(view.id)
+      .map((attempt) => ({
+        atMs: this.#timeline.endOf(attempt, 'latestMs'),
+        milli: attempt.devices.length * (attempt.gpuMilli ?? 1000),
+      }))
+      .toSorted((one, other) => one.atMs - other.atMs);
+    let atMs = 0;
+    for (const end of ends) {
+      if (free >= asked && asked > 0) break;
+      free += end.milli;
+      ({ atMs } = end);
+    }
+    return free >= asked ? atMs : Infinity;
+  }
+}
+
+/** The node with only those GPUs free that are in use now. */
+function preferring(then: SnapshotNode, now: SnapshotNode): SnapshotNode {
+  const freeNow = new Map(now.gpus.map(({ id, freeMilli }) => [id, freeMilli]));
+  return {
+    ...then,
+    gpus: then.gpus.map((gpu) =>
+      (freeNow.get(gpu.id) ?? 0) >= gpu.freeMilli ? { ...gpu, freeMilli: 0 } : gpu,
+    ),
+  };
+}

@@ -1,0 +1,110 @@
+import { WHOLE_GPU } from '../scheduler/cluster/demand.ts';
+import { milliOf, withFree } from '../scheduler/gpu-fit.ts';
+import type { Amounts } from '../scheduler/queues/amounts.ts';
+import type { Shape } from '../scheduler/resources.ts';
+import type { SnapshotNode } from '../scheduler/snapshot.ts';
+import { isEnded } from '../workload/lifecycle.ts';
+import type { WorkloadTable } from '../workload/workload-table.ts';
+
+/** A place on a node that is kept for a workload that waits. */
+export interface PlaceHold {
+  readonly workloadId: string;
+  /** `preemption`: others make room for it. `blocked`: those that run there end in time by their limits. */
+  readonly kind: 'preemption' | 'blocked';
+  readonly queue: string;
+  /** What it will count in its queue. */
+  readonly amounts: Amounts;
+  readonly nodeId: string;
+  readonly shape: Shape;
+  readonly devices: readonly string[];
+  /** Attempts that end first. */
+  readonly awaits: readonly string[];
+  /** When it starts at the latest, if they end by their limits; wall clock. */
+  readonly startMs: number;
+  /** Given up then; wall clock. */
+  readonly untilMs: number;
+}
+
+const NO_HOLDS: readonly PlaceHold[] = [];
+
+/** Places that are kept. Nothing of them is stored: after a restart they are found anew. */
+export class PlaceHolds {
+  readonly #workloads: Pick<WorkloadTable, 'attempt'>;
+  readonly #byWorkload = new Map<string, PlaceHold>();
+  readonly #onNode = new Map<string, PlaceHold[]>();
+
+  constructor(workloads: Pick<WorkloadTable, 'attempt'>) {
+    this.#workloads = workloads;
+  }
+
+  get size(): number {
+    return this.#byWorkload.size;
+  }
+
+  all(): readonly PlaceHold[] {
+    return [...this.#byWorkload.values()];
+  }
+
+  of(workloadId: string): PlaceHold | undefined {
+    return this.#byWorkload.get(workloadId);
+  }
+
+  on(nodeId: string): readonly PlaceHold[] {
+    return this.#onNode.get(nodeId) ?? NO_HOLDS;
+  }
+
+  /** One for each workload: a new one takes the place of the old. */
+  keep(hold: PlaceHold): void {
+    this.release(hold.workloadId);
+    this.#byWorkload.set(hold.workloadId, hold);
+    this.#onNode.set(hold.nodeId, [...this.on(hold.nodeId), hold]);
+  }
+
+  /** Answers the hold that was given up. */
+  release(workloadId: string): PlaceHold | undefined {
+    const hold = this.#byWorkload.get(workloadId);
+    if (!hold) return undefined;
+    this.#byWorkload.delete(workloadId);
+    const rest = this.on(hold.nodeId).filter((one) => one !== hold);
+    if (rest.length > 0) this.#onNode.set(hold.nodeId, rest);
+    else this.#onNode.delete(hold.nodeId);
+    return hold;
+  }
+
+  /**
+   * The node as all others see it, or as `owner` does: less what is kept there. @param isLater whether what
+   * is kept from then on does not matter yet.
+   */
+  masked(view: SnapshotNode, owner?: string, isLater?: (startMs: number) => boolean): SnapshotNode {
+    let node = view;
+    for (const hold of this.on(view.id)) {
+      if (hold.workloadId === owner || isLater?.(hold.startMs)) continue;
+      node = this.#without(node, hold);
+    }
+    return node;
+  }
+
+  /** What is awaited comes back to the place that is kept, so only the rest is taken from what is free. */
+  #without(node: SnapshotNode, { shape, devices, awaits }: PlaceHold): SnapshotNode {
+    let [cpuMilli, memoryMib] = [shape.cpuMilli, shape.memoryMib];
+    for (const id of awaits) {
+      const attempt = this.#workloads.attempt(id);
+      if (!attempt || isEnded(attempt.state)) continue;
+      cpuMilli -= attempt.cpuMilli;
+      memoryMib -= attempt.memoryMib;
+    }
+    const kept = new Set(devices);
+    const milli = milliOf(shape);
+    return {
+      ...node,
+      isMasked: true,
+      free: {
+        cpuMilli: node.free.cpuMilli - Math.max(0, cpuMilli),
+        memoryMib: node.free.memoryMib - Math.max(0, memoryMib),
+      },
+      gpus: node.gpus.map((gpu) =>
+        kept.has(gpu.id) ? withFree(gpu, Math.min(WHOLE_GPU, Math.max(0, gpu.freeMilli - milli))) : gpu,
+      ),
+    };
+  }
+}

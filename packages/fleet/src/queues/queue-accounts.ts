@@ -1,0 +1,218 @@
+import type { FleetCore } from '../fleet-core.ts';
+import type { AttemptRecord, NodeRecord } from '../records.ts';
+import type { Amounts } from '../scheduler/queues/amounts.ts';
+import { QueueUsage } from '../scheduler/queues/queue-usage.ts';
+import { UsageHistory } from '../scheduler/queues/usage-history.ts';
+import { isEnded } from '../workload/lifecycle.ts';
+import { amountsHeld } from '../scheduler/queues/asked-amounts.ts';
+import type { QueueRegime } from './queue-regime.ts';
+
+/** What a live attempt counts in its queue. */
+export interface Charge {
+  readonly queue: string;
+  readonly priority: number;
+  readonly amounts: Amounts;
+  readonly preemptible: boolean;
+  /** It has a time limit. */
+  readonly isLimited: boolean;
+}
+
+export type AccountsDeps = Pick<FleetCore, 'clock' | 'workloads' | 'nodes' | 'queues' | 'options'>;
+
+/**
+ * What runs in each queue: every live attempt is charged once, and given back when its end is proven.
+ * Rebuilt when somebody edits a queue; kept up with attempts in between.
+ */
+export class QueueAccounts {
+  readonly #deps: AccountsDeps;
+  readonly #charges = new Map<string, Charge>();
+  /** Live attempts by queue and priority. */
+  readonly #running = new Map<string, Map<number, number>>();
+  /** Queues of which less is used since this was asked last. */
+  #eased = new Set<string>();
+  #limited = 0;
+  #regime: QueueRegime;
+  #usage: QueueUsage;
+  #history: UsageHistory;
+
+  constructor(deps: AccountsDeps) {
+    this.#deps = deps;
+    this.#regime = deps.queues.regime;
+    this.#usage = new QueueUsage(this.#regime.tree, this.#regime.worth);
+    this.#history = this.#newHistory(0);
+  }
+
+  get usage(): QueueUsage {
+    return this.#usage;
+  }
+
+  get history(): UsageHistory {
+    return this.#history;
+  }
+
+  /** Live attempts that have a time limit. */
+  get limited(): number {
+    return this.#limited;
+  }
+
+  charges(): MapIterator<[attemptId: string, charge: Charge]> {
+    return this.#charges.entries();
+  }
+
+  /** Live attempts of a queue without children. */
+  runningIn(queue: string): number {
+    let sum = 0;
+    for (const count of this.#running.get(queue)?.values() ?? []) sum += count;
+    return sum;
+  }
+
+  /** Whether anything of lower priority runs in the queue. */
+  runsBelow(queue: string, priority: number): boolean {
+    return (
+      this.#running
+        .get(queue)
+        ?.keys()
+        .some((one) => one < priority) ?? false
+    );
+  }
+
+  /** An attempt has begun or changed. */
+  follow(attempt: AttemptRecord): void {
+    const charged = this.#charges.get(attempt.id);
+    if (isEnded(attempt.state)) {
+      if (charged) this.#giveBack(attempt.id, charged);
+    } else if (!charged) this.#take(attempt);
+  }
+
+  /** The queues were edited, or all was read back from the store. */
+  rebuild(): void {
+    const { queues, nodes, workloads, clock } = this.#deps;
+    this.#advance();
+    const before = this.#history;
+    this.#regime = queues.regime;
+    this.#usage = new QueueUsage(this.#regime.tree, this.#regime.worth);
+    for (const { queue } of this.#charges.values()) this.#easePath(queue);
+    this.#charges.clear();
+    this.#running.clear();
+    this.#limited = 0;
+    for (const { id } of nodes.nodes()) for (const attempt of workloads.liveOn(id)) this.#take(attempt);
+    for (const { name } of this.#regime.tree.parentsFirst) this.#eased.add(name);
+    this.#history = this.#newHistory(clock.nowMs());
+    for (const { name } of this.#regime.tree.parentsFirst) this.#history.begin(name, before.mean(name));
+  }
+
+  /** Takes account of the time since the last call. */
+  advance(): void {
+    if (!this.#regime.isPlain) this.#advance();
+  }
+
+  takeEased(): ReadonlySet<string> {
+    const eased = this.#eased;
+    if (eased.size > 0) this.#eased = new Set();
+    return eased;
+  }
+
+  /** What waits for a limit of this queue may be tried again. */
+  ease(queue: string): void {
+    this.#eased.add(queue);
+  }
+
+  /** After a start: what attempts that are still known used, as if it had been followed all the time. */
+  recall(): void {
+    const { workloads, clock, options } = this.#deps;
+    const nowMs = clock.nowMs();
+    const means = new Map<string, number>();
+    for (const { id } of workloads.workloads())
+      for (const attempt of workloads.attemptsOf(id)) {
+        const charge = this.#chargeOf(attempt);
+        const worth = this.#regime.worth.of(charge.amounts);
+        const part = this.#part(attempt, nowMs, options.queues.halfLifeMs);
+        for (const { name } of this.#regime.tree.leaf(charge.queue).path)
+          means.set(name, (means.get(name) ?? 0) + worth * part);
+      }
+    this.#history = this.#newHistory(nowMs);
+    for (const [queue, mean] of means) this.#history.begin(queue, mean);
+  }
+
+  /** Of all time before, weighed by how long ago it was, the part in which it ran. */
+  #part({ placedAtMs, finishedAtMs }: AttemptRecord, nowMs: number, halfLifeMs: number): number {
+    const weight = (atMs: number): number => 0.5 ** (Math.max(0, nowMs - atMs) / halfLifeMs);
+    return Math.max(0, weight(Math.min(finishedAtMs ?? nowMs, nowMs)) - weight(placedAtMs));
+  }
+
+  #take(attempt: AttemptRecord): void {
+    const charge = this.#chargeOf(attempt);
+    this.#charges.set(attempt.id, charge);
+    this.#count(charge, 1);
+    if (!this.#regime.isPlain) this.#usage.charge(charge.queue, charge.amounts, charge.preemptible);
+  }
+
+  #giveBack(attemptId: string, charge: Charge): void {
+    this.#charges.delete(attemptId);
+    this.#count(charge, -1);
+    if (this.#regime.isPlain) return;
+    this.#usage.refund(charge.queue, charge.amounts, charge.preemptible);
+    this.#easePath(charge.queue);
+  }
+
+  #easePath(queue: string): void {
+    if (this.#regime.record(queue))
+      for (const { name } of this.#regime.tree.get(queue).path) this.#eased.add(name);
+  }
+
+  #count({ queue, priority, isLimited }: Charge, change: 1 | -1): void {
+    if (isLimited) this.#limited += change;
+    const counts = this.#running.get(queue) ?? new Map<number, number>();
+    this.#running.set(queue, counts);
+    const count = (counts.get(priority) ?? 0) + change;
+    if (count > 0) counts.set(priority, count);
+    else counts.delete(priority);
+  }
+
+  #chargeOf(attempt: AttemptRecord): Charge {
+    const workload = this.#deps.workloads.workload(attempt.workloadId);
+    const queue = this.#regime.queueOf({ queue: workload?.spec.queue });
+    return {
+      queue,
+      priority: workload ? priorityOf(workload) : 0,
+      amounts: this.#amountsOf(attempt),
+      isLimited: workload?.spec.timeoutMs !== undefined,
+      // What is bound to its node could not begin anew elsewhere; members of gangs go together or not at all.
+      preemptible:
+        workload?.nodeId === undefined && attempt.rank === undefined && this.#regime.isPreemptible(queue),
+    };
+  }
+
+  #amountsOf(attempt: AttemptRecord): Amounts {
+    const { classes } = this.#regime;
+    const node = classes.isOne ? undefined : this.#deps.nodes.node(attempt.nodeId);
+    const models = node ? attempt.devices.map((id) => modelOf(node, id)) : attempt.devices;
+    return amountsHeld(attempt, models, classes);
+  }
+
+  #advance(): void {
+    const { tree, worth } = this.#regime;
+    const used = new Map(tree.parentsFirst.map(({ name }) => [name, worth.of(this.#usage.used(name))]));
+    this.#history.advance(this.#deps.clock.nowMs(), used);
+  }
+
+  #newHistory(startMs: number): UsageHistory {
+    return new UsageHistory({ halfLifeMs: this.#deps.options.queues.halfLifeMs, startMs });
+  }
+}
+
+/** Higher goes first; what the queue said when it was submitted, unless it says so itself. */
+export function priorityOf({
+  spec,
+  priority = 0,
+}: {
+  readonly spec: { readonly priority?: number | undefined };
+  readonly priority?: number;
+}): number {
+  return spec.priority ?? priority;
+}
+
+function modelOf({ inventory, gpuConditions }: NodeRecord, id: string): string {
+  const gpu = inventory.gpus.find((one) => one.id === id) ?? gpuConditions?.[id]?.device;
+  return gpu?.model ?? '';
+}

@@ -1,0 +1,197 @@
+import type { FleetCore } from '../fleet-core.ts';
+import type { FleetTopology } from '../scheduler/gang/fleet-topology.ts';
+import type { NodeGroups } from '../scheduler/node-groups.ts';
+import type { Placement } from '../scheduler/placement.ts';
+import { planPlacements, type PendingShape, type Plan } from '../scheduler/plan.ts';
+import { amountsAsked, classChoices, limitedTo } from '../scheduler/queues/asked-amounts.ts';
+import { planByQueue } from '../scheduler/queues/plan-by-queue.ts';
+import { QueuePlanOrder, type QueuedShape } from '../scheduler/queues/queue-plan-order.ts';
+import { explainQueueStop } from '../scheduler/queues/queue-usage.ts';
+import type { Shape } from '../scheduler/resources.ts';
+import type { Waiting } from '../scheduler/explain.ts';
+import type { FleetPacking } from '../scheduler/score/fleet-packing.ts';
+import type { SnapshotNode } from '../scheduler/snapshot.ts';
+import { BackfillPlaces } from './backfill-places.ts';
+import { queueSituation, type AlikeNodes, type QueueSituation } from './fleet-queues.ts';
+import { MakeRoom } from './make-room.ts';
+import { PlaceHolds, type PlaceHold } from './place-holds.ts';
+
+export interface QueuePlannerDeps {
+  readonly core: FleetCore;
+  readonly packing: FleetPacking;
+  /** The fleet as of the last plan. */
+  readonly groups: NodeGroups;
+  readonly topology: FleetTopology;
+}
+
+/** What the queues have to say in a turn: who is next, who waits for a limit, whose place is kept. */
+export class QueuePlanner {
+  readonly #deps: QueuePlannerDeps;
+  readonly #holds: PlaceHolds;
+  readonly #room: MakeRoom;
+  readonly #backfill: BackfillPlaces;
+
+  constructor(deps: QueuePlannerDeps) {
+    const { core, packing } = deps;
+    this.#deps = deps;
+    this.#holds = new PlaceHolds(core.workloads);
+    const holds = this.#holds;
+    this.#room = new MakeRoom({ core, packing, holds, fleet: () => this.#fleet() });
+    this.#backfill = new BackfillPlaces({ core, packing, holds });
+  }
+
+  /** A node as others see it than those for whom a place is kept there. */
+  masked(view: SnapshotNode): SnapshotNode {
+    return this.#holds.masked(view);
+  }
+
+  /** What waited for limits that are eased may be tried again. */
+  begin(): void {
+    const { accounts, pending } = this.#deps.core;
+    accounts.advance();
+    pending.ease(accounts.takeEased());
+  }
+
+  plan(waiting: readonly QueuedShape[], limit: number): Plan {
+    const { core, groups, packing, topology } = this.#deps;
+    if (core.queues.regime.isPlain) return planPlacements(groups, waiting, limit, packing, topology);
+    const order = this.#order(waiting);
+    for (const { queue, amounts } of this.#holds.all()) order.charge(queue, amounts);
+    const { stops, ...plan } = planByQueue({ groups, order, packing, topology }, limit);
+    core.pending.stop(waiting, stops);
+    return plan;
+  }
+
+  /** Those for whom a place is kept, as soon as it is free. The caller applies one before it asks on. */
+  *heldStarts(): Generator<Placement, void, undefined> {
+    for (const hold of this.#holds.all()) {
+      const placement = this.#startOf(hold);
+      if (!placement) continue;
+      yield placement;
+      this.#release(hold);
+    }
+    for (const placement of this.#backfill.fillers())
+      if (this.#isWithinLimits(placement.workloadId, placement.shape)) yield placement;
+  }
+
+  /** After a plan, and from time to time: who should make room for whom, and for whom to keep a place. */
+  end(): void {
+    this.#dropOld();
+    this.#room.run();
+    this.#backfill.run(() => this.#firstBlocked());
+  }
+
+  /** Why it waits, if a limit of its queue is the reason. */
+  waiting(workloadId: string): Waiting | undefined {
+    const group = this.#deps.core.pending.stopOf(workloadId);
+    if (!group || group.partly) return undefined;
+    return {
+      reason: group.stop.never ? 'over-limit' : 'waiting-for-quota',
+      message: explainQueueStop(group.stop),
+    };
+  }
+
+  /** The place that is kept for a workload, or undefined. */
+  holdOf(workloadId: string): PlaceHold | undefined {
+    return this.#holds.of(workloadId);
+  }
+
+  /**
+   * What would be served before this workload if there were room for all, at most `limit` workloads; without
+   * it all that waits.
+   */
+  inOrder(limit: number, before?: string): readonly PendingShape[] {
+    const { pending, queues } = this.#deps.core;
+    if (queues.regime.isPlain) return pending.inOrder(limit, before);
+    const order = this.#order(pending.queued(limit));
+    const groups = new Map<string, { key: string; shape: Shape; workloadIds: string[] }>();
+    for (let count = 0; count < limit; count += 1) {
+      const turn = order.next();
+      if (!turn || turn.workloadId === before) break;
+      const { key, shape, workloadId } = turn;
+      const group = groups.get(key) ?? { key, shape, workloadIds: [] };
+      group.workloadIds.push(workloadId);
+      groups.set(key, group);
+      order.passed();
+    }
+    order.undo();
+    return [...groups.values()];
+  }
+
+  situation(): QueueSituation {
+    return queueSituation(this.#deps.core, this.#fleet(), this.#deps.core.pending.queued());
+  }
+
+  #order(waiting: readonly QueuedShape[]): QueuePlanOrder {
+    return new QueuePlanOrder(this.situation(), waiting);
+  }
+
+  *#fleet(): Generator<AlikeNodes, void, undefined> {
+    for (const { nodes } of this.#deps.groups.groups) {
+      const [example] = nodes.values();
+      if (example) yield { example, count: nodes.size };
+    }
+  }
+
+  #firstBlocked(): readonly QueuedShape[] {
+    const { pending, queues, options } = this.#deps.core;
+    const blocked = pending.blockedShapes(1);
+    if (queues.regime.isPlain) return blocked;
+    const order = this.#order(blocked);
+    const first: QueuedShape[] = [];
+    while (first.length < options.queues.reservations) {
+      const turn = order.next();
+      const group = turn && blocked.find(({ key }) => key === turn.key);
+      if (!group) break;
+      first.push(group);
+      order.passed();
+    }
+    order.undo();
+    return first;
+  }
+
+  #startOf({ workloadId, nodeId, shape: held }: PlaceHold): Placement | undefined {
+    const { core, packing } = this.#deps;
+    const shape = core.pending.shapeOf(workloadId);
+    const node = core.nodes.node(nodeId);
+    if (!shape || !node || !this.#isWithinLimits(workloadId, held)) return undefined;
+    const view = this.#holds.masked(core.nodes.view(node), workloadId);
+    const asked = { key: workloadId, shape: held, workloadIds: [workloadId] };
+    return planPlacements({ nodes: [view] }, [asked], 1, packing).placements[0];
+  }
+
+  /** Whichever of the GPUs it may get. */
+  #isWithinLimits(workloadId: string, shape: Shape): boolean {
+    const { core } = this.#deps;
+    const { regime } = core.queues;
+    const workload = core.workloads.workload(workloadId);
+    if (regime.isPlain || !workload) return workload !== undefined;
+    const queue = regime.queueOf(workload.spec);
+    const { models } = this.situation();
+    const choices = classChoices(shape, models, regime.classes);
+    const isFree = choices.filter(
+      ({ gpuClass }) =>
+        core.accounts.usage.stopOf(queue, amountsAsked(shape, gpuClass), regime.isPreemptible(queue)) ===
+        undefined,
+    );
+    return limitedTo(shape, isFree, choices) === shape;
+  }
+
+  /** Places whose owner has gone, whose node takes no work, or for which nobody came in time. */
+  #dropOld(): void {
+    const { core } = this.#deps;
+    const nowMs = core.clock.nowMs();
+    for (const hold of this.#holds.all()) {
+      const node = core.nodes.node(hold.nodeId);
+      const isGood = node !== undefined && core.nodes.view(node).schedulable;
+      const isWanted = core.pending.shapeOf(hold.workloadId) !== undefined;
+      if (!isGood || !isWanted || nowMs >= hold.untilMs) this.#release(hold);
+    }
+  }
+
+  #release({ workloadId, nodeId }: PlaceHold): void {
+    this.#holds.release(workloadId);
+    this.#deps.core.nodes.touch(nodeId);
+    this.#deps.core.capacityChanged(nodeId);
+  }
+}
