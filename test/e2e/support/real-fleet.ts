@@ -91,7 +91,7 @@ export class RealFleet implements AsyncDisposable {
     await this.gateway.kill(signal);
     this.startGateway();
     await this.#listening();
-    for (const { agent } of this.nodes) if (agent?.isRunning) await this.#reconnected();
+    for (const { agent, name } of this.nodes) if (agent?.isRunning) await this.#reconnected(name);
   }
 
   /** Submits a workload that runs `script` in the shared folder. */
@@ -231,10 +231,10 @@ export class RealFleet implements AsyncDisposable {
     return token;
   }
 
-  async #reconnected(): Promise<void> {
-    await until('the nodes are connected again', async () => {
-      const { nodes } = await this.client.command('node.list', {});
-      return nodes.every(({ connectivity }) => connectivity === 'connected');
+  async #reconnected(node: string): Promise<void> {
+    await until(`${node} is connected again`, async () => {
+      const { connectivity } = await this.client.command('node.info', { node });
+      return connectivity === 'connected';
     });
   }
 }
