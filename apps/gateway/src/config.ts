@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { gatewayError } from './errors.ts';
 import { parseFaultActions, parseProbation } from './gpu-policy.ts';
+import { gangTimes, type GangTimes } from './gang-times.ts';
 import { NETWORKS, type Network } from './settlement/network.ts';
 
 /** The gateway's configuration, read once. This file is the only reader of arguments and environment. */
@@ -20,6 +21,8 @@ export interface GatewayConfig {
   readonly logLevel: LogLevel;
   /** What differs from the defaults in how broken GPUs are dealt with. */
   readonly gpus: Partial<GpuOptions>;
+  /** How long gangs wait for members. */
+  readonly gangs: GangTimes;
   /** The settlement role: keeps the ledger of this network. */
   readonly settlement?: Network;
 }
@@ -37,6 +40,8 @@ const OPTIONS = {
   settlement: { type: 'string' },
   'gpu-probation': { type: 'string' },
   'gpu-fault-actions': { type: 'string' },
+  'gang-grace': { type: 'string' },
+  'gang-ready': { type: 'string' },
   'log-level': { type: 'string' },
   version: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
@@ -55,6 +60,8 @@ Usage: claw-gateway [options]
   --gpu-fault-actions <list>
                        what faults call for in this fleet, such as xid-13=ignore,ecc=replace:
                        ignore, restart-app, reset-gpu, drain-reboot or replace
+  --gang-grace <time>  members of a gang go on for so long without one that is out of reach (default: 60s)
+  --gang-ready <time>  a gang whose members are not all ready by then gives up its places (default: 15m)
   --log-level <level>  ${LOG_LEVELS.join(', ')} (default: info)
   --version, --help
 
@@ -96,6 +103,7 @@ export function parseConfig(argv: readonly string[], env: Environment): ParsedCo
       ...(databaseUrl === undefined || databaseUrl === '' ? {} : { databaseUrl: checkedUrl(databaseUrl) }),
       insecure: values.insecure ?? false,
       gpus: gpuOptions(values),
+      gangs: gangTimes(values),
       logLevel: parseLevel(values['log-level']),
       ...(values.settlement !== undefined && { settlement: parseNetwork(values.settlement) }),
     },

@@ -47,7 +47,7 @@ export async function serveGateway(
 ): Promise<RunningGateway> {
   const given = { ...DEFAULT_GATEWAY_OPTIONS, ...options };
   const gpus = { ...given.fleet.gpus, ...config.gpus };
-  const limits = { ...given, fleet: { ...given.fleet, gpus } };
+  const limits = { ...given, fleet: { ...given.fleet, ...config.gangs, gpus } };
   await using stack = new AsyncDisposableStack();
   await prepareFolder(config.folder);
   const fleetHost = await openHost(config, logger);
