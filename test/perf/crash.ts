@@ -182,7 +182,9 @@ async function persistently(work: () => Promise<unknown>): Promise<void> {
       await work();
       return;
     } catch (error) {
-      if (performance.now() > deadlineMs || errorCode(error) !== 'gateway-unreachable') throw error;
+      const code = errorCode(error);
+      const isAway = code === 'gateway-unreachable' || code === 'storage-unavailable';
+      if (performance.now() > deadlineMs || !isAway) throw error;
       await pause(100);
     }
   }
