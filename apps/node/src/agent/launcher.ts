@@ -120,7 +120,10 @@ export class Launcher {
 
   #gpusOf({ devices }: GatewayMessage<'startWorkload'>): readonly LaunchGpu[] {
     const granted = this.#deps.gpus().filter(({ id }) => devices.includes(id));
-    return granted.map(({ id, index, vendor, simulated }) => ({ id, index, vendor, simulated }));
+    return granted.map(({ id, index, vendor, simulated, memoryMib, parentId }) => ({
+      ...{ id, index, vendor, simulated, memoryMib },
+      ...(parentId === undefined ? {} : { parentId }),
+    }));
   }
 
   #hasRoom(attemptId: string): boolean {

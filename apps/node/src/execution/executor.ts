@@ -7,7 +7,7 @@ export interface Launch {
   readonly namespace: string;
   readonly epoch: Epoch;
   readonly spec: WorkloadSpec;
-  /** Ids of the GPUs that the attempt owns. */
+  /** Ids of the GPUs that the attempt owns, or of the one of which it has a share. */
   readonly devices: readonly string[];
   /** What the node knows of them; a container engine needs more than their ids to pass them on. */
   readonly gpus?: readonly LaunchGpu[];
@@ -20,7 +20,8 @@ export interface Launch {
   readonly barrier?: boolean;
 }
 
-export type LaunchGpu = Pick<GpuDevice, 'id' | 'index' | 'vendor' | 'simulated'>;
+export type LaunchGpu = Pick<GpuDevice, 'id' | 'index' | 'vendor' | 'simulated'> &
+  Partial<Pick<GpuDevice, 'memoryMib' | 'parentId'>>;
 
 export type OutputStream = 'stdout' | 'stderr';
 

@@ -22,6 +22,7 @@ import type {
   Executor,
   Launch,
 } from '../execution/executor.ts';
+import { SHARE_NOT_ENFORCED } from '../execution/process/gpu-share.ts';
 import { endChange, type StatusChange } from './attempt-machine.ts';
 import type { AttemptOutput } from './attempt-output.ts';
 import { stopsAfterMs } from './contact-watch.ts';
@@ -136,10 +137,12 @@ export class AttemptRunner {
     return execution;
   }
 
-  /** What outlives a supervisor that is killed has nobody then who ends it without contact. */
   #limitations({ sandbox, limitations }: Execution): readonly string[] {
+    // What outlives a supervisor that is killed has nobody then who ends it without contact.
     const isAlone = stopsAfterMs(this.#launch) !== undefined && sandbox !== 'bubblewrap';
-    return isAlone ? [...limitations, RUNS_ON] : limitations;
+    // A bare process says by itself how far it is kept to its share.
+    const isShared = this.#launch.spec.resources.gpuMilli !== undefined && sandbox !== 'none';
+    return [...limitations, ...(isAlone ? [RUNS_ON] : []), ...(isShared ? [SHARE_NOT_ENFORCED] : [])];
   }
 
   async #waitForRelease(): Promise<void> {

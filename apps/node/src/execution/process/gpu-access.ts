@@ -1,4 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import type { Launch, LaunchGpu } from '../executor.ts';
 
 /** How a workload comes to the GPUs that it was granted, and to no other. */
 export interface GpuAccess {
@@ -13,18 +14,23 @@ const NO_GPU: GpuAccess = {
   paths: [],
 };
 
-const NVIDIA_ID = /^(GPU|MIG)-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+/** `GPU-…`, `MIG-…`, or as older drivers name an instance: `MIG-GPU-…/<GPU instance>/<compute instance>`. */
+const NVIDIA_ID = /^(GPU|MIG|MIG-GPU)-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(\/\d{1,2}\/\d{1,2})?$/i;
 const AMD_UNIQUE_ID = /^GPU-[0-9a-f]{16}$/i;
 const PCI_VENDOR_AMD = '0x1002';
 const PCI_ADDRESS = /^[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]$/i;
+
+export function isNvidiaId(id: string): boolean {
+  return NVIDIA_ID.test(id);
+}
 
 /**
  * By the form of the ids: NVIDIA's UUIDs, AMD's unique ids or PCI addresses. Ids of simulated GPUs have none
  * of these forms: nothing real is shown for them.
  */
-export function gpuAccess(devices: readonly string[]): GpuAccess {
+export function gpuAccess({ devices, gpus = [] }: Pick<Launch, 'devices' | 'gpus'>): GpuAccess {
   if (devices.length === 0) return NO_GPU;
-  const nvidia = devices.filter((id) => NVIDIA_ID.test(id));
+  const nvidia = devices.filter(isNvidiaId);
   const others = devices.map(otherDevice).filter((device) => device !== undefined);
   const amd = others.map(({ amdId }) => amdId).filter((id) => id !== undefined);
   return {
@@ -34,11 +40,16 @@ export function gpuAccess(devices: readonly string[]): GpuAccess {
       ROCR_VISIBLE_DEVICES: amd.join(),
     },
     paths: [
-      ...(nvidia.length > 0 ? nvidiaPaths(nvidia) : []),
+      ...(nvidia.length > 0 ? nvidiaPaths(nvidia.map((id) => cardOf(id, gpus))) : []),
       ...(amd.length > 0 ? ['/dev/kfd'] : []),
       ...others.flatMap(({ paths }) => paths),
     ],
   };
+}
+
+/** The GPU of which a MIG instance is a part: it has the device file. */
+function cardOf(id: string, gpus: readonly LaunchGpu[]): string {
+  return gpus.find((gpu) => gpu.id === id)?.parentId ?? id;
 }
 
 /** The control devices, and of the GPUs' own those that are granted, where the driver says which is which. */
@@ -46,7 +57,7 @@ function nvidiaPaths(ids: readonly string[]): readonly string[] {
   const names = list('/dev').filter((name) => name.startsWith('nvidia'));
   const minors = nvidiaMinors();
   const granted = ids.map((id) => minors.get(id.toLowerCase()));
-  // A MIG instance does not name its GPU: all are shown then, and the runtime keeps to the variable.
+  // Where the GPU of a MIG instance is not known all are shown, and the runtime keeps to the variable.
   const all = granted.includes(undefined);
   const shown = names.filter((name) => {
     const minor = /^nvidia(\d+)$/.exec(name)?.[1];

@@ -5,6 +5,7 @@ import type { AttemptFolder } from './attempt-folder.ts';
 import { environmentArguments, SANDBOX_HOME, type Bubblewrap } from './bubblewrap.ts';
 import { findProgram } from './find-program.ts';
 import { gpuAccess } from './gpu-access.ts';
+import { gpuShare } from './gpu-share.ts';
 import type { ChildRequest } from './workload-child.ts';
 import { workloadEnvironment } from './workload-environment.ts';
 
@@ -58,7 +59,10 @@ function chooseSandbox({ sandbox, allowUnsandboxed }: PlacementHost, { spec }: L
 
 function placeBare(host: PlacementHost, launch: Launch, folder: AttemptFolder, mark: string): Placement {
   const { spec } = launch;
-  const env = workloadEnvironment(launch, gpuAccess(launch.devices), { path: host.path, home: host.home });
+  const share = gpuShare(launch);
+  const access = gpuAccess(launch);
+  const gpus = { ...access, env: { ...access.env, ...share.env } };
+  const env = workloadEnvironment(launch, gpus, { path: host.path, home: host.home });
   if (spec.workingDirectory !== undefined) checkDirectory(spec.workingDirectory);
   const directory = spec.workingDirectory ?? folder.work;
   const path = env['PATH'] ?? host.path;
@@ -67,7 +71,7 @@ function placeBare(host: PlacementHost, launch: Launch, folder: AttemptFolder, m
   const writable = spec.mounts.some(({ readOnly }) => readOnly);
   return {
     sandboxed: false,
-    limitations: writable ? [mark, 'Its read-only mounts can be written.'] : [mark],
+    limitations: [mark, ...(writable ? ['Its read-only mounts can be written.'] : []), ...share.limitations],
     env,
     directory,
     command: { program: present(program, 'the program'), name, args: spec.command.slice(1), env, directory },
@@ -81,7 +85,7 @@ function placeInside(
   sandbox: Bubblewrap,
 ): Placement {
   const { spec } = launch;
-  const gpus = gpuAccess(launch.devices);
+  const gpus = gpuAccess(launch);
   const env = workloadEnvironment(launch, gpus, { path: host.path, home: SANDBOX_HOME });
   const isShared = (path: string): boolean => sandbox.isShared(path, spec);
   const directory = spec.workingDirectory ?? SANDBOX_HOME;
