@@ -28,8 +28,7 @@ export class QueueAccounts {
   readonly #charges = new Map<string, Charge>();
   /** Live attempts by queue and priority. */
   readonly #running = new Map<string, Map<number, number>>();
-  /** Queues of which less is used since this was asked last. */
-  #eased = new Set<string>();
+  #isEdited = false;
   #limited = 0;
   #regime: QueueRegime;
   #usage: QueueUsage;
@@ -91,12 +90,11 @@ export class QueueAccounts {
     const before = this.#history;
     this.#regime = queues.regime;
     this.#usage = new QueueUsage(this.#regime.tree, this.#regime.worth);
-    for (const { queue } of this.#charges.values()) this.#easePath(queue);
+    this.#isEdited = true;
     this.#charges.clear();
     this.#running.clear();
     this.#limited = 0;
     for (const { id } of nodes.nodes()) for (const attempt of workloads.liveOn(id)) this.#take(attempt);
-    for (const { name } of this.#regime.tree.parentsFirst) this.#eased.add(name);
     this.#history = this.#newHistory(clock.nowMs());
     for (const { name } of this.#regime.tree.parentsFirst) this.#history.begin(name, before.mean(name));
   }
@@ -106,15 +104,11 @@ export class QueueAccounts {
     if (!this.#regime.isPlain) this.#advance();
   }
 
-  takeEased(): ReadonlySet<string> {
-    const eased = this.#eased;
-    if (eased.size > 0) this.#eased = new Set();
-    return eased;
-  }
-
-  /** What waits for a limit of this queue may be tried again. */
-  ease(queue: string): void {
-    this.#eased.add(queue);
+  /** Whether the queues were edited since this was asked last: what waited for a limit may start. */
+  takeEdited(): boolean {
+    const isEdited = this.#isEdited;
+    this.#isEdited = false;
+    return isEdited;
   }
 
   /** After a start: what attempts that are still known used, as if it had been followed all the time. */
@@ -150,14 +144,7 @@ export class QueueAccounts {
   #giveBack(attemptId: string, charge: Charge): void {
     this.#charges.delete(attemptId);
     this.#count(charge, -1);
-    if (this.#regime.isPlain) return;
-    this.#usage.refund(charge.queue, charge.amounts, charge.preemptible);
-    this.#easePath(charge.queue);
-  }
-
-  #easePath(queue: string): void {
-    if (this.#regime.record(queue))
-      for (const { name } of this.#regime.tree.get(queue).path) this.#eased.add(name);
+    if (!this.#regime.isPlain) this.#usage.refund(charge.queue, charge.amounts, charge.preemptible);
   }
 
   #count({ queue, priority, isLimited }: Charge, change: 1 | -1): void {

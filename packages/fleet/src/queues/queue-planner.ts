@@ -49,7 +49,7 @@ export class QueuePlanner {
   begin(): void {
     const { accounts, pending } = this.#deps.core;
     accounts.advance();
-    pending.ease(accounts.takeEased());
+    pending.ease(accounts.takeEdited());
   }
 
   plan(waiting: readonly QueuedShape[], limit: number): Plan {

@@ -182,14 +182,14 @@ export class PendingQueue {
     }
   }
 
-  /** What waits for limits of these queues may be tried again anywhere. */
-  ease(queues: ReadonlySet<string>): void {
+  /** What waits for limits may be tried again: all of it, or what waited behind something that has gone. */
+  ease(all: boolean): void {
     const eased = this.#eased;
     if (eased.size > 0) this.#eased = new Set();
-    if (queues.size + eased.size === 0) return;
+    if (!all && eased.size === 0) return;
     for (const group of this.#groups.values()) {
       const queue = group.stop?.stop.queue;
-      if (queue === undefined || !(queues.has(queue) || eased.has(queue))) continue;
+      if (queue === undefined || !(all || eased.has(queue))) continue;
       delete group.stop;
       this.#stopped.delete(group);
       this.#open.add(group);
