@@ -45,6 +45,8 @@ export class RowModel implements BatchListener {
   readonly #placements: PlacementModel;
   #freeze = 'free';
   #newestEpoch: StoredAttempt['epoch'] = { term: 0, counter: 0 };
+  /** By workload and generation. */
+  readonly #gangEpochs = new Map<string, StoredAttempt['epoch']>();
   #inFlight = 0;
   /** In the present batch. */
   readonly #placed: StoredAttempt[] = [];
@@ -201,12 +203,24 @@ export class RowModel implements BatchListener {
 
   /** Judged by the nodes as they are at the end of the turn, which is when work is placed. */
   #judgePlacement(attempt: StoredAttempt): void {
+    if (this.#isKnownEpoch(attempt)) return this.#placements.placed(attempt);
     const { term, counter } = attempt.epoch;
     const newest = this.#newestEpoch;
     if (term < newest.term || (term === newest.term && counter <= newest.counter))
       this.#violate(`${attempt.id} has epoch ${term}.${counter} after ${newest.term}.${newest.counter}`);
     this.#newestEpoch = attempt.epoch;
     this.#placements.placed(attempt);
+  }
+
+  /** All members of one reservation of a gang have the same, those that join later too. */
+  #isKnownEpoch({ id, workloadId, generation, epoch }: StoredAttempt): boolean {
+    if (generation === undefined) return false;
+    const key = `${workloadId}/${generation}`;
+    const known = this.#gangEpochs.get(key);
+    this.#gangEpochs.set(key, known ?? epoch);
+    if (known && (known.term !== epoch.term || known.counter !== epoch.counter))
+      this.#violate(`${id} has another epoch than the gang that it is a member of`);
+    return known !== undefined;
   }
 
   #node(before: StoredNode | undefined, after: StoredNode): void {

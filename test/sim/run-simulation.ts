@@ -3,6 +3,7 @@ import { ConfigModel } from './config-model.ts';
 import type { Fault, FaultPlan } from './fault-plan.ts';
 import { Faults } from './faults.ts';
 import { FleetModel } from './fleet-model.ts';
+import { GangModel } from './gang-model.ts';
 import { Simulation } from './simulation.ts';
 import type { TransitionCounts } from './transitions.ts';
 import { WorkloadModel } from './workload-model.ts';
@@ -37,6 +38,7 @@ const BURST = 60;
 const SUBMIT_CHANCE = 0.15;
 /** Keeps the work apart from what else follows from the seed. */
 const WORK_SALT = 0x30b5;
+const GANG_SALT = 0x6a46;
 /** After the last fault: time for all work to end and all differences to be repaired. */
 const QUIET_MS = 900_000;
 /** Until then everything that was taken out is put back, ms. */
@@ -62,6 +64,8 @@ class Run {
   readonly #simulation: Simulation;
   readonly #work: WorkloadModel;
   readonly #fleet: FleetModel;
+  readonly #gangs: GangModel;
+  readonly #gangChance;
   readonly #config: ConfigModel;
   readonly #faults: Faults;
   readonly #random;
@@ -74,6 +78,9 @@ class Run {
     this.#simulation = simulation;
     this.#random = seededRandom(plan.seed ^ WORK_SALT);
     this.#work = new WorkloadModel(simulation, this.#random);
+    const gangRandom = seededRandom(plan.seed ^ GANG_SALT);
+    this.#gangs = new GangModel(simulation, gangRandom);
+    this.#gangChance = (of: number): boolean => gangRandom.fraction() < of;
     this.#fleet = new FleetModel(simulation);
     this.#config = new ConfigModel(simulation, simulation.violate);
     this.#faults = new Faults(simulation, {
@@ -117,10 +124,12 @@ class Run {
   /** No more faults: everything ends, and everything is told. */
   async quieten(): Promise<void> {
     if (this.#isOver) return;
+    this.#gangs.quieten();
     const { clock } = this.#simulation;
     for (let passedMs = 0; passedMs < QUIET_MS && !this.#isOver; passedMs += STEP_MS) {
       if (passedMs < RESTORED_MS && passedMs % 30_000 === 0) this.#faults.end();
       void this.#work.finishOne();
+      void this.#gangs.finishOne();
       if (passedMs % 5000 === 0) void this.#work.finishUnknown();
       await clock.advance(STEP_MS);
       if (passedMs % 5000 === 0) this.#check();
@@ -129,6 +138,7 @@ class Run {
     void this.#config.check();
     await clock.advance(STEP_MS);
     this.#check();
+    this.#gangs.checkQuiet();
     await this.#work.checkQuiet();
     this.#simulation.crashGateway(0);
     await clock.advance(1000);
@@ -164,6 +174,8 @@ class Run {
     if (chance(0.02)) void this.#work.stopOne();
     if (chance(0.03)) void this.#work.finishOne();
     if (chance(0.01)) void this.#config.update();
+    if (this.#gangChance(0.008)) void this.#gangs.submit();
+    if (this.#gangChance(0.002)) void this.#gangs.finishOne();
   }
 
   #submit(count: number): void {
@@ -173,5 +185,6 @@ class Run {
   #check(): void {
     this.#fleet.check(this.#work.live);
     this.#work.check();
+    this.#gangs.check();
   }
 }

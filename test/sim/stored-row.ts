@@ -15,6 +15,7 @@ export interface StoredWorkload extends StoredRow {
 export interface StoredAttempt extends StoredRow {
   readonly state: AttemptState;
   readonly workloadId: string;
+  readonly generation?: number;
   readonly nodeId: string;
   readonly devices: readonly string[];
   readonly epoch: Epoch;

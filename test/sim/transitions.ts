@@ -27,9 +27,10 @@ function edges(...lines: readonly string[]): readonly Edge[] {
 export const LEGAL: Readonly<Record<Machine, readonly Edge[]>> = {
   attempt: edges(
     'new: placed',
-    'placed: accepted preparing running stopping exited killed lost',
-    'accepted: preparing running stopping exited killed lost',
-    'preparing: running stopping exited killed lost',
+    'placed: accepted preparing ready running stopping exited killed lost',
+    'accepted: preparing ready running stopping exited killed lost',
+    'preparing: ready running stopping exited killed lost',
+    'ready: running stopping exited killed lost',
     'running: stopping exited killed lost',
     'stopping: exited killed lost',
   ),
@@ -37,9 +38,11 @@ export const LEGAL: Readonly<Record<Machine, readonly Edge[]>> = {
   workload: edges(
     'new: queued reserved cancelled',
     'queued: reserved cancelled',
-    'reserved: queued preparing running stopping succeeded failed cancelled',
-    'preparing: queued running stopping succeeded failed cancelled',
-    'running: queued stopping succeeded failed cancelled',
+    'reserved: queued preparing starting running stopping succeeded failed cancelled',
+    'preparing: queued starting running stopping succeeded failed cancelled',
+    'starting: running degraded stopping queued succeeded failed cancelled',
+    'running: queued degraded stopping succeeded failed cancelled',
+    'degraded: queued starting running stopping succeeded failed cancelled',
     'stopping: queued reserved succeeded failed cancelled',
   ),
   connectivity: edges(
@@ -76,15 +79,12 @@ export const UNREACHED: readonly {
   readonly because: string;
 }[] = [
   { machine: 'attempt', state: 'offered', because: 'an attempt stays placed until its node answers' },
-  { machine: 'attempt', state: 'ready', because: 'only members of a gang wait for each other; no gangs yet' },
   {
     machine: 'workload',
     state: 'submitted',
     because: 'a workload is queued in the transaction that takes it in',
   },
-  { machine: 'workload', state: 'starting', because: 'follows from an attempt that is ready' },
   { machine: 'workload', state: 'preempting', because: 'nothing is preempted yet' },
-  { machine: 'workload', state: 'degraded', because: 'only gangs can be degraded' },
   { machine: 'workload', state: 'held', because: 'nothing is held yet' },
   { machine: 'workload', state: 'rejected', because: 'what cannot be taken is refused before it is stored' },
 ];

@@ -107,6 +107,11 @@ export class VirtualSupervisor {
     );
   }
 
+  /** Undefined for one that it does not hold. */
+  stateOf(attemptId: string): AttemptStatus['state'] | undefined {
+    return this.#attempts.get(attemptId)?.status.state;
+  }
+
   /** A connection for one agent. */
   attach(): Supervisor {
     const listeners: Listeners = { status: [], log: [], lost: [] };

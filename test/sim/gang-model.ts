@@ -1,0 +1,174 @@
+import type { Random } from '@clawbernetes/kernel';
+import { hasEnded, type CommandInput } from '@clawbernetes/protocol';
+import type { Simulation } from './simulation.ts';
+
+type Fleet = NonNullable<Simulation['gateway']>['fleet'];
+type Member = ReturnType<Fleet['members']>[number];
+
+interface KnownGang {
+  readonly id: string;
+  readonly exitCode: number;
+  /** Fewest members with which it may go on. */
+  readonly least: number;
+  readonly most: number;
+  readonly endless: boolean;
+  mayBeStopped: boolean;
+}
+
+/** As fleet.md says, ms: a gang may go on for so long without a member of which nothing is known. */
+const GRACE_MS = 60_000;
+/** Until those who must stop have been told so, over frames that get lost, and have ended; ms. */
+const STOPPED_MS = 120_000;
+/** Gangs that run or wait at once. */
+const MAX_LIVE = 12;
+
+/**
+ * Submits gangs from the seed, and checks that they begin together, are whole, and are not in parts for long.
+ */
+export class GangModel {
+  readonly #simulation: Simulation;
+  readonly #random: Random;
+  readonly #live = new Map<string, KnownGang>();
+  /** Since when a gang has been in parts; monotonic ms. */
+  #partial = new Map<string, number>();
+  #made = 0;
+  #isQuiet = false;
+
+  constructor(simulation: Simulation, random: Random) {
+    this.#simulation = simulation;
+    this.#random = random;
+  }
+
+  async submit(): Promise<void> {
+    if (this.#live.size >= MAX_LIVE) return;
+    const { input, known } = this.#newGang();
+    await this.#simulation.execute('workload.run', input).then(
+      ({ id }) => void this.#live.set(id, { id, ...known }),
+      () => undefined,
+    );
+  }
+
+  /** Stops one that would never end; when all faults are over, any. */
+  async finishOne(): Promise<void> {
+    const gang = this.#live.values().find(({ endless, mayBeStopped }) => endless && !mayBeStopped);
+    if (!gang) return;
+    gang.mayBeStopped = true;
+    await this.#simulation.execute('workload.stop', { workload: gang.id, force: false }).catch(() => {
+      gang.mayBeStopped = false;
+    });
+  }
+
+  /** From now on others may stop what they know nothing of. */
+  quieten(): void {
+    this.#isQuiet = true;
+  }
+
+  check(): void {
+    const { gateway, clock } = this.#simulation;
+    const before = this.#partial;
+    this.#partial = new Map();
+    if (!gateway) return;
+    for (const gang of [...this.#live.values()]) {
+      const workload = gateway.fleet.findWorkload(gang.id);
+      // One that was not stored when its gateway died was not acknowledged either.
+      if (!workload) this.#simulation.violate(`the gang ${gang.id} was acknowledged and is gone`);
+      else if (hasEnded(workload.state)) this.#ended(gateway.fleet, gang, workload.state);
+      else this.#checkOne(gateway.fleet, gang, { before, nowMs: clock.monotonicMs() });
+    }
+  }
+
+  checkQuiet(): void {
+    for (const { id } of this.#live.values()) {
+      const state = this.#simulation.gateway?.fleet.findWorkload(id)?.state;
+      if (state === undefined || !hasEnded(state))
+        this.#simulation.violate(`the gang ${id} never ended: ${state}`);
+    }
+  }
+
+  #newGang(): {
+    readonly input: CommandInput<'workload.run'>;
+    readonly known: Omit<KnownGang, 'id'>;
+  } {
+    this.#made += 1;
+    const random = this.#random;
+    const chance = (of: number): boolean => random.fraction() < of;
+    const most = 2 + Math.floor(random.fraction() * 3);
+    const least = chance(0.3) ? Math.max(1, most - 1 - Math.floor(random.fraction() * 2)) : most;
+    const endless = chance(0.2);
+    const exitCode = chance(0.2) ? 3 : 0;
+    const env = {
+      VIRTUAL_MS: endless ? 'Infinity' : String(Math.floor(1000 + random.fraction() ** 2 * 200_000)),
+      VIRTUAL_EXIT: String(exitCode),
+      ...(chance(0.3) ? { VIRTUAL_PULL_MS: String(Math.floor(random.fraction() * 8000)) } : {}),
+      ...(chance(0.1) ? { VIRTUAL_STUBBORN: '1' } : {}),
+    };
+    const spread = { by: 'node', maxSkew: 1, mode: 'preferred' as const };
+    const spec = {
+      command: ['virtual'],
+      env,
+      resources: { gpus: Math.floor(random.fraction() * 3) },
+      gang: { members: most, ...(least < most ? { minMembers: least } : {}) },
+      ...(chance(0.3) ? { spread } : {}),
+    };
+    const known = { exitCode, least, most, endless, mayBeStopped: false };
+    return { input: { spec, idempotencyKey: `sim-gang-${this.#made}` }, known };
+  }
+
+  #checkOne(
+    fleet: Fleet,
+    gang: KnownGang,
+    { before, nowMs }: { readonly before: ReadonlyMap<string, number>; readonly nowMs: number },
+  ): void {
+    const { id } = gang;
+    const members = fleet.members(id);
+    const reservation = fleet.findWorkload(id)?.gang;
+    if (!reservation || reservation.phase === 'released') return;
+    this.#checkRanks(gang, members);
+    if (reservation.phase === 'gathering') this.#checkBarrier(fleet, gang, members);
+    const isLive = (one: Member): boolean =>
+      one.finishedAtMs === undefined && one.unknownSinceMs === undefined && !one.evicted;
+    const live = members.filter(isLive).length;
+    const done = members.filter(({ state, exitCode }) => state === 'exited' && exitCode === 0).length;
+    const known = members.filter((one) => one.finishedAtMs === undefined && one.unknownSinceMs === undefined);
+    const isPartial =
+      reservation.phase === 'running'
+        ? live > 0 && live + done < gang.least
+        : reservation.phase === 'releasing' && known.length > 0;
+    if (!isPartial || fleet.freeze) return;
+    const sinceMs = Math.max(before.get(id) ?? nowMs, this.#simulation.gatewaySinceMs);
+    this.#partial.set(id, sinceMs);
+    const withinMs = GRACE_MS + STOPPED_MS;
+    if (nowMs - sinceMs > withinMs)
+      this.#simulation.violate(`the gang ${id} is partly running for ${nowMs - sinceMs} ms`);
+  }
+
+  #checkRanks({ id, least, most }: KnownGang, members: readonly Member[]): void {
+    const ranks = members.map(({ rank }) => rank);
+    const isComplete = ranks.every((rank, at) => rank === at);
+    if (!isComplete || ranks.length < least || ranks.length > most)
+      this.#simulation.violate(`the gang ${id} of ${least} to ${most} has the ranks ${ranks.join(', ')}`);
+  }
+
+  /** By what the machines do, whatever the fleet believes. */
+  #checkBarrier(fleet: Fleet, { id }: KnownGang, members: readonly Member[]): void {
+    for (const member of members) {
+      const name = fleet.findNode(member.nodeId)?.name;
+      const machine = this.#simulation.machines.find((one) => one.name === name);
+      if (machine?.supervisor.stateOf(member.id) === 'running')
+        this.#simulation.violate(`${member.id} of the gang ${id} runs before all its members are ready`);
+    }
+  }
+
+  #ended(fleet: Fleet, { id, exitCode, least, mayBeStopped }: KnownGang, state: string): void {
+    this.#live.delete(id);
+    const members = fleet.members(id);
+    const done = members.filter((one) => one.state === 'exited' && one.exitCode === 0).length;
+    if (state === 'succeeded' && (exitCode !== 0 || done < least))
+      this.#simulation.violate(`the gang ${id} succeeded with ${done} of ${least} members`);
+    if (state === 'cancelled' && !mayBeStopped && !this.#isQuiet)
+      this.#simulation.violate(`the gang ${id} was cancelled, and nobody asked for it`);
+    const isExplained = members.some((one) => one.endReason === 'launch-failed') || mayBeStopped;
+    if (state === 'failed' && exitCode === 0 && !isExplained)
+      this.#simulation.violate(`the gang ${id} failed, and none of its members did`);
+  }
+}
