@@ -1,5 +1,5 @@
-// Shows with real processes that work which may not run without contact ends by itself though its agent and its
-// gateway are dead, and is replaced exactly once; and that a restart outlives a kill -9 of the gateway.
+// Shows with real processes that work which may not run without contact ends by itself though its agent and
+// its gateway are dead, and is replaced exactly once; and that a restart outlives a kill -9 of the gateway.
 import { describe, expect, it, vi } from 'vitest';
 import { processesOf } from './support/leftovers.ts';
 import { HeldWork } from './support/held-work.ts';
@@ -55,10 +55,11 @@ describe.concurrent('policies', () => {
 
   it('a restart that waits for its delay goes on after a kill -9 of the gateway, and spends no more', async () => {
     await using fleet = await RealFleet.open();
-    const { id } = await fleet.sh('echo started >> restart.starts; exit 3', {
+    const { id } = await fleet.sh('echo started >> restart.starts; echo said; exit 3', {
       name: 'restart',
       restart: { attempts: 2, delayMs: 4000, maxDelayMs: 4000 },
     });
+    const following = fleet.log(id);
     await until('it waits for its delay', async () => {
       const { waiting } = await fleet.inspect(id);
       return waiting?.reason === 'delayed';
@@ -80,6 +81,8 @@ describe.concurrent('policies', () => {
     const [first, second] = end.attempts;
     expect((second?.placedAtMs ?? 0) - (first?.finishedAtMs ?? 0)).toBeGreaterThanOrEqual(3900);
     expect(await fleet.file('restart.starts')).toBe('started\nstarted\nstarted\n');
+    const said = (await following).map(({ bytes }) => Buffer.from(bytes).toString());
+    expect(said).toEqual(['said\n', 'attempt 2 begins\n', 'said\n', 'attempt 3 begins\n', 'said\n']);
     await fleet.untilAllFree();
   });
 });

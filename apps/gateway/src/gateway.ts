@@ -10,6 +10,7 @@ import { asCoded } from './errors.ts';
 import type { GatewayOptions } from './gateway-options.ts';
 import type { GatewayHost } from './host.ts';
 import {
+  beginOf,
   followLog,
   logStart,
   workloadKey,
@@ -94,9 +95,14 @@ export async function openGateway(host: GatewayHost, options: GatewayOptions): P
     followLog: (reference, request, { namespace, signal }) => {
       const workload = fleet.workload(namespace, reference);
       const start = logStart({ fleet, logs }, workload, request);
-      const position = request.tail === undefined ? request.position : start.position;
       const { follow, rank } = request;
-      const from = { position, follow, ...(rank === undefined ? {} : { rank }) };
+      const whose = start.attempt === undefined ? {} : { attempt: start.attempt };
+      const from = {
+        position: beginOf(request, start),
+        follow,
+        ...whose,
+        ...(rank === undefined ? {} : { rank }),
+      };
       return { start, pieces: followLog({ fleet, logs, changes }, workload, from, { signal }) };
     },
     onFailed: (listener) => {

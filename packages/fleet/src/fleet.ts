@@ -238,6 +238,11 @@ export class Fleet implements AsyncDisposable {
       .map((attempt) => attemptView(attempt, this.#core.nodes.node(attempt.nodeId)?.name ?? attempt.nodeId));
   }
 
+  /** Oldest first. */
+  attempts(workloadId: string): readonly AttemptRecord[] {
+    return this.#core.workloads.attemptsOf(workloadId);
+  }
+
   latestAttempt(workloadId: string): AttemptRecord | undefined {
     return this.#core.workloads.latestAttempt(workloadId);
   }

@@ -8,6 +8,8 @@ import type { Transport } from './transport.ts';
 export interface FollowLogsOptions {
   /** Where to begin; an entry's `position` goes on after that entry. Default 0, the beginning. */
   readonly position?: number | undefined;
+  /** In the log of the attempt of this number, and on with those that follow it. Default: the latest. */
+  readonly attempt?: number | undefined;
   /** Begin this many lines before the end instead. */
   readonly tail?: number | undefined;
   /**
@@ -31,7 +33,10 @@ export interface LogSource {
    */
   readLog(
     reference: string,
-    from: ({ readonly position: number } | { readonly tail: number }) & { readonly rank?: number },
+    from: ({ readonly position: number } | { readonly tail: number }) & {
+      readonly rank?: number;
+      readonly attempt?: number;
+    },
   ): Promise<CommandOutput<'workload.logs'>>;
 }
 
@@ -55,8 +60,10 @@ export async function* followLogs(
   for (;;) {
     let progress = false;
     try {
-      for await (const entry of readOnce(source, reference, { ...next, follow, signal }, patience)) {
-        next = { position: entry.position, rank: options.rank };
+      const onAttempt = (attempt: number): void => void (next = { ...next, attempt });
+      const once = { ...next, follow, signal, onAttempt };
+      for await (const entry of readOnce(source, reference, once, patience)) {
+        next = { position: entry.position, rank: options.rank, attempt: entry.attempt };
         progress = true;
         yield entry;
       }
@@ -72,23 +79,30 @@ export async function* followLogs(
 async function* readOnce(
   { transport, clock }: LogSource,
   reference: string,
-  options: FollowLogsOptions,
+  options: FollowLogsOptions & { readonly onAttempt: (attempt: number) => void },
   patience: Patience,
 ): AsyncGenerator<LogEntry, void, undefined> {
-  const { position = 0, tail, follow, rank, signal } = options;
+  const { position = 0, tail, attempt: asked, follow, rank, signal } = options;
   const start = tail === undefined ? { position: String(position) } : { tail: String(tail) };
   const member = rank === undefined ? {} : { rank: String(rank) };
-  const query = new URLSearchParams({ ...start, ...member, follow: String(follow) });
+  const former = asked === undefined ? {} : { attempt: String(asked) };
+  const query = new URLSearchParams({ ...start, ...member, ...former, follow: String(follow) });
   const path = `/api/workloads/${encodeURIComponent(reference)}/logs?${query.toString()}`;
   const response = await transport.open(path, { accept: ACCEPT }, { signal });
   patience.succeeded();
   const begin = Number(response.headers.get('x-log-position') ?? position);
-  if (tail === undefined && begin > position) yield rotatedAway(begin, position, clock.nowMs());
+  const told = response.headers.get('x-log-attempt');
+  const whose = told === null ? {} : { attempt: Number(told) };
+  if (whose.attempt !== undefined) options.onAttempt(whose.attempt);
+  if (asked !== undefined && whose.attempt !== undefined && whose.attempt !== asked)
+    yield { ...notice(`attempt ${whose.attempt} begins\n`, clock.nowMs(), begin), ...whose };
+  else if (tail === undefined && begin > position)
+    yield { ...rotatedAway(begin, position, clock.nowMs()), ...whose };
   const reader = new RecordReader(begin);
   let skipBytes = Number(response.headers.get('x-log-skip-bytes') ?? 0);
   for await (const chunk of transport.chunks(response, signal)) {
     for (const entry of reader.push(chunk)) {
-      yield skipBytes === 0 ? entry : { ...entry, bytes: entry.bytes.subarray(skipBytes) };
+      yield { ...entry, ...whose, bytes: entry.bytes.subarray(skipBytes) };
       skipBytes = 0;
     }
   }
@@ -102,17 +116,21 @@ async function* readOnce(
 async function isComplete(
   source: LogSource,
   reference: string,
-  { position = 0, tail, rank }: FollowLogsOptions,
+  { position = 0, tail, rank, attempt }: FollowLogsOptions,
 ): Promise<boolean> {
   const from = tail === undefined ? { position } : { tail: 0 };
   const { complete, entries } = await source.readLog(reference, {
     ...from,
     ...(rank === undefined ? {} : { rank }),
+    ...(attempt === undefined ? {} : { attempt }),
   });
   return complete && entries.length === 0;
 }
 
 function rotatedAway(begin: number, position: number, timeMs: number): LogEntry {
-  const message = `${begin - position} bytes of the log before this were rotated away\n`;
-  return { stream: 'notice', timeMs, bytes: new TextEncoder().encode(message), position: begin };
+  return notice(`${begin - position} bytes of the log before this were rotated away\n`, timeMs, begin);
+}
+
+function notice(message: string, timeMs: number, position: number): LogEntry {
+  return { stream: 'notice', timeMs, bytes: new TextEncoder().encode(message), position };
 }

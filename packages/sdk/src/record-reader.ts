@@ -4,6 +4,8 @@ import { decodeRecords, type LogRecord } from '@clawbernetes/telemetry/log-recor
 export interface LogEntry extends LogRecord {
   /** Position just after this record: follow from here to go on with the next one. */
   readonly position: number;
+  /** Number of the attempt in whose log it is; absent from gateways that do not say. */
+  readonly attempt?: number;
 }
 
 /**

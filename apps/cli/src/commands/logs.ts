@@ -12,10 +12,11 @@ interface LogOptions {
   readonly timestamps?: boolean;
   readonly stream?: 'stdout' | 'stderr';
   readonly rank?: number;
+  readonly attempt?: number;
 }
 
 export async function showLogs({ context, operands: [workload = ''], options }: Call): Promise<void> {
-  const { follow = false, tail, timestamps = false, stream, rank } = options as LogOptions;
+  const { follow = false, tail, timestamps = false, stream, rank, attempt } = options as LogOptions;
   const client = await context.client();
   const writer = new LogWriter(context, { timestamps, stream });
   const ranks =
@@ -27,7 +28,7 @@ export async function showLogs({ context, operands: [workload = ''], options }: 
     );
   const entries = ranks
     ? memberLogs(client, workload, ranks, { follow, tail })
-    : client.followLogs(workload, { follow, tail, rank });
+    : client.followLogs(workload, { follow, tail, rank, attempt });
   let empty = true;
   for await (const entry of entries) {
     empty = false;

@@ -100,6 +100,7 @@ function declareWorkloadGroup(workload: Command, runtime: Runtime): void {
     options: [
       new Option('-f, --follow', 'go on until the workload has ended'),
       new Option('-n, --tail <lines>', 'only the last lines').argParser(wholeNumber),
+      new Option('--attempt <number>', 'of this attempt; default: the latest').argParser(wholeNumber),
       new Option('-t, --timestamps', 'begin each line with its time'),
       new Option('--stream <stream>', 'stdout or stderr only').argParser(oneOf('stdout', 'stderr')),
       new Option('--rank <rank>', 'only this member of a gang').argParser(wholeNumber),

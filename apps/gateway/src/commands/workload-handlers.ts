@@ -1,6 +1,6 @@
 import { apiError, type CommandOutput, type CommandRequest, type WorkloadView } from '@clawbernetes/protocol';
 import { decodeRecords } from '@clawbernetes/telemetry';
-import { isComplete, loggedAttempt, logStart } from '../logs/follow-log.ts';
+import { beginOf, isComplete, loggedAttempt, logStart, readAttempt } from '../logs/follow-log.ts';
 import type { CommandContext, HandlerDeps, Handlers } from './handler-context.ts';
 import { encodeText } from './encode-text.ts';
 import { waitForWorkload } from './wait-for-workload.ts';
@@ -67,20 +67,25 @@ async function inspect(
 
 function logs(
   deps: HandlerDeps,
-  { workload: reference, tail, position, maxBytes, rank }: CommandRequest<'workload.logs'>,
+  { workload: reference, maxBytes, ...request }: CommandRequest<'workload.logs'>,
   { namespace }: CommandContext,
 ): CommandOutput<'workload.logs'> {
   const workload = deps.fleet.workload(namespace, reference);
-  const attempt = loggedAttempt(deps.fleet, workload, rank);
-  const complete = isComplete(deps, workload, rank);
-  if (!attempt) return { entries: [], position, droppedBytes: 0, complete };
-  const start = logStart(deps, workload, {
-    position,
+  const { tail, rank, attempt: asked, position } = request;
+  const from = {
+    ...{ position, follow: false },
     ...(tail === undefined ? {} : { tail }),
     ...(rank === undefined ? {} : { rank }),
-  });
-  const from = tail === undefined ? position : start.position;
-  const slice = deps.logs.read(attempt.id, from, maxBytes);
+    ...(asked === undefined ? {} : { attempt: asked }),
+  };
+  const start = logStart(deps, workload, from);
+  const attempt = readAttempt(deps.fleet, workload, { attempt: start.attempt, rank });
+  const isLatest = attempt?.id === loggedAttempt(deps.fleet, workload, rank)?.id;
+  const complete = isLatest && isComplete(deps, workload, rank);
+  const whose = start.attempt === undefined ? {} : { attempt: start.attempt };
+  const begin = beginOf(from, start);
+  if (!attempt) return { entries: [], ...whose, position: begin, droppedBytes: 0, complete };
+  const slice = deps.logs.read(attempt.id, begin, maxBytes);
   const entries = Array.from(decodeRecords(slice.records), ({ timeMs, stream, bytes }, index) => ({
     timeMs,
     stream,
@@ -89,8 +94,9 @@ function logs(
   const end = slice.position + slice.records.length;
   return {
     entries,
+    ...whose,
     position: end,
-    droppedBytes: slice.position - from,
+    droppedBytes: slice.position - begin,
     complete: complete && end >= slice.end,
   };
 }

@@ -128,16 +128,17 @@ describe('readers', () => {
     const read = async (headers: Record<string, string>): Promise<unknown[]> => {
       const reply = await api.fetch(path, { headers: { accept: 'text/event-stream', ...headers } });
       const found = [];
-      for await (const { id, data } of serverSentEvents(reply)) found.push([Number(id), JSON.parse(data)]);
+      for await (const { id, data } of serverSentEvents(reply)) found.push([id, JSON.parse(data)]);
       return found;
     };
     const all = await read({});
     expect(all).toEqual([
-      [positions[1], { timeMs: 1, stream: 'stdout', data: 'grüße\n', encoding: 'utf8' }],
-      [positions[2], { timeMs: 1, stream: 'stdout', data: '//4=', encoding: 'base64' }],
-      [positions[3], { timeMs: 1, stream: 'stdout', data: 'rest\n', encoding: 'utf8' }],
+      [`1-${positions[1]}`, { timeMs: 1, stream: 'stdout', data: 'grüße\n', encoding: 'utf8' }],
+      [`1-${positions[2]}`, { timeMs: 1, stream: 'stdout', data: '//4=', encoding: 'base64' }],
+      [`1-${positions[3]}`, { timeMs: 1, stream: 'stdout', data: 'rest\n', encoding: 'utf8' }],
     ]);
-    expect(await read({ 'last-event-id': String(positions[1]) })).toEqual(all.slice(1));
+    for (const id of [`1-${positions[1]}`, String(positions[1])])
+      expect(await read({ 'last-event-id': id })).toEqual(all.slice(1));
   });
 
   test('may ask for the last lines', async () => {

@@ -104,6 +104,13 @@ export const workloadCommands = {
         .optional()
         .describe('The last so many lines instead of from `position` on.'),
       position: z.int().min(0).default(0).describe('Where to begin, in bytes of the log.'),
+      attempt: z
+        .int()
+        .min(1)
+        .optional()
+        .describe(
+          'Whose log: number of the attempt. Read to its end, the next one’s follows. Absent = the latest.',
+        ),
       rank: z.int().min(0).optional().describe('Of a gang: of which member; absent = of rank 0.'),
       maxBytes: z
         .int()
@@ -114,6 +121,10 @@ export const workloadCommands = {
     }),
     output: z.object({
       entries: z.array(logEntrySchema),
+      attempt: z
+        .int()
+        .optional()
+        .describe('Number of the attempt whose log this is, and position in; of a gang its rank tells.'),
       position: z.int().describe('Ask from here next.'),
       droppedBytes: z.int().describe('Before the first entry, removed by rotation.'),
       complete: z.boolean().describe('The workload has ended and this is the end of its log.'),

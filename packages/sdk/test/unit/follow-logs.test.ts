@@ -117,6 +117,31 @@ describe('followLogs', () => {
     expect(await collect(openClient({}, { url: gateway.url }).followLogs('wl-1', { tail: 0 }))).toEqual([]);
   });
 
+  it('goes on with the log of the next attempt, and says where it begins', async () => {
+    const logs = [someLog(3), someLog(5)];
+    const asked: string[] = [];
+    await using gateway = await GatewayStandIn.open({
+      logs: (url, response) => {
+        asked.push(url.search);
+        const isFirst = url.searchParams.get('attempt') === null;
+        const [attempt, log] = isFirst ? ['1', logs[0]] : ['2', logs[1]];
+        response.writeHead(200, { 'x-log-attempt': attempt, 'x-log-position': '0' }).end(log);
+      },
+      commands: {
+        'workload.logs': ({ attempt, position }) => ({
+          ...{ entries: [], attempt, position, droppedBytes: 0 },
+          complete: attempt === 2,
+        }),
+      },
+    });
+    const entries = await collect(openClient({}, { url: gateway.url }).followLogs('wl-1'));
+    expect(entries.map(({ attempt }) => attempt)).toEqual([1, 1, 1, 2, 2, 2, 2, 2, 2]);
+    const [notice] = entries.splice(3, 1);
+    expect(Buffer.from(notice?.bytes ?? []).toString()).toBe('attempt 2 begins\n');
+    expect(encodeAll(entries).equals(Buffer.concat(logs))).toBe(true);
+    expect(asked[1]).toBe(`?position=${logs[0]?.length}&attempt=1&follow=true`);
+  });
+
   it('says how much rotation had removed', async () => {
     const log = someLog(3);
     await using gateway = await GatewayStandIn.open({
