@@ -46,7 +46,9 @@ test('what cannot be answered is refused with a code and a sentence', async () =
   expect(await api.refusal('fleet.what-if', { spec: work, count: 0 })).toMatchObject({
     code: 'invalid-input',
   });
-  expect(await api.refusal('fleet.what-if', { spec: { ...work, exclusive: true } })).toMatchObject({
+  expect(
+    await api.refusal('fleet.what-if', { spec: { ...work, exclusive: true, gang: { members: 2 } } }),
+  ).toMatchObject({
     code: 'not-supported',
   });
 });
