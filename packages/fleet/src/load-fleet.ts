@@ -4,11 +4,11 @@ import type { Row, Store } from '@clawbernetes/storage';
 import type { FleetCore } from './fleet-core.ts';
 import { readJoinToken, type JoinTokenRecord } from './node/join-tokens.ts';
 import type { AttemptRecord, WorkloadRecord } from './records.ts';
-import { readAttempt, readNode, readWorkload } from './rows.ts';
+import { readAttempt, readNode, workloadReader } from './rows.ts';
 import { wait } from './workload/policy/begin-anew.ts';
 
 /** Rows asked for at once; fewer where they are so large that the store would not answer that many. */
-const PAGE_ROWS = 200;
+const PAGE_ROWS = 2000;
 
 /** What the store holds of a fleet. */
 export interface FleetRows {
@@ -26,33 +26,31 @@ export interface FleetRows {
  * ours, not theirs, so nobody's work is given up for it.
  */
 export async function loadFleet(store: Store, clock: Clock): Promise<FleetRows> {
-  const [nodes, workloads, attempts, tokens, config, queues] = [
-    await readTable(store, 'node'),
-    await readTable(store, 'workload'),
-    await readTable(store, 'attempt'),
-    await readTable(store, 'join_token'),
-    await readConfig(store),
-    await readQueues(store),
-  ];
+  // While one table is read, what was read of another is made into records.
+  const [nodes, workloads, attempts, tokens, config, queues] = await Promise.all([
+    readTable(store, 'node', readNode),
+    readTable(store, 'workload', workloadReader()),
+    readTable(store, 'attempt', readAttempt),
+    readTable(store, 'join_token', readJoinToken),
+    readConfig(store),
+    readQueues(store),
+  ]);
   const [first, last] = [await edge(store, 'asc'), await edge(store, 'desc')];
   return {
     firstSequence: first,
     lastSequence: last,
     config,
     queues,
-    tokens: tokens.map((row) => readJoinToken(row)),
+    tokens,
     fill: (core) => {
-      for (const row of nodes) {
-        const node = readNode(row);
+      for (const node of nodes) {
         core.nodes.put(node);
         const presence = { lastSeenMs: clock.monotonicMs(), lastSeenAtMs: clock.nowMs() };
         core.nodes.setPresence(node.id, { connectivity: 'suspect', reconciled: false, ...presence });
       }
-      for (const row of workloads) core.workloads.putWorkload(readWorkload(row));
+      for (const workload of workloads) core.workloads.putWorkload(workload);
       // Ids follow the wall clock, which may have gone back between two attempts of a workload.
-      const inOrder = attempts
-        .map((row) => readAttempt(row))
-        .toSorted((left, right) => left.number - right.number);
+      const inOrder = attempts.toSorted((left, right) => left.number - right.number);
       for (const attempt of inOrder) core.workloads.putAttempt(attempt);
       for (const workload of core.workloads.workloads()) {
         if (!hasEnded(workload.state) && waits(workload, core.workloads.latestAttempt(workload.id)))
@@ -68,17 +66,19 @@ function waits(workload: WorkloadRecord, latest: AttemptRecord | undefined): boo
 }
 
 /** A whole table in the order of its ids, page by page: the store bounds its answers. */
-async function readTable(
+function readTable<RecordOfRow extends { readonly id: string }>(
   store: Store,
   table: 'node' | 'workload' | 'attempt' | 'join_token',
-): Promise<Row[]> {
+  read: (row: Row) => RecordOfRow,
+): Promise<RecordOfRow[]> {
   const select = store.rows.selectFrom(table).selectAll().orderBy('id');
-  return readPages((limit, rows) =>
-    select
-      .where('id', '>', String(rows.at(-1)?.['id'] ?? ''))
+  return readPages(async (limit, records: readonly RecordOfRow[]) => {
+    const page = await select
+      .where('id', '>', records.at(-1)?.id ?? '')
       .limit(limit)
-      .execute(),
-  );
+      .execute();
+    return page.map(read);
+  });
 }
 
 async function readQueues(store: Store): Promise<Row[]> {
@@ -92,14 +92,16 @@ async function readConfig(store: Store): Promise<Row[]> {
   return readPages((limit, rows) => ordered.limit(limit).offset(rows.length).execute());
 }
 
-/** All rows of a query that goes on after those read so far. */
-async function readPages(read: (limit: number, rows: readonly Row[]) => Promise<Row[]>): Promise<Row[]> {
-  const rows: Row[] = [];
+/** All records of a query that goes on after those read so far. */
+async function readPages<RecordOfRow>(
+  read: (limit: number, records: readonly RecordOfRow[]) => Promise<RecordOfRow[]>,
+): Promise<RecordOfRow[]> {
+  const records: RecordOfRow[] = [];
   for (let limit = PAGE_ROWS; ;) {
     try {
-      const page = await read(limit, rows);
-      rows.push(...page);
-      if (page.length < limit) return rows;
+      const page = await read(limit, records);
+      for (const record of page) records.push(record);
+      if (page.length < limit) return records;
     } catch (error) {
       if (errorCode(error) !== 'storage-rejected' || limit === 1) throw error;
       limit = Math.ceil(limit / 2);

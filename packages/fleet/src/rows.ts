@@ -11,13 +11,24 @@ export function workloadRow(workload: WorkloadRecord, { first }: { readonly firs
     : { table: 'workload', upsert: row };
 }
 
-export function readWorkload(row: Row): WorkloadRecord {
+/** Reads workloads; those of one specification have it in common, as most of a fleet's resemble others. */
+export function workloadReader(): (row: Row) => WorkloadRecord {
+  const specs = new Map<string, WorkloadRecord['spec']>();
+  const specOf = (json: string): WorkloadRecord['spec'] => {
+    const known = specs.get(json) ?? (JSON.parse(json) as WorkloadRecord['spec']);
+    specs.set(json, known);
+    return known;
+  };
+  return (row) => readWorkload(row, specOf(text(row, 'spec')));
+}
+
+function readWorkload(row: Row, spec: WorkloadRecord['spec']): WorkloadRecord {
   return {
     id: text(row, 'id'),
     namespace: text(row, 'namespace'),
     name: text(row, 'name'),
     state: text(row, 'state') as WorkloadRecord['state'],
-    spec: JSON.parse(text(row, 'spec')) as WorkloadRecord['spec'],
+    spec,
     ...(JSON.parse(text(row, 'data')) as Omit<
       WorkloadRecord,
       'id' | 'namespace' | 'name' | 'state' | 'spec'
