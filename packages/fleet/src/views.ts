@@ -108,7 +108,7 @@ export function nodeView(facts: NodeFacts): NodeView {
 /** A node without its list of GPUs, which is most of the work for a large fleet. */
 export function nodeSummary({ node, presence, snapshot, live }: NodeFacts): NodeSummary {
   const { inventory } = node;
-  const usable = snapshot.gpus.filter((gpu) => gpu.usable);
+  const usable = snapshot.gpus.filter((gpu) => gpu.usable && gpu.migProfile === undefined);
   const { health, reason } = nodeHealth(node);
   return {
     id: node.id,

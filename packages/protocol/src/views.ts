@@ -198,8 +198,12 @@ export const nodeViewSchema = z.object({
   fingerprint: z.string().describe('Short hash of the public key, to compare before approving.'),
   hostname: z.string(),
   cpuModel: z.string(),
-  capacity: z.object({ cpuMilli: z.int(), memoryMib: z.int(), gpus: z.int() }),
-  free: z.object({ cpuMilli: z.int(), memoryMib: z.int(), gpus: z.int() }),
+  capacity: z
+    .object({ cpuMilli: z.int(), memoryMib: z.int(), gpus: z.int() })
+    .describe('Whole GPUs; MIG instances are in the list of GPUs.'),
+  free: z
+    .object({ cpuMilli: z.int(), memoryMib: z.int(), gpus: z.int() })
+    .describe('Whole GPUs, of which nothing is given away.'),
   gpus: z.array(nodeGpuViewSchema),
   executors: nodeInventorySchema.shape.executors,
   simulated: z.boolean(),

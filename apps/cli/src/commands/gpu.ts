@@ -1,6 +1,6 @@
 import type { Call } from '../declare/declaration.ts';
-import { gpuState, gpuTrouble } from '../output/gpu-line.ts';
-import { memory, oneLine } from '../output/phrases.ts';
+import { gpuName, gpuState, gpuTrouble, gpuUsers } from '../output/gpu-line.ts';
+import { memory } from '../output/phrases.ts';
 
 export async function listGpus({ context }: Call): Promise<void> {
   const client = await context.client();
@@ -15,10 +15,10 @@ export async function listGpus({ context }: Call): Promise<void> {
       gpus.map((gpu) => [
         gpu.node,
         String(gpu.index),
-        `${oneLine(gpu.model)}${gpu.simulated ? colours.yellow(' simulated') : ''}`,
+        `${gpuName(gpu)}${gpu.simulated ? colours.yellow(' simulated') : ''}`,
         memory(gpu.memoryMib),
         gpuState(colours, gpu),
-        gpu.attemptId ?? '',
+        gpuUsers(gpu),
         gpuTrouble(colours, gpu, nowMs).replace(/^:? /, ''),
       ]),
       { columns: context.columns, elastic: 'TROUBLE', dispensable: ['MEMORY', 'WORK'] },

@@ -8,7 +8,7 @@ import { paintState, type Colours } from '../output/colours.ts';
 import { eventLine } from '../output/event-line.ts';
 import { age, asTyped, cores, memory, oneLine, ranFor, shellWords } from '../output/phrases.ts';
 import { renderFacts, renderTable, type Facts } from '../output/table.ts';
-import { disconnectOf, outcome, placeOf, retriesOf } from '../output/workload-phrases.ts';
+import { disconnectOf, gpusAsked, outcome, placeOf, retriesOf } from '../output/workload-phrases.ts';
 import { gangFact, membersOf, membersText } from './gang-members.ts';
 
 const PAGE = 1000;
@@ -80,7 +80,7 @@ function nodesCell({ attempt, gang }: WorkloadView): string {
 
 function gpusCell({ spec }: WorkloadView): string {
   const members = spec.gang ? `${spec.gang.members} × ` : '';
-  return `${members}${spec.resources.gpus}`;
+  return `${members}${gpusAsked(spec.resources)}`;
 }
 
 function commandOf({ spec }: WorkloadView): string {
@@ -138,10 +138,16 @@ function workloadFacts({ terminal: { colours }, clock, config }: Context, view: 
   ];
 }
 
+function gpusFact(resources: WorkloadView['spec']['resources']): string | undefined {
+  if (resources.gpus === 0 && resources.gpuMilli === undefined) return undefined;
+  const nvlink = resources.nvlink === undefined ? [] : [`(NVLink ${resources.nvlink})`];
+  return [gpusAsked(resources), ...resources.gpuModels, ...nvlink].join(' ');
+}
+
 function specFacts({ spec }: WorkloadView): Facts {
   const { resources } = spec;
   return [
-    ['GPUs', resources.gpus > 0 ? [resources.gpus, ...resources.gpuModels].join(' ') : undefined],
+    ['GPUs', gpusFact(resources)],
     ['CPU', resources.cpuMilli === undefined ? 'no limit' : `${cores(resources.cpuMilli)} cores`],
     ['Memory', resources.memoryMib === undefined ? 'no limit' : memory(resources.memoryMib)],
     ['Folder', spec.workingDirectory],

@@ -40,6 +40,16 @@ function gpuCount(text: string): number {
   return Number(text);
 }
 
+/** Thousandths of `250m`, `0.25` or `25%` of one GPU. */
+export function gpuShare(text: string): number {
+  const [, amount = '', unit = ''] = /^(\d+(?:\.\d+)?)(m|%)?$/.exec(text) ?? [];
+  const milli = Math.round(Number(amount) * (unit === 'm' ? 1 : unit === '%' ? 10 : 1000));
+  if (amount !== '' && milli >= 1 && milli <= 999) return milli;
+  throw new InvalidArgumentError(
+    'Write a part of one GPU, such as 250m, 0.25 or 25%; whole ones are --gpus.',
+  );
+}
+
 /** A whole number above 0, at most 10,000. */
 export function positiveNumber(text: string): number {
   if (!/^[1-9]\d{0,3}$|^10000$/.test(text)) throw new InvalidArgumentError('Write a number from 1 to 10000.');

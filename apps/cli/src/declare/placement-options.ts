@@ -1,6 +1,7 @@
 import { Option } from 'commander';
 import {
   duration,
+  gpuShare,
   mebibytes,
   milliCores,
   oneOf,
@@ -14,7 +15,16 @@ import {
 export const placementOptions = (): Option[] => [
   new Option('--gpus <count>', 'whole GPUs of one node').argParser(wholeNumber),
   new Option('--gpu-type <model>', 'any of these GPU models; may be repeated').argParser(repeated),
-  new Option('--min-gpu-memory <size>', 'memory of each GPU: MiB or 40g').argParser(mebibytes),
+  new Option('--gpu-share <share>', 'a part of one GPU, shared with others: 250m, 0.25 or 25%')
+    .argParser(gpuShare)
+    .conflicts(['gpus', 'mig']),
+  new Option('--mig <profile>', 'each GPU is a MIG instance of this profile, such as 1g.10gb'),
+  new Option('--nvlink <mode>', 'GPUs that reach each other over NVLink: required or preferred').argParser(
+    oneOf('required', 'preferred'),
+  ),
+  new Option('--min-gpu-memory <size>', 'memory of each GPU, or of the share: MiB or 40g').argParser(
+    mebibytes,
+  ),
   new Option('--cpus <cores>', 'reserve and limit CPU, such as 0.5').argParser(milliCores),
   new Option('--memory <size>', 'reserve and limit memory: MiB, 512m or 2g').argParser(mebibytes),
   new Option('--timeout <duration>', 'stop it this long after its start').argParser(duration),

@@ -26,6 +26,7 @@ export function declareWhatIf(program: Command, runtime: Runtime): void {
     examples: [
       'what-if --gpus 4 --gpu-type H100',
       'what-if --gpus 1 --count 16 --timeout 2h',
+      'what-if --gpu-share 250m --count 8',
       'what-if drain gpu-07',
       'what-if without nightly',
       'what-if --gpus 4 --without nightly',

@@ -48,6 +48,8 @@ export function declareWorkloadCommands(program: Command, runtime: Runtime): voi
     examples: [
       'run -- python3 train.py',
       'run --gpus 1 --gpu-type H100 -- python3 train.py',
+      'run --gpu-share 0.25 -- python3 serve.py',
+      'run --gpus 4 --nvlink required -- python3 train.py',
       'run busybox -- echo hi',
       'run --members 8 --gpus 8 --topology rack -- ./train.sh',
       'run --name nightly --memory 2g --cpus 1.5 --timeout 2h -d -- make all',

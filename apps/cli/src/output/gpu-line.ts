@@ -1,7 +1,7 @@
 import { formatDuration } from '@clawbernetes/kernel';
 import type { NodeView } from '@clawbernetes/protocol';
 import { paintState, type Colours } from './colours.ts';
-import { memory, oneLine } from './phrases.ts';
+import { memory, oneLine, percent } from './phrases.ts';
 
 type GpuView = NodeView['gpus'][number];
 
@@ -11,14 +11,26 @@ const WORDS = 200;
 /** `3: NVIDIA H100 80 GiB quarantined (xid): Xid 79: …; needs drain-reboot`. */
 export function gpuLine(colours: Colours, gpu: GpuView, nowMs: number): string {
   const simulated = gpu.simulated ? colours.yellow(' simulated') : '';
-  const user = gpu.attemptId === undefined ? '' : ` by ${gpu.attemptId}`;
-  const device = `${gpu.index}: ${oneLine(gpu.model)} ${memory(gpu.memoryMib)}`;
-  return `${device} ${gpuState(colours, gpu)}${user}${simulated}${gpuTrouble(colours, gpu, nowMs)}`;
+  const users = gpuUsers(gpu);
+  const device = `${gpu.index}: ${gpuName(gpu)} ${memory(gpu.memoryMib)}`;
+  const by = users === '' ? '' : ` by ${users}`;
+  return `${device} ${gpuState(colours, gpu)}${by}${simulated}${gpuTrouble(colours, gpu, nowMs)}`;
+}
+
+/** `NVIDIA H100`, or `MIG 1g.10gb of NVIDIA H100` for an instance. */
+export function gpuName({ model, migProfile }: Pick<GpuView, 'model' | 'migProfile'>): string {
+  return migProfile === undefined ? oneLine(model) : `MIG ${migProfile} of ${oneLine(model)}`;
+}
+
+/** Attempts that have it, with the part of each if it is shared: `at-1 25 %, at-2 50 %`. */
+export function gpuUsers({ attemptId = '', shares }: Pick<GpuView, 'attemptId' | 'shares'>): string {
+  return shares?.map((share) => `${share.attemptId} ${percent(share.gpuMilli)}`).join(', ') ?? attemptId;
 }
 
 /** `quarantined` and `probation` are one state to the scheduler, and two to a reader. */
-export function gpuState(colours: Colours, { state, condition }: GpuView): string {
-  return paintState(colours, condition?.state === 'probation' ? 'probation' : state);
+export function gpuState(colours: Colours, { state, condition, shares, freeMilli = 0 }: GpuView): string {
+  const rest = shares && freeMilli > 0 ? `, ${percent(freeMilli)} free` : '';
+  return paintState(colours, condition?.state === 'probation' ? 'probation' : state) + rest;
 }
 
 /** What is wrong with it, and until when. */

@@ -25,6 +25,11 @@ export function count(amount: number, noun: string): string {
   return `${amount} ${noun}${amount === 1 ? '' : 's'}`;
 }
 
+/** `25 %`: of a GPU, from thousandths. */
+export function percent(milli: number): string {
+  return `${milli / 10} %`;
+}
+
 export function memory(mib: number): string {
   return mib >= 1024 ? `${(mib / 1024).toFixed(mib >= 102_400 ? 0 : 1)} GiB` : `${mib} MiB`;
 }

@@ -1,6 +1,7 @@
 import { formatDuration } from '@clawbernetes/kernel';
-import type { WorkloadView } from '@clawbernetes/protocol';
+import type { AttemptView, WorkloadView } from '@clawbernetes/protocol';
 import type { Colours } from './colours.ts';
+import { percent } from './phrases.ts';
 
 /** State and how it came to it, in a few words: `failed (exit code 3)`, `failed (out of memory, SIGKILL)`. */
 export function outcome(view: WorkloadView): string {
@@ -27,11 +28,23 @@ export function disconnectOf({ onDisconnect }: WorkloadView['spec']): string | u
 export function placeOf(colours: Colours, view: WorkloadView): string {
   const { attempt } = view;
   if (!attempt) return '–';
-  const gpus = attempt.devices.length > 0 ? `, GPUs ${attempt.devices.join(' ')}` : '';
+  const gpus = attempt.devices.length > 0 ? `, ${devicesText(attempt)}` : '';
   const simulated = view.simulated ? colours.yellow(' (simulated)') : '';
   // What never started was not contained either.
   const sandbox = view.startedAtMs === undefined ? '' : sandboxPhrase(colours, attempt.sandbox);
   return `${attempt.nodeName}${sandbox}${gpus}${simulated}`;
+}
+
+/** `GPUs gpu-0 gpu-1`, `25 % of GPU gpu-0`. */
+export function devicesText({ devices, gpuMilli }: Pick<AttemptView, 'devices' | 'gpuMilli'>): string {
+  const names = devices.join(' ');
+  return gpuMilli === undefined ? `GPUs ${names}` : `${percent(gpuMilli)} of GPU ${names}`;
+}
+
+/** What it asks for: `4`, `25 %`, `2 MIG 1g.10gb`. */
+export function gpusAsked({ gpus, gpuMilli, migProfile }: WorkloadView['spec']['resources']): string {
+  if (gpuMilli !== undefined) return percent(gpuMilli);
+  return migProfile === undefined ? String(gpus) : `${gpus} MIG ${migProfile}`;
 }
 
 function sandboxPhrase(colours: Colours, sandbox: NonNullable<WorkloadView['attempt']>['sandbox']): string {

@@ -8,6 +8,9 @@ export interface RunOptions extends GlobalOptions {
   readonly name?: string;
   readonly gpus?: number;
   readonly gpuType?: readonly string[];
+  readonly gpuShare?: number;
+  readonly mig?: string;
+  readonly nvlink?: 'required' | 'preferred';
   readonly minGpuMemory?: number;
   readonly cpus?: number;
   readonly memory?: number;

@@ -42,7 +42,10 @@ export async function workloadRequest(
     env,
     workingDirectory: workingDirectory(config.cwd, request),
     resources: withoutUndefined({
-      gpus: options.gpus ?? (options.gpuType || options.minGpuMemory ? 1 : undefined),
+      gpus: gpuCount(options),
+      gpuMilli: options.gpuShare,
+      migProfile: options.mig,
+      nvlink: options.nvlink,
       gpuModels: options.gpuType && [...options.gpuType],
       minGpuMemoryMib: options.minGpuMemory,
       cpuMilli: options.cpus,
@@ -63,6 +66,12 @@ export async function workloadRequest(
     onDisconnect: options.onDisconnect,
     exclusive: options.exclusive,
   });
+}
+
+/** Who says which kind of GPU, and not how many, means one. */
+function gpuCount({ gpus, gpuShare, gpuType, minGpuMemory, mig }: RunOptions): number | undefined {
+  if (gpus !== undefined || gpuShare !== undefined) return gpus;
+  return gpuType || minGpuMemory || mig !== undefined ? 1 : undefined;
 }
 
 type RetryPolicies = Pick<WorkloadSpecInput, 'restart' | 'reschedule' | 'replace'>;

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { workloadSpecSchema } from '@clawbernetes/protocol';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { disconnection, mebibytes, milliCores } from '../../src/declare/option-values.ts';
+import { disconnection, mebibytes, milliCores, gpuShare } from '../../src/declare/option-values.ts';
 import { shellWords } from '../../src/output/phrases.ts';
 import { readEnvironment } from '../../src/run/environment.ts';
 import type { RunOptions } from '../../src/run/run-options.ts';
@@ -100,6 +100,27 @@ describe('workloadRequest', () => {
   });
 });
 
+describe('GPUs', () => {
+  it.each([
+    [
+      { gpuShare: 250, gpuType: ['H100'] },
+      { gpus: 0, gpuMilli: 250, gpuModels: ['H100'] },
+    ],
+    [{ mig: '1g.10gb' }, { gpus: 1, migProfile: '1g.10gb' }],
+    [
+      { gpus: 2, mig: '1g.10gb' },
+      { gpus: 2, migProfile: '1g.10gb' },
+    ],
+    [
+      { gpus: 4, nvlink: 'required' as const },
+      { gpus: 4, nvlink: 'required' },
+    ],
+  ])('%j asks for %j', async (options, resources) => {
+    const spec = workloadSpecSchema.parse(await request(['true'], options));
+    expect(spec.resources).toMatchObject(resources);
+  });
+});
+
 describe('values', () => {
   it.each([
     ['512', 512],
@@ -110,6 +131,20 @@ describe('values', () => {
     ['1t', 1_048_576],
   ])('memory %s is %i MiB', (text, mib) => {
     expect(mebibytes(text)).toBe(mib);
+  });
+
+  it.each([
+    ['250m', 250],
+    ['0.25', 250],
+    ['33.3%', 333],
+    ['1m', 1],
+    ['99.9%', 999],
+  ])('%s of a GPU is %i thousandths', (text, milli) => {
+    expect(gpuShare(text)).toBe(milli);
+  });
+
+  it.each(['0', '1', '1000m', '2', '100%', '-1', 'half', ''])('%s is no share of a GPU', (text) => {
+    expect(() => gpuShare(text)).toThrow(/250m, 0\.25 or 25%/);
   });
 
   it('cores become thousandths', () => {

@@ -31,7 +31,8 @@ Usage: clawnode [options]
   --label <key=value>        label for placement; may be repeated
   --config <file>            clawnode.toml (env CLAWNODE_CONFIG; default: <home>/clawnode.toml if it is there)
   --home <folder>            state of the node (env CLAWBERNETES_HOME; default: ~/.local/state/clawbernetes)
-  --simulate-gpus <spec>     GPUs that do not exist, such as 8xH100; labelled simulated everywhere
+  --simulate-gpus <spec>     GPUs that do not exist, such as 8xH100; labelled simulated everywhere;
+                             A100/3g.40gb/3g.40gb has MIG instances
   --run-as <user>            run workloads as this user, such as nobody, ml:render or 1000:1000; needs root
   --allow-unsandboxed        let workloads run without a sandbox where this host has none, or they ask for it
   --docker-host <address>    container engine, such as unix:///var/run/docker.sock

@@ -1,6 +1,7 @@
 import type { GpuDevice } from '@clawbernetes/protocol';
 import { CodedError, nearest } from '@clawbernetes/kernel';
 import type { GpuLink } from './gpu-detection.ts';
+import { migProfileMemoryMib } from './nvidia-mig.ts';
 import { SIMULATED_MODELS, type SimulatedModel } from './simulated-models.ts';
 
 export interface SimulatedGpus {
@@ -12,26 +13,36 @@ export interface SimulatedGpus {
 
 /** As many as an inventory holds. */
 const MAX_GPUS = 256;
-const GROUP = /^(?:(\d{1,4})x)?([\w-]{1,40})$/i;
+/** A count, a model, and the MIG profiles that each GPU is cut into. */
+const GROUP = /^(?:(\d{1,4})x)?([\w-]{1,40})((?:\/\d{1,2}g\.\d{1,4}gb){0,7})$/i;
+
+interface SimulatedGpu {
+  readonly model: SimulatedModel;
+  readonly profiles: readonly string[];
+}
 
 /**
  * GPUs that do not exist, from `8xH100` or `4xA100-80GB,2xRTX4090`; every one is labelled `simulated`.
+ * `A100/3g.40gb/3g.40gb` has two MIG instances.
  * @throws CodedError `invalid-simulated-gpus` that names the part at fault.
  */
 export function simulateGpus(spec: string): SimulatedGpus {
-  const models = spec.split(',').flatMap((part) => simulatedGroup(part.trim()));
-  if (models.length > MAX_GPUS) {
-    throw refuse(spec, `--simulate-gpus asks for ${models.length} GPUs; a node has at most ${MAX_GPUS}.`);
+  const parts = spec.split(',').flatMap((part) => simulatedGroup(part.trim()));
+  const count = parts.reduce((sum, { profiles }) => sum + 1 + profiles.length, 0);
+  if (count > MAX_GPUS) {
+    throw refuse(spec, `--simulate-gpus asks for ${count} GPUs; a node has at most ${MAX_GPUS}.`);
   }
-  const gpus = models.map((model, index) => toDevice(model, index, models.length));
+  const models = parts.map(({ model }) => model);
+  const gpus = parts.map((part, index) => toDevice(part, index, parts.length));
   const links = gpus.flatMap((from, row) =>
     gpus.flatMap((to, column) => (row === column ? [] : [link(models, from, to)])),
   );
-  return { spec, gpus, links };
+  const instances = parts.flatMap(({ profiles }, index) => instancesOf(gpus[index], profiles));
+  return { spec, gpus: [...gpus, ...instances], links };
 }
 
-function simulatedGroup(part: string): readonly SimulatedModel[] {
-  const [, count = '1', name] = GROUP.exec(part) ?? [];
+function simulatedGroup(part: string): readonly SimulatedGpu[] {
+  const [, count = '1', name, cuts = ''] = GROUP.exec(part) ?? [];
   if (name === undefined || Number(count) < 1) {
     throw refuse(
       part,
@@ -50,10 +61,21 @@ function simulatedGroup(part: string): readonly SimulatedModel[] {
     );
   }
   // The check of the sum comes later; this one keeps 9999x from being built first.
-  return Array.from({ length: Math.min(Number(count), MAX_GPUS + 1) }, () => model);
+  const profiles = cuts.split('/').slice(1);
+  return Array.from({ length: Math.min(Number(count), MAX_GPUS + 1) }, () => ({ model, profiles }));
 }
 
-function toDevice(model: SimulatedModel, index: number, count: number): GpuDevice {
+function instancesOf(gpu: GpuDevice | undefined, profiles: readonly string[]): readonly GpuDevice[] {
+  if (!gpu) return [];
+  const { powerLimitW: _shared, migEnabled: _parent, ...inherited } = gpu;
+  return profiles.map((migProfile, index) => ({
+    ...inherited,
+    ...{ id: `${gpu.id}-mig-${index}`, index, parentId: gpu.id, migProfile },
+    memoryMib: migProfileMemoryMib(migProfile),
+  }));
+}
+
+function toDevice({ model, profiles }: SimulatedGpu, index: number, count: number): GpuDevice {
   return {
     id: `sim-gpu-${index}`,
     index,
@@ -65,7 +87,7 @@ function toDevice(model: SimulatedModel, index: number, count: number): GpuDevic
     // More than four GPUs hang on two sockets, as in the common eight-GPU machines.
     numaNode: count > 4 && index >= count / 2 ? 1 : 0,
     powerLimitW: model.powerLimitW,
-    migEnabled: false,
+    migEnabled: profiles.length > 0,
     health: { state: 'healthy' },
     simulated: true,
   };

@@ -63,6 +63,24 @@ describe('simulateGpus', () => {
   });
 });
 
+describe('simulated MIG', () => {
+  it('cuts each GPU of a group into the instances that are named', () => {
+    const { gpus, links } = simulateGpus('2xA100-80GB/3g.40gb/1g.10gb,1xH100');
+    const instances = gpus.filter((gpu) => gpu.parentId !== undefined);
+    expect(gpus.map((gpu) => gpuDeviceSchema.parse(gpu).migEnabled)).toEqual([
+      ...[true, true, false],
+      ...instances.map(() => undefined),
+    ]);
+    expect(instances.map(({ parentId, migProfile }) => `${parentId} ${migProfile}`)).toEqual([
+      ...['sim-gpu-0 3g.40gb', 'sim-gpu-0 1g.10gb', 'sim-gpu-1 3g.40gb', 'sim-gpu-1 1g.10gb'],
+    ]);
+    expect(new Set(gpus.map(({ id }) => id)).size).toBe(7);
+    expect(instances.every((gpu) => gpu.simulated && gpu.memoryMib > 9000)).toBe(true);
+    expect(links).toHaveLength(6);
+    expect(refusal('H100/huge')).toMatch(/like 8xH100/);
+  });
+});
+
 describe('readings of a simulated GPU', () => {
   it('are the same for the same moment and stay within its limits', () => {
     const [gpu] = simulateGpus('1xH100').gpus;

@@ -116,11 +116,11 @@ function chooseShared({ gpus }: SnapshotNode, shape: Shape, from?: number): Snap
   );
 }
 
-/** Free thousandths of the GPUs from which a shape could take its share, each number once. */
+/** Free thousandths of GPUs from which a shape could take its share, each number once, the least first. */
 export function sharesFor({ gpus }: SnapshotNode, shape: Shape): readonly number[] {
   const shares = new Set<number>();
   for (const gpu of gpus) if (isAble(gpu, shape, 'now')) shares.add(gpu.freeMilli);
-  return [...shares];
+  return [...shares].toSorted((left, right) => left - right);
 }
 
 /** How often the GPUs that a shape asks for can be given at the same time; it asks for some. */

@@ -134,10 +134,10 @@ export class PackingScorer<Kind extends PackedKind> {
   }
 }
 
-/** The free shares from which a demand could take its own; GPUs with equal shares are one. */
+/** The free shares from which a demand could take its own, the least first; GPUs with equal ones are one. */
 function sources({ gpus }: NodeState, demand: Demand): readonly number[] {
   if (demand.gpus !== 1 || demand.gpuMilli === WHOLE_GPU) return [WHOLE_GPU];
-  return gpus.filter((free, index) => free >= demand.gpuMilli && free !== gpus[index - 1]);
+  return gpus.filter((free, index) => free >= demand.gpuMilli && free !== gpus[index - 1]).toReversed();
 }
 
 /** Thousandths of GPUs that repeated demands of one kind could fill. */
