@@ -58,6 +58,16 @@ export class GangModel {
     });
   }
 
+  /** A person empties this machine by force. */
+  mayBeStopped(machine: string): void {
+    const fleet = this.#simulation.gateway?.fleet;
+    const node = fleet?.nodes().find(({ name }) => name === machine);
+    for (const { workloadId } of node ? (fleet?.liveAttempts(node.id) ?? []) : []) {
+      const gang = this.#live.get(workloadId);
+      if (gang) gang.mayBeStopped = true;
+    }
+  }
+
   /** From now on others may stop what they know nothing of. */
   quieten(): void {
     this.#isQuiet = true;

@@ -85,7 +85,10 @@ class Run {
     this.#config = new ConfigModel(simulation, simulation.violate);
     this.#faults = new Faults(simulation, {
       supervisorCrashed: () => this.#work.supervisorCrashed(),
-      mayBeStopped: (machine) => this.#work.mayBeStopped(machine),
+      mayBeStopped: (machine) => {
+        this.#work.mayBeStopped(machine);
+        this.#gangs.mayBeStopped(machine);
+      },
       submitBurst: () => this.#submit(BURST),
       forceStop: (random) => void this.#work.forceStop(random),
       editConfig: () => void this.#config.update(),

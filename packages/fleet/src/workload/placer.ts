@@ -140,6 +140,9 @@ export class Placer {
       checkPlacement(placement, views.get(node.id) ?? this.#expected(node));
       views.set(node.id, placement.after);
     }
+    for (const [id, view] of views)
+      if (view.isMasked) this.#left.set(id, view);
+      else this.#left.delete(id);
     reserveGang(this.#core, placements);
   }
 

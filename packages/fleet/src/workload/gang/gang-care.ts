@@ -5,6 +5,7 @@ import type { FleetTopology } from '../../scheduler/gang/fleet-topology.ts';
 import { isEnded } from '../lifecycle.ts';
 import { addMember } from './gang-placer.ts';
 import { isGivenUp, lossOf, minMembers, standingOf } from './judge-gang.ts';
+import { withinLimits } from './within-limits.ts';
 import { Stopwatches } from './stopwatches.ts';
 import { seatsFor } from './replace-lost.ts';
 import { orderRelease, releaseGang, settleGang } from './settle-gang.ts';
@@ -111,7 +112,11 @@ export class GangCare {
   /** Members that were out of reach for all of the grace; answers whether there are any. */
   #giveUp({ id, name }: WorkloadRecord): boolean {
     const { core, mayGiveUp } = this.#deps;
-    if (!mayGiveUp()) return false;
+    // One that is out of reach as a whole goes on there, as other work does.
+    const isInReach = core.workloads
+      .members(id)
+      .some((member) => member.unknownSinceMs === undefined || isEnded(member.state));
+    if (!isInReach || !mayGiveUp()) return false;
     let any = false;
     for (const member of core.workloads.members(id)) {
       if (isEnded(member.state) || member.unknownSinceMs === undefined || isGivenUp(member)) continue;
@@ -173,7 +178,7 @@ export class GangCare {
     const { gang } = workload;
     const living = core.workloads.members(workload.id).filter((member) => standingOf(member) === 'running');
     const places = gang && living.length > 0 && seatsFor(core, topology(), { workload, gang, living, ranks });
-    if (!places) {
+    if (!places || !withinLimits(core, workload, places)) {
       this.#noRoom.set(workload.id, version);
       return false;
     }

@@ -1,7 +1,7 @@
 import { assert, newId, present } from '@clawbernetes/kernel';
 import { commitAttempt, commitWorkload, type FleetCore } from '../../fleet-core.ts';
 import type { AttemptRecord, GangRecord, WorkloadRecord } from '../../records.ts';
-import type { Placement, PlacedMember } from '../../scheduler/placement.ts';
+import { afterPlacement, type Placement, type PlacedMember } from '../../scheduler/placement.ts';
 import { freeMasterPort } from './member-environment.ts';
 import { orderStart } from './order-start.ts';
 import { settleGang } from './settle-gang.ts';
@@ -47,9 +47,13 @@ export function reserveGang(core: FleetCore, placements: readonly Placement[]): 
 /** Gives one more member, or one in the place of another, to a gang that runs; it joins at once. */
 export function addMember(core: FleetCore, workload: WorkloadRecord, placement: Placement): WorkloadRecord {
   const member = requireMember(placement);
+  const { nodeId, shape, devices } = placement;
+  const view = core.nodes.view(present(core.nodes.node(nodeId), 'the node of a placement'));
+  // The place may have been chosen from less than there is: what is kept there for others is left out.
+  const after = afterPlacement(view, shape, devices);
   const next = { ...workload, attempts: workload.attempts + 1 };
   const attempt = attemptOf(core, next, member, next.attempts);
-  commitMember(core, next, attempt, member);
+  commitMember(core, next, attempt, { ...member, after });
   commitWorkload(core, next, 'scheduler', `${workload.name} has a new member.`);
   orderStart(core, attempt, next);
   return next;
