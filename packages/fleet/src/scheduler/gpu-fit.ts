@@ -98,8 +98,15 @@ export function chooseGpus(node: SnapshotNode, shape: Shape, from?: number): rea
   if (!hasGpus(node, shape, 'now')) return undefined;
   const masks = masksFor(node, shape);
   if (!masks) return firstWhole(node, shape);
-  const mask = masks.best(ableMask(node, shape, 'whole'), shape.gpus, ruleOf(shape));
+  const mask = bestMask(masks, ableMask(node, shape, 'whole'), shape);
   return bitsOf(mask).flatMap((bit) => node.gpus[bit]?.id ?? []);
+}
+
+/** Where not all choices leave room for as many, one of those that do: others of the shape may follow. */
+function bestMask(masks: MaskTable, free: number, { gpus: gpusEach, nvlink }: Shape): number {
+  if (nvlink !== 'required') return masks.best(free, gpusEach, 'prefer');
+  const members = masks.members(free, gpusEach, 'require');
+  return masks.assign(free, { members, gpusEach, nvlink: 'require' })[0] ?? 0;
 }
 
 function firstWhole({ gpus }: SnapshotNode, shape: Shape): readonly string[] {

@@ -34,6 +34,16 @@ function mostMembers(node: SnapshotNode, shape: Shape): number {
   return most;
 }
 
+/** How many are placed one after the other, each where the planner would. */
+function oneByOne(node: SnapshotNode, shape: Shape): number {
+  let [now, members] = [node, 0];
+  for (let given = fitNow(now, shape); given; given = fitNow(now, shape)) {
+    now = afterPlacement(now, shape, given);
+    members += 1;
+  }
+  return members;
+}
+
 const empty = (node: SnapshotNode): SnapshotNode => ({
   ...node,
   free: node.capacity,
@@ -71,7 +81,9 @@ describe('a node with GPUs', () => {
     fc.assert(
       fc.property(nodeArbitrary, few, (node, shape) => {
         const small = { ...node, free: { ...node.free, cpuMilli: Math.min(2500, node.free.cpuMilli) } };
-        expect(membersThatFit(small, shape)).toBe(mostMembers(small, shape));
+        const members = membersThatFit(small, shape);
+        expect(members).toBe(mostMembers(small, shape));
+        expect(oneByOne(small, shape)).toBe(members);
       }),
       { numRuns: 400 },
     );
@@ -159,6 +171,29 @@ describe('the GPUs that are given', () => {
     expect(placements.map(({ nodeId }) => nodeId)).toEqual(['joined', 'plain']);
     const strict = [{ key: 'k', shape: ask({ gpus: 2, nvlink: 'required' }), workloadIds: ['a', 'b'] }];
     expect(planPlacements({ nodes }, strict, 10, new FleetPacking()).placements).toHaveLength(1);
+  });
+
+  test('leave room for others that must be joined, too', () => {
+    // 01, 03 and 12 are joined: who takes 01 first parts the others.
+    const gpus = Array.from({ length: 4 }, () => ({ ...gpu, numaNode: 0 }));
+    const node = gpuNode('n', { ...parts, gpus, links: [true, false, true, true, false, false] });
+    const shape = ask({ gpus: 2, nvlink: 'required' });
+    expect(membersThatFit(node, shape)).toBe(2);
+    expect(oneByOne(node, shape)).toBe(2);
+  });
+
+  test('are found on the node where those that are free are joined', () => {
+    const bridged = (id: string, held: readonly number[]): SnapshotNode => {
+      const gpus = Array.from({ length: 4 }, (_, place) => {
+        return { ...gpu, numaNode: 0, freeMilli: held.includes(place) ? 0 : 1000 };
+      });
+      return gpuNode(id, { ...parts, gpus, links: [true, false, false, false, false, true] });
+    };
+    const nodes = [bridged('parted', [1, 3]), bridged('joined', [2, 3])];
+    const waiting = [{ key: 'k', shape: ask({ gpus: 2, nvlink: 'required' }), workloadIds: ['a', 'b'] }];
+    const { placements, blocked } = planPlacements({ nodes }, waiting, 10, new FleetPacking());
+    expect(placements.map(({ nodeId }) => nodeId)).toEqual(['joined']);
+    expect(blocked).toEqual(['k']);
   });
 
   test('of shares that fill one are that one, so that the other stays whole', () => {

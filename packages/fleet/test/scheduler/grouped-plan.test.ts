@@ -7,6 +7,10 @@ import { fitNow, leftover, neverFits, reluctance } from '../../src/scheduler/fit
 import { NodeGroups } from '../../src/scheduler/node-groups.ts';
 import { afterPlacement } from '../../src/scheduler/placement.ts';
 import { FleetPacking } from '../../src/scheduler/score/fleet-packing.ts';
+import { NodeClasses } from '../../src/scheduler/topology/node-class.ts';
+import { gpuMatrix } from './gpu-node.ts';
+
+const classes = new NodeClasses();
 
 /** Of few kinds each, so that nodes come out alike; GPUs of one node may differ. */
 const kindsOfNode = fc.array(
@@ -15,6 +19,8 @@ const kindsOfNode = fc.array(
     rack: fc.constantFrom('a', 'b'),
     models: fc.constantFrom(['H100', 'H100', 'H100', 'H100'], ['H100', 'A100', 'A100', 'H100'], ['A100'], []),
     unusable: fc.constantFrom(-1, -1, -1, 0, 1),
+    /** Which GPUs NVLink joins: all, none, or the first with the second and the third with the fourth. */
+    links: fc.constantFrom('all' as const, 'none' as const, [true, false, false, false, false, true]),
     cores: fc.constantFrom(4, 8),
     isTainted: fc.constantFrom(false, false, true),
   }),
@@ -30,7 +36,7 @@ const nodesOfKinds = fc.array(
 
 const fleets = fc.tuple(kindsOfNode, nodesOfKinds).map(([kinds, nodes]) =>
   nodes.map(([at, free], index): SnapshotNode => {
-    const { rack, models, unusable, cores, isTainted, schedulable } = kinds[at % kinds.length]!;
+    const { rack, models, unusable, links, cores, isTainted, schedulable } = kinds[at % kinds.length]!;
     const capacity = { cpuMilli: cores * 1000, memoryMib: 8192 };
     return {
       id: `node-${index}`,
@@ -48,6 +54,11 @@ const fleets = fc.tuple(kindsOfNode, nodesOfKinds).map(([kinds, nodes]) =>
         freeMilli: free[place] ?? 1000,
         usable: place !== unusable,
       })),
+      gpuClass: classes.of({
+        models,
+        numaNodes: models.map((_, place) => place % 2),
+        links: gpuMatrix(models.length, links),
+      }),
       executors: new Set(['process']),
       sandboxed: false,
     };
@@ -67,6 +78,9 @@ const wholeShapes: fc.Arbitrary<Shape> = fc.record({
 
 const shapes = fc.oneof(
   { weight: 2, arbitrary: wholeShapes },
+  fc
+    .tuple(wholeShapes, fc.constantFrom('required' as const, 'preferred' as const))
+    .map(([shape, nvlink]): Shape => ({ ...shape, gpus: 2, nvlink })),
   fc
     .tuple(wholeShapes, fc.constantFrom(200, 300, 470))
     .map(([shape, gpuMilli]): Shape => ({ ...shape, gpus: 1, gpuMilli })),

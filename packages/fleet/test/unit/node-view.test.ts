@@ -15,8 +15,12 @@ const workload = fixture.submit({ resources: { gpus: 1, cpuMilli: 100, memoryMib
 await fixture.settle();
 const example: AttemptRecord = fixture.attemptOf(workload);
 
-/** GPUs, CPU and memory of each workload, and whether the oldest ends before it comes. */
-const steps = fc.array(fc.tuple(fc.nat(4), fc.integer({ min: 1, max: 1500 }), fc.nat(2000), fc.boolean()), {
+/** GPUs or a share of one, CPU and memory of each workload, and whether the oldest ends before it comes. */
+const gpuRequests = fc.oneof(
+  fc.record({ gpus: fc.nat(4) }),
+  fc.record({ gpus: fc.constant(1), gpuMilli: fc.constantFrom(100, 300, 333, 999) }),
+);
+const steps = fc.array(fc.tuple(gpuRequests, fc.integer({ min: 1, max: 1500 }), fc.nat(2000), fc.boolean()), {
   minLength: 1,
   maxLength: 20,
 });
@@ -26,13 +30,15 @@ it('agrees after every placement, whatever ends between them', () => {
     fc.property(steps, (placed) => {
       const empty = emptyNode(node, { presence: here });
       const live: AttemptRecord[] = [];
-      for (const [gpus, cpuMilli, memoryMib, ends] of placed) {
+      for (const [asked, cpuMilli, memoryMib, ends] of placed) {
         if (ends) live.shift();
         const view = snapshotNode(empty, live);
-        const shape = { ...shapeOf(workload.spec, undefined), gpus, cpuMilli, memoryMib };
+        const shape = { ...shapeOf(workload.spec, undefined), ...asked, cpuMilli, memoryMib };
         const devices = fitNow(view, shape);
         if (!devices) continue;
-        live.push({ ...example, id: `at-${live.length}`, devices, cpuMilli, memoryMib });
+        const { gpuMilli } = shape;
+        const held = { devices, ...(gpuMilli === undefined ? {} : { gpuMilli }), cpuMilli, memoryMib };
+        live.push({ ...example, id: `at-${live.length}`, ...held });
         const next = afterPlacement(view, shape, devices);
         expect(next).toEqual(snapshotNode(empty, live));
         expect(next.empty).toBe(empty);
