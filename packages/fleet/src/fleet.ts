@@ -108,7 +108,11 @@ export class Fleet implements AsyncDisposable {
       capacityChanged: (nodeId) => this.#placer.capacityChanged(nodeId),
     };
     this.#placer = new Placer(this.#core);
-    this.questions = new FleetQuestions({ core: this.#core, packing: this.#placer.packing });
+    this.questions = new FleetQuestions({
+      core: this.#core,
+      packing: this.#placer.packing,
+      queues: this.#placer.queues,
+    });
     this.queues = new QueueAdministration(this.#core);
     const retention = new Retention(this.#core, rows.firstSequence);
     this.intake = new WorkloadIntake(this.#core);

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { tolerationSchema } from './placement-spec.ts';
+import { quotaSchema } from './queue.ts';
 import { CAUSES, WAIT_REASONS } from './views.ts';
 import { WORKLOAD_STATES } from './workload-state.ts';
 
@@ -52,6 +53,7 @@ export const REMEDY_STEPS = [
   'label-node',
   'release-gpu',
   'reconnect',
+  'raise-limit',
   'wait',
 ] as const;
 
@@ -97,6 +99,8 @@ const remedyStepSchema = z.object({
   tolerations: z.array(tolerationSchema).optional().describe('To add.'),
   taints: z.array(z.string()).optional().describe('To remove, as key:effect.'),
   gpuIds: z.array(z.string()).optional().describe('To bring back into use.'),
+  queue: z.string().optional().describe('Whose limit is to be raised.'),
+  limit: quotaSchema.optional().describe('All of its limit then.'),
   until: z.array(holderSchema).optional().describe('Workloads that have to end first.'),
 });
 export type RemedyStep = z.output<typeof remedyStepSchema>;

@@ -18,7 +18,7 @@ import type { SnapshotNode } from '../scheduler/snapshot.ts';
 import { withoutHolders, type Holder } from '../scheduler/why/holder.ts';
 import { evict } from '../workload/evict.ts';
 import { isEnded } from '../workload/lifecycle.ts';
-import { queueSituation, type AlikeNodes, type QueueSituation } from './fleet-queues.ts';
+import { queueSituation, queueState, type AlikeNodes, type QueueSituation } from './queue-situation.ts';
 import type { PlaceHolds } from './place-holds.ts';
 import { readReclaim, storedReclaim } from './stored-reclaim.ts';
 
@@ -104,7 +104,7 @@ export class MakeRoom {
     const { core, fleet, holds } = this.#deps;
     const { regime } = core.queues;
     const { isPlain } = regime;
-    const situation = queueSituation(core, fleet(), core.pending.queued());
+    const situation = queueSituation(queueState(core), fleet(), core.pending.queued());
     const units = this.#units();
     if (units.length > MAX_UNITS) return undefined;
     for (const { queue, amounts } of holds.all())

@@ -12,7 +12,7 @@ import type { Waiting } from '../scheduler/explain.ts';
 import type { FleetPacking } from '../scheduler/score/fleet-packing.ts';
 import type { SnapshotNode } from '../scheduler/snapshot.ts';
 import { BackfillPlaces } from './backfill-places.ts';
-import { queueSituation, type AlikeNodes, type QueueSituation } from './fleet-queues.ts';
+import { queueSituation, queueState, type AlikeNodes, type QueueSituation } from './queue-situation.ts';
 import { MakeRoom } from './make-room.ts';
 import { PlaceHolds, type PlaceHold } from './place-holds.ts';
 
@@ -40,9 +40,9 @@ export class QueuePlanner {
     this.#backfill = new BackfillPlaces({ core, packing, holds });
   }
 
-  /** A node as others see it than those for whom a place is kept there. */
-  masked(view: SnapshotNode): SnapshotNode {
-    return this.#holds.masked(view);
+  /** A node as others see it than those for whom a place is kept there, or as `owner` does. */
+  masked(view: SnapshotNode, owner?: string): SnapshotNode {
+    return this.#holds.masked(view, owner);
   }
 
   /** What waited for limits that are eased may be tried again. */
@@ -119,7 +119,8 @@ export class QueuePlanner {
   }
 
   situation(): QueueSituation {
-    return queueSituation(this.#deps.core, this.#fleet(), this.#deps.core.pending.queued());
+    const { core } = this.#deps;
+    return queueSituation(queueState(core), this.#fleet(), core.pending.queued());
   }
 
   #order(waiting: readonly QueuedShape[]): QueuePlanOrder {

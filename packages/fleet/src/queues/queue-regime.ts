@@ -46,6 +46,11 @@ export class QueueRegime {
     return this.#records.get(queue);
   }
 
+  /** As it would be with one of them another. @throws CodedError if they would contradict each other. */
+  with(record: QueueRecord): QueueRegime {
+    return new QueueRegime(new Map([...this.#records, [record.queue, record]]));
+  }
+
   /** Where work is counted: in the queue that it names, or in the default one if that is gone. */
   queueOf({ queue = DEFAULT_QUEUE }: { readonly queue?: string | undefined }): string {
     return this.#records.has(queue) ? queue : DEFAULT_QUEUE;

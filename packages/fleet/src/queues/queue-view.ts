@@ -9,7 +9,7 @@ import {
 } from '../scheduler/queues/amounts.ts';
 import type { Queue } from '../scheduler/queues/queue-tree.ts';
 import { QueueUsage } from '../scheduler/queues/queue-usage.ts';
-import { queueSituation, type QueueSituation } from './fleet-queues.ts';
+import { alike, queueSituation, queueState, type QueueSituation } from './queue-situation.ts';
 import { quotaOfAmounts } from './quota.ts';
 
 const GPU_WORTH = 1_000_000;
@@ -24,9 +24,8 @@ interface Counts {
 export function queueViews(core: FleetCore): readonly QueueView[] {
   core.accounts.advance();
   const waiting = core.pending.queued();
-  const nodes = core.nodes.snapshot().map((example) => ({ example, count: 1 }));
   const usage = core.queues.regime.isPlain ? countedNow(core) : core.accounts.usage;
-  const situation = queueSituation(core, nodes, waiting, usage);
+  const situation = queueSituation({ ...queueState(core), usage }, alike(core.nodes.snapshot()), waiting);
   const counts = {
     running: new Map(situation.tree.parentsFirst.map(({ name }) => [name, core.accounts.runningIn(name)])),
     waiting: sums(waiting.map(({ queue, waiting: count }) => [queue, count])),

@@ -13,20 +13,21 @@ export function amountsOfQuota({ gpus, gpuModels = {}, cpuMilli, memoryMib }: Qu
   return vector;
 }
 
-/** For people; GPUs of models that no queue speaks of are in the sum alone. */
+/** For people; GPUs of models that no queue speaks of have no name, so that they are in a sum alone. */
 export function quotaOfAmounts(vector: Amounts): Quota {
   const quota: { -readonly [Name in keyof Quota]: Quota[Name] } = {};
   const gpuModels: Record<string, number> = {};
   let sum = 0;
+  let isMixed = false;
   for (const [dimension, amount] of vector) {
     if (dimension === 'cpuMilli' || dimension === 'memoryMib') quota[dimension] = amount;
     else if (dimension === EVERY_GPU) quota.gpus = amount / 1000;
     else {
       sum += amount;
-      if (dimension !== OTHER_GPUS) gpuModels[dimension.slice('gpu:'.length)] = amount / 1000;
+      if (dimension === OTHER_GPUS) isMixed = true;
+      else gpuModels[dimension.slice('gpu:'.length)] = amount / 1000;
     }
   }
-  // Where models are shared out, the sum is not a dimension of its own.
-  if (sum > 0) quota.gpus ??= sum / 1000;
+  if (isMixed) quota.gpus ??= sum / 1000;
   return { ...quota, ...(Object.keys(gpuModels).length > 0 ? { gpuModels } : {}) };
 }

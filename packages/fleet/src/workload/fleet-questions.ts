@@ -1,5 +1,6 @@
 import {
   apiError,
+  DEFAULT_QUEUE,
   OBSTACLES,
   type EventView,
   type ObstacleCode,
@@ -10,6 +11,9 @@ import {
   type WorkloadSpec,
 } from '@clawbernetes/protocol';
 import type { FleetCore } from '../fleet-core.ts';
+import { explainStop } from '../queues/explain-stop.ts';
+import { QueueQuestions } from '../queues/queue-questions.ts';
+import type { QueuePlanner } from '../queues/queue-planner.ts';
 import type { AttemptRecord, NodeRecord, WorkloadRecord } from '../records.ts';
 import type { Placement } from '../scheduler/placement.ts';
 import { shapeOf, type Shape } from '../scheduler/resources.ts';
@@ -20,7 +24,8 @@ import type { Holder } from '../scheduler/why/holder.ts';
 import { describeCount } from '../scheduler/why/obstacle-words.ts';
 import { readRefusals } from '../scheduler/why/refusal-counts.ts';
 import { whatIf, type FleetFacts, type Outcome } from '../scheduler/why/what-if.ts';
-import { describeOutcome, describeWhy } from './answer-words.ts';
+import { describeOutcome, describeWhy, named } from './answer-words.ts';
+import { isEnded } from './lifecycle.ts';
 import { waitingShape } from './policy/begin-anew.ts';
 import { explainAnew, explainDelay } from './policy/waiting-words.ts';
 import { refuseUnsupported } from './unsupported.ts';
@@ -48,16 +53,19 @@ export interface Imagined {
 export interface QuestionDeps {
   readonly core: FleetCore;
   readonly packing: FleetPacking;
+  readonly queues: QueuePlanner;
 }
 
 /** Why things are as they are, and what would be if: reads the fleet, and changes nothing of it. */
 export class FleetQuestions {
   readonly #core: FleetCore;
   readonly #packing: FleetPacking;
+  readonly #queues: QueuePlanner;
 
-  constructor({ core, packing }: QuestionDeps) {
+  constructor({ core, packing, queues }: QuestionDeps) {
     this.#core = core;
     this.#packing = packing;
+    this.#queues = queues;
   }
 
   /** @param events those of the workload, oldest first. */
@@ -84,12 +92,19 @@ export class FleetQuestions {
   whatIf({ namespace, spec, count, drained, ended }: Imagined): WhatIf {
     if (spec) refuseUnsupported(spec);
     const asked = spec && { shape: shapeOf(spec, undefined), count };
-    const outcome = whatIf(this.#facts(namespace), {
+    if (spec) this.#core.queues.requireLeaf(spec.queue ?? DEFAULT_QUEUE);
+    const supposed = {
       ...(asked ? { asked } : {}),
       drained: new Set(drained.map(({ id }) => id)),
       ended: new Set(ended.map(({ id }) => id)),
-    });
-    const told = this.#told(outcome, spec?.name ?? 'it');
+    };
+    const questions = new QueueQuestions({ core: this.#core, packing: this.#packing });
+    const outcome = whatIf({ ...this.#facts(namespace), ...questions.planning(spec) }, supposed);
+    const stopped =
+      asked && outcome.waits > 0
+        ? questions.stopOfMore({ ...asked, spec, starts: asked.count - outcome.waits, ended: supposed.ended })
+        : undefined;
+    const told = this.#told(stopped ? { ...outcome, waiting: stopped } : outcome, spec?.name ?? 'it');
     return { ...told, message: describeOutcome(told, { drained, ended }) };
   }
 
@@ -99,8 +114,57 @@ export class FleetQuestions {
     if (delayed) return this.#delay(id, delayed);
     const { pending } = this.#core;
     const shape = pending.shapeOf(id) ?? waitingShape(this.#core, workload);
-    const asked = { ...this.#facts(namespace), shape, ahead: pending.inOrder(MAX_AHEAD, id) };
-    return explainAnew(this.#core, workload, explainWaiting(asked));
+    const stopped = this.#stopped(workload, shape);
+    if (stopped) return stopped;
+    const ahead = this.#queues.inOrder(MAX_AHEAD, id);
+    const facts = this.#facts(namespace);
+    const nodes = facts.nodes.map((node) => this.#queues.masked(node, id));
+    const explained = explainWaiting({ ...facts, nodes, shape, ahead });
+    return explainAnew(this.#core, workload, this.#withPlaces(workload, explained));
+  }
+
+  /** A limit of its queue keeps it waiting, whatever the nodes have. */
+  #stopped({ id, namespace, spec }: WorkloadRecord, shape: Shape): WaitExplanation | undefined {
+    const { pending, nodes, workloads, queues, clock } = this.#core;
+    const group = pending.stopOf(id);
+    if (!group || group.partly) return undefined;
+    const views = nodes.snapshot();
+    return explainStop({
+      deps: { core: this.#core, packing: this.#packing },
+      workloadId: id,
+      stop: group.stop,
+      queue: queues.regime.queueOf(spec),
+      shape,
+      nodes: views.map((node) => this.#queues.masked(node, id)),
+      waiting: pending.queued(MAX_AHEAD),
+      holders: views.flatMap((node) =>
+        workloads.liveOn(node.id).map((attempt) => this.#holder(attempt, namespace)),
+      ),
+      ahead: pending.aheadAtLimit(id),
+      nowMs: clock.nowMs(),
+    });
+  }
+
+  /** What is kept for it, or kept from it for others. */
+  #withPlaces({ id, namespace }: WorkloadRecord, explained: WaitExplanation): WaitExplanation {
+    const hold = this.#queues.holdOf(id);
+    if (!hold) return explained;
+    const node = this.#core.nodes.node(hold.nodeId)?.name ?? hold.nodeId;
+    const names = hold.awaits.flatMap((attemptId) => {
+      const attempt = this.#core.workloads.attempt(attemptId);
+      return attempt && !isEnded(attempt.state) ? [this.#holder(attempt, namespace).name] : [];
+    });
+    const ending = names.length > 0 ? `: it starts once ${named(names)} has ended` : '';
+    const message = `${explained.message} A place is kept for it on ${node}${ending}.`;
+    if (hold.kind === 'blocked') return { ...explained, message };
+    const fromMs = this.#core.clock.nowMs();
+    const toMs = Math.max(fromMs, hold.startMs);
+    const start = {
+      estimate: 'range' as const,
+      ...{ fromMs, toMs },
+      message: `On ${node}, once what makes room for it there has ended.`,
+    };
+    return { ...explained, message, start };
   }
 
   /** Nothing but time stands in its way so far. */
@@ -121,7 +185,7 @@ export class FleetQuestions {
     return {
       nodes: nodes.snapshot(),
       unapproved: nodes.unapproved(),
-      waiting: pending.inOrder(MAX_AHEAD),
+      waiting: this.#queues.inOrder(MAX_AHEAD),
       untried: new Set(pending.pending(0, NO_NODES).map(({ key }) => key)),
       nowMs: clock.nowMs(),
       packing: this.#packing,

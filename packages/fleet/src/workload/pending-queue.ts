@@ -196,6 +196,23 @@ export class PendingQueue {
     }
   }
 
+  /** How many wait for the same limit and go before this one: by priority, then by age. */
+  aheadAtLimit(workloadId: string): number {
+    const mine = this.#groupOf.get(workloadId);
+    if (!mine?.stop) return 0;
+    const { queue } = mine.stop.stop;
+    let count = [...idsBefore(mine.workloads.keys(), workloadId)].length;
+    const shape = queuedShape(mine, 0);
+    for (const group of this.#stopped)
+      if (
+        group !== mine &&
+        group.stop?.stop.queue === queue &&
+        compareInQueue(queuedShape(group, 0), shape) < 0
+      )
+        count += group.workloads.size;
+    return count;
+  }
+
   /** Of a workload that waits, the limit that keeps it from starting. */
   stopOf(workloadId: string): GroupStop | undefined {
     return this.#groupOf.get(workloadId)?.stop;

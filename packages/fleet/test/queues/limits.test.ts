@@ -104,6 +104,21 @@ describe('a limit', () => {
   });
 });
 
+test('what waits behind another for a limit goes on once that one is cancelled', async () => {
+  const fleet = await QueueFleet.open({ r: { limit: { gpus: 4 } } });
+  fleet.fixture.join('a', 8);
+  fleet.submit('r', 2);
+  const large = fleet.submit('r', 4);
+  await fleet.settle(1000);
+  const small = fleet.submit('r', 1);
+  await fleet.settle();
+  expect(fleet.states(large, small)).toEqual(['queued', 'queued']);
+  fleet.fleet.intake.stop(large, false);
+  await fleet.settle();
+  expect(fleet.states(large, small)).toEqual(['cancelled', 'reserved']);
+  await fleet.close();
+});
+
 describe('priority', () => {
   test('goes first within a queue, and the older of the same', async () => {
     const fleet = await QueueFleet.open({});

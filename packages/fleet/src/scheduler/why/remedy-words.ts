@@ -1,4 +1,4 @@
-import type { RemedyStep } from '@clawbernetes/protocol';
+import type { Quota, RemedyStep } from '@clawbernetes/protocol';
 import type { Shape } from '../resources.ts';
 import { cpus, mebibytes, percent } from './obstacle-words.ts';
 
@@ -39,7 +39,9 @@ const WORDS: Record<StepName, StepWords> = {
       ? `bring the GPU of ${node} back that is out of use`
       : `bring the ${gpuIds.length} GPUs of ${node} back that are out of use`,
   reconnect: ({ node = '' }) => `bring ${node} back into contact`,
-  wait: ({ node = '', until = [] }) => `wait for ${holders(until)} on ${node} to end`,
+  'raise-limit': ({ queue = '', limit = {} }) => `raise the limit of queue ${queue} to ${quotaText(limit)}`,
+  wait: ({ node, until = [] }) =>
+    `wait for ${holders(until)}${node === undefined ? '' : ` on ${node}`} to end`,
 };
 
 /** `Let gpu-07 take work again, and ask for 2 instead of 4 GPUs (--gpus 2).` */
@@ -57,6 +59,8 @@ function commandsOf({ step, node = '', ...facts }: RemedyStep): readonly string[
   const { label = '', value = '', taints = [], gpuIds = [] } = facts;
   if (step === 'uncordon') return [`clawbernetes node uncordon ${node}`];
   if (step === 'label-node') return [`clawbernetes node label ${node} ${quoted(`${label}=${value}`)}`];
+  if (step === 'raise-limit')
+    return [`clawbernetes queue update ${facts.queue ?? ''} --limit ${quotaText(facts.limit ?? {})}`];
   if (step === 'untaint')
     return taints.map((taint) => `clawbernetes node taint ${node} ${withoutValue(taint)}-`);
   return step === 'release-gpu' ? gpuIds.map((gpu) => `clawbernetes gpu release ${node} ${gpu}`) : [];
@@ -70,6 +74,17 @@ function withoutValue(taint: string): string {
 function tolerationText({ key, value, effect }: NonNullable<RemedyStep['tolerations']>[number]): string {
   const text = `${key}${value ? `=${value}` : ''}${effect ? `:${effect}` : ''}`;
   return `${text} (--tolerate ${quoted(text)})`;
+}
+
+/** `gpus=8,h100=4`, as it is typed. */
+function quotaText({ gpus, gpuModels = {}, cpuMilli, memoryMib }: Quota): string {
+  const words = [
+    ...(gpus === undefined ? [] : [`gpus=${gpus}`]),
+    ...Object.entries(gpuModels).map(([model, amount]) => quoted(`${model}=${amount}`)),
+    ...(cpuMilli === undefined ? [] : [`cpus=${cpuMilli / 1000}`]),
+    ...(memoryMib === undefined ? [] : [`memory=${memoryMib}m`]),
+  ];
+  return words.join(',');
 }
 
 function quoted(text: string): string {

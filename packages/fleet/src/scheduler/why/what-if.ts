@@ -27,6 +27,12 @@ export interface FleetFacts extends Omit<WaitQuestion, 'shape' | 'ahead'> {
   /** The shape with which it would ask for another node, or why it would not. */
   readonly movedAs: (workloadId: string) => Shape | string;
   readonly packing: FleetPacking;
+  /** What is placed of all that asks, where queues have a say in it; @param ended ids of workloads. */
+  readonly plan?: (
+    nodes: readonly SnapshotNode[],
+    asking: readonly PendingShape[],
+    ended: ReadonlySet<string>,
+  ) => readonly Placement[];
 }
 
 export interface Stranded {
@@ -48,6 +54,8 @@ export interface Outcome {
 }
 
 const ASKED = 'asked';
+/** Begins the keys of what leaves drained nodes. */
+export const MOVED = 'moved ';
 
 /**
  * What a fleet would do, computed on a copy: what runs on drained nodes asks for a place first, then what
@@ -62,7 +70,9 @@ export function whatIf(facts: FleetFacts, supposition: Supposition): Outcome {
   const { moved, bound } = movesOf(moving, facts);
   const queue = [...moved, ...worthTrying(facts, ended), ...askedShapes(asked)];
   const count = queue.reduce((sum, { workloadIds }) => sum + workloadIds.length, 0);
-  const { placements } = planPlacements({ nodes }, queue, Math.max(1, count), facts.packing);
+  const placements = facts.plan
+    ? facts.plan(nodes, queue, ended)
+    : planPlacements({ nodes }, queue, Math.max(1, count), facts.packing).placements;
   const placed = new Set(placements.map(({ workloadId }) => workloadId));
   const isMoving = new Set(moving.map(({ workloadId }) => workloadId));
   const {
@@ -118,7 +128,7 @@ function movesOf(
   for (const { workloadId } of moving) {
     const shape = movedAs(workloadId);
     if (typeof shape === 'string') bound.push({ workloadId, message: shape });
-    else moved.push({ key: `moved ${workloadId}`, shape, workloadIds: [workloadId] });
+    else moved.push({ key: `${MOVED}${workloadId}`, shape, workloadIds: [workloadId] });
   }
   return { moved, bound };
 }

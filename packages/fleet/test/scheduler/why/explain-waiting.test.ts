@@ -215,7 +215,8 @@ function apply({ nodes, shape }: Applied, step: RemedyStep, holders: readonly Ho
     case 'ask-members':
     case 'ask-topology':
     case 'ask-spread':
-      throw new Error(`${step.step} is a step for gangs`);
+    case 'raise-limit':
+      throw new Error(`${step.step} is a step for gangs and queues`);
     case 'ask-sandbox':
       return asked({ sandboxRequired: false });
     case 'tolerate':

@@ -1,11 +1,12 @@
-import type { FleetCore } from '../fleet-core.ts';
+import type { FleetCore, FleetOptions } from '../fleet-core.ts';
 import { amountOf, type Amounts, type Dimension } from '../scheduler/queues/amounts.ts';
 import { fairShares, totalDemand } from '../scheduler/queues/fair-share.ts';
 import { EVERY_GPU } from '../scheduler/queues/gpu-classes.ts';
 import { demandOf, type QueuedShape, type QueueFacts } from '../scheduler/queues/queue-plan-order.ts';
 import type { QueueUsage } from '../scheduler/queues/queue-usage.ts';
-import { weightsAfterUse } from '../scheduler/queues/usage-history.ts';
+import { weightsAfterUse, type UsageHistory } from '../scheduler/queues/usage-history.ts';
 import type { SnapshotNode } from '../scheduler/snapshot.ts';
+import type { QueueRegime } from './queue-regime.ts';
 
 /** Nodes that are alike for whoever counts what they have. */
 export interface AlikeNodes {
@@ -19,19 +20,38 @@ export interface QueueSituation extends QueueFacts {
   readonly demand: ReadonlyMap<string, Amounts>;
 }
 
+/** What the queues are, and what is counted of them. */
+export interface QueueState {
+  readonly regime: QueueRegime;
+  readonly history: UsageHistory;
+  readonly options: FleetOptions;
+  readonly usage: QueueUsage;
+}
+
+/** Those of the fleet as it is. */
+export function queueState({
+  queues,
+  accounts,
+  options,
+}: Pick<FleetCore, 'queues' | 'accounts' | 'options'>): QueueState {
+  const { history, usage } = accounts;
+  return { regime: queues.regime, history, options, usage };
+}
+
+export function* alike(nodes: Iterable<SnapshotNode>): Generator<AlikeNodes, void, undefined> {
+  for (const example of nodes) yield { example, count: 1 };
+}
+
 /** How the queues stand: what each uses, wants and is entitled to at this moment. */
 export function queueSituation(
-  core: Pick<FleetCore, 'queues' | 'accounts' | 'options'>,
+  { regime, history, options, usage }: QueueState,
   nodes: Iterable<AlikeNodes>,
   waiting: readonly QueuedShape[],
-  usage: QueueUsage = core.accounts.usage,
 ): QueueSituation {
-  const { regime } = core.queues;
   const { tree, worth, classes } = regime;
-  const { history } = core.accounts;
   const { capacity, models } = capacityOf(nodes, (model) => classes.of(model), !classes.isOne);
   const demand = totalDemand(tree, demandOf({ tree, usage, classes, models }, waiting));
-  const weights = weightsAfterUse(tree, history, worth.of(capacity), core.options.queues.historyStrength);
+  const weights = weightsAfterUse(tree, history, worth.of(capacity), options.queues.historyStrength);
   const shares = fairShares({ tree, worth, capacity, demand, weights });
   const isPreemptible = (queue: string): boolean => regime.isPreemptible(queue);
   return { tree, worth, classes, usage, shares, models, isPreemptible, capacity, demand };
