@@ -163,7 +163,8 @@ export class Candidates {
     }
     const key = this.#draft.keyOf(after);
     const known = this.#byKey.get(key);
-    if (!known) return this.#offerGroup(key, 1);
+    // By now it may be one of another group: then this one is empty, which nobody else can tell of.
+    if (!known) return this.#offerGroup(key, 1, after);
     this.#room += 1;
     if (!known.isWaiting) this.#byCost.push(known);
     known.isWaiting = true;
@@ -191,15 +192,16 @@ export class Candidates {
   }
 
   /** Its place in the table. */
-  #standingOf(key: GroupKey): number {
+  #standingOf(key: GroupKey, node?: SnapshotNode): number {
     const known = this.#standings.find(key);
     if (known >= 0) return known;
-    const example = present(this.#draft.queueOf(key).first, 'a node of a group');
+    const example = node ?? present(this.#draft.queueOf(key).first, 'a node of a group');
     return this.#standings.set(key, this.#packing.standing(example, this.#shape));
   }
 
-  #offerGroup(key: GroupKey, size: number): void {
-    const place = this.#standingOf(key);
+  /** @param node one that is, or was, of the group. */
+  #offerGroup(key: GroupKey, size: number, node?: SnapshotNode): void {
+    const place = this.#standingOf(key, node);
     const standing = { refusal: this.#standings.refusal(place), cost: this.#standings.cost(place) };
     this.#offer(key, size, standing);
   }
