@@ -253,7 +253,7 @@ export class Fleet implements AsyncDisposable {
 
   /** The newest attempts of a gang, one of each rank, by rank; none of other workloads. */
   members(workloadId: string): readonly AttemptRecord[] {
-    return this.#core.workloads.members(workloadId);
+    return [...this.#core.workloads.members(workloadId)];
   }
 
   attempt(id: string): AttemptRecord | undefined {

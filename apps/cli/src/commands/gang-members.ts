@@ -1,4 +1,5 @@
 import type { CommandOutput, WorkloadView } from '@clawbernetes/protocol';
+import { hasEnded } from '@clawbernetes/protocol/workload-state';
 import type { Context } from '../context.ts';
 import { paintState } from '../output/colours.ts';
 import { oneLine, ranFor } from '../output/phrases.ts';
@@ -8,11 +9,12 @@ type Inspected = CommandOutput<'workload.inspect'>;
 type Attempt = Inspected['attempts'][number];
 
 /** `3 of 4 members run, within one rack (reservation 2)`. */
-export function gangFact({ gang }: WorkloadView): string | undefined {
+export function gangFact({ gang, state }: WorkloadView): string | undefined {
   if (!gang) return undefined;
   const { members, running, ready, succeeded, level, generation, phase } = gang;
   const place = level === 'fleet' ? '' : `, within one ${level}`;
   const again = generation > 1 ? ` (reservation ${generation})` : '';
+  if (hasEnded(state)) return `${succeeded} of ${members} members succeeded${place}${again}`;
   if (phase === 'gathering') return `${ready} of ${members} members are ready${place}${again}`;
   if (phase === 'released') return `has given up reservation ${generation} and waits for places`;
   const done = succeeded > 0 ? `, ${succeeded} have succeeded` : '';

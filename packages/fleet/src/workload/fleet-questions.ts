@@ -76,7 +76,7 @@ export class FleetQuestions {
     const waiting = workload.state === 'queued' ? this.#waiting(workload) : undefined;
     const placement = attempt && this.#placement(attempt, workload, events);
     const chain = events
-      .filter(({ type }) => !ROUTINE.has(type))
+      .filter(({ type, facts }) => !ROUTINE.has(type) && !isOfMember(type, facts))
       .slice(-MAX_CHAIN)
       .map(({ timeMs, type, cause, message }) => ({ timeMs, type, cause, message }));
     const { name, state } = workload;
@@ -287,6 +287,11 @@ export class FleetQuestions {
       unblocked: unblocked.map(known),
     };
   }
+}
+
+/** The placement of one member: that all have places is told once. */
+function isOfMember(type: string, { rank }: EventView['facts']): boolean {
+  return type === 'attempt.placed' && typeof rank === 'number';
 }
 
 const CODES: ReadonlySet<string> = new Set(OBSTACLES);

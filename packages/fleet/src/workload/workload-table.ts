@@ -64,18 +64,22 @@ export class WorkloadTable {
 
   /** Of a gang its member of rank 0. */
   latestAttempt(workloadId: string): AttemptRecord | undefined {
-    const id = this.#gangs.first(workloadId) ?? this.#attemptsOf.get(workloadId)?.at(-1);
+    const [first] = this.#gangs.of(workloadId);
+    if (first) return first;
+    const id = this.#attemptsOf.get(workloadId)?.at(-1);
     return id === undefined ? undefined : this.#attempts.get(id);
   }
 
-  /** The newest attempts of a gang's newest reservation, one for each rank that was ever placed, by rank. */
+  /** The newest attempts of a gang's newest reservation, one for each rank that was ever
+   * placed, by rank. Not to be kept: it changes with them.
+   */
   members(workloadId: string): readonly AttemptRecord[] {
-    return this.#gangs.ids(workloadId).flatMap((id) => this.#attempts.get(id) ?? []);
+    return this.#gangs.of(workloadId);
   }
 
   /** Whether a member of a gang is the newest of its rank in its gang's newest reservation. */
-  isCurrentMember(attempt: AttemptRecord): boolean {
-    return this.#gangs.has(attempt);
+  isCurrentMember({ id, workloadId, rank }: AttemptRecord): boolean {
+    return rank !== undefined && this.#gangs.of(workloadId)[rank]?.id === id;
   }
 
   /** Workloads that have reservations for gangs, in no particular order. */
@@ -125,9 +129,9 @@ export class WorkloadTable {
       const siblings = this.#attemptsOf.get(attempt.workloadId);
       if (siblings) siblings.push(attempt.id);
       else this.#attemptsOf.set(attempt.workloadId, [attempt.id]);
-      this.#gangs.add(attempt);
     }
     this.#attempts.set(attempt.id, attempt);
+    if (attempt.rank !== undefined) this.#gangs.put(attempt);
     const live = this.#liveOn.get(attempt.nodeId) ?? new Set();
     if (isEnded(attempt.state)) live.delete(attempt.id);
     else live.add(attempt.id);

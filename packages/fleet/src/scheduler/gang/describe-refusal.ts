@@ -28,7 +28,12 @@ export function describeRefusal(refusal: GangRefusal): string {
 function mostRoom({ level, nearest, shortBy }: Shortfall, when: string): string {
   if (!nearest) return `no node says in which ${level} it is`;
   if (level === 'fleet') return `there is room for ${nearest.members}${when}, ${shortBy} too few`;
-  return `${nearest.name}, which has most room, takes ${nearest.members}${when}, ${shortBy} too few`;
+  return `${placeName(nearest.name)}, which has most room, takes ${nearest.members}${when}, ${shortBy} too few`;
+}
+
+/** Levels above that nobody told tell nobody anything. */
+function placeName(name: string): string {
+  return name.replace(/^(\?\/)+/, '');
 }
 
 function remedy({ level, shortBy, anywhere, unknownPlace }: Shortfall, needed: number): string {

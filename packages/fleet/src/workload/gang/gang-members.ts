@@ -2,39 +2,33 @@ import type { AttemptRecord } from '../../records.ts';
 
 interface Generation {
   readonly number: number;
-  /** Ids of the newest attempts, by rank. */
-  readonly ids: (string | undefined)[];
+  /** By rank. */
+  readonly newest: AttemptRecord[];
 }
+
+const NONE: readonly AttemptRecord[] = [];
 
 /** Which attempts are the members of gangs: of each rank the newest, of the newest reservation only. */
 export class GangMembers {
-  readonly #newest = new Map<string, Generation>();
+  readonly #generations = new Map<string, Generation>();
 
-  /** @param attempt not added before; those of a workload in the order of their numbers. */
-  add({ id, workloadId, generation, rank }: AttemptRecord): void {
+  /** @param attempt as it is now; new ones of a workload come in the order of their numbers. */
+  put(attempt: AttemptRecord): void {
+    const { workloadId, generation, rank, number } = attempt;
     if (generation === undefined || rank === undefined) return;
-    const known = this.#newest.get(workloadId);
+    const known = this.#generations.get(workloadId);
     if (known && known.number > generation) return;
-    const current = known?.number === generation ? known : { number: generation, ids: [] };
-    current.ids[rank] = id;
-    this.#newest.set(workloadId, current);
+    const current = known?.number === generation ? known : { number: generation, newest: [] };
+    if ((current.newest[rank]?.number ?? 0) <= number) current.newest[rank] = attempt;
+    this.#generations.set(workloadId, current);
   }
 
-  /** By rank, without ranks that were never placed. */
-  ids(workloadId: string): readonly string[] {
-    return (this.#newest.get(workloadId)?.ids ?? []).filter((id) => id !== undefined);
-  }
-
-  /** Of rank 0. */
-  first(workloadId: string): string | undefined {
-    return this.#newest.get(workloadId)?.ids[0];
-  }
-
-  has({ id, workloadId, rank }: AttemptRecord): boolean {
-    return rank !== undefined && this.#newest.get(workloadId)?.ids[rank] === id;
+  /** By rank, without gaps. Not to be kept: it changes with the members. */
+  of(workloadId: string): readonly AttemptRecord[] {
+    return this.#generations.get(workloadId)?.newest ?? NONE;
   }
 
   delete(workloadId: string): void {
-    this.#newest.delete(workloadId);
+    this.#generations.delete(workloadId);
   }
 }

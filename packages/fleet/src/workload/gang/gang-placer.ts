@@ -2,7 +2,7 @@ import { assert, newId, present } from '@clawbernetes/kernel';
 import { commitAttempt, commitWorkload, type FleetCore } from '../../fleet-core.ts';
 import type { AttemptRecord, GangRecord, WorkloadRecord } from '../../records.ts';
 import { afterPlacement, type Placement, type PlacedMember } from '../../scheduler/placement.ts';
-import { freeMasterPort } from './member-environment.ts';
+import { freeMasterPort, hostsOf } from './member-environment.ts';
 import { orderStart } from './order-start.ts';
 import { settleGang } from './settle-gang.ts';
 
@@ -41,7 +41,8 @@ export function reserveGang(core: FleetCore, placements: readonly Placement[]): 
     facts: { generation: gang.generation, members: members.length, level: gang.level },
   });
   const reserved = settleGang(core, workload, 'scheduler');
-  for (const attempt of attempts) orderStart(core, attempt, reserved);
+  const hosts = hostsOf(core, workload.id);
+  for (const attempt of attempts) orderStart(core, attempt, reserved, hosts);
 }
 
 /** Gives one more member, or one in the place of another, to a gang that runs; it joins at once. */

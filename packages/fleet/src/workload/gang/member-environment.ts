@@ -13,17 +13,21 @@ export function addressOf({ labels, givenLabels, inventory }: NodeRecord): strin
   return givenLabels?.[ADDRESS_LABEL] || labels[ADDRESS_LABEL] || inventory.hostname;
 }
 
-/** What the program of a member must know of the others. What its specification sets is left as it is. */
-export function memberEnvironment(
-  { workloads, nodes }: Pick<FleetCore, 'workloads' | 'nodes'>,
-  { id, spec }: WorkloadRecord,
-  gang: GangRecord,
-  { rank = 0 }: AttemptRecord,
-): Readonly<Record<string, string>> {
-  const hosts = workloads.members(id).map(({ nodeId }) => {
+/** Names or addresses of the nodes of a gang's members, by rank. */
+export function hostsOf({ workloads, nodes }: Pick<FleetCore, 'workloads' | 'nodes'>, id: string): string[] {
+  return workloads.members(id).map(({ nodeId }) => {
     const node = nodes.node(nodeId);
     return node ? addressOf(node) : nodeId;
   });
+}
+
+/** What the program of a member must know of the others. What its specification sets is left as it is. */
+export function memberEnvironment(
+  { spec }: WorkloadRecord,
+  gang: GangRecord,
+  { rank = 0 }: AttemptRecord,
+  hosts: readonly string[],
+): Readonly<Record<string, string>> {
   const { members, minMembers = members } = spec.gang ?? { members: gang.size };
   const list = hosts.join(',');
   const environment: Record<string, string> = {

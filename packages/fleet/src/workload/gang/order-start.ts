@@ -1,9 +1,17 @@
 import { orderNode, type FleetCore } from '../../fleet-core.ts';
 import type { AttemptRecord, WorkloadRecord } from '../../records.ts';
-import { memberEnvironment } from './member-environment.ts';
+import { hostsOf, memberEnvironment } from './member-environment.ts';
 
-/** Tells a node to start an attempt: a member of a gang with what it must know of the others. */
-export function orderStart(core: FleetCore, attempt: AttemptRecord, workload: WorkloadRecord): void {
+/**
+ * Tells a node to start an attempt: a member of a gang with what it must know of the others. @param hosts of
+ * them, where they are known already.
+ */
+export function orderStart(
+  core: FleetCore,
+  attempt: AttemptRecord,
+  workload: WorkloadRecord,
+  hosts?: readonly string[],
+): void {
   const { gang } = workload;
   const isMember = gang !== undefined && attempt.generation === gang.generation;
   orderNode(core, attempt.nodeId, {
@@ -13,7 +21,7 @@ export function orderStart(core: FleetCore, attempt: AttemptRecord, workload: Wo
     ...(isMember
       ? {
           member: {
-            environment: memberEnvironment(core, workload, gang, attempt),
+            environment: memberEnvironment(workload, gang, attempt, hosts ?? hostsOf(core, workload.id)),
             // One that joins a gang that runs waits for nobody.
             barrier: gang.phase === 'gathering',
           },
