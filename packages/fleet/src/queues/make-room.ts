@@ -23,14 +23,16 @@ import type { PlaceHolds } from './place-holds.ts';
 import { readReclaim, storedReclaim } from './stored-reclaim.ts';
 
 /** Groups of what waits that are looked at in one round, and workloads that others make room for in it. */
-const MAX_GROUPS = 16;
+const MAX_GROUPS = 8;
 const MAX_PREEMPTORS = 4;
 /** Nodes and tries of one search: it holds the event loop for that long. */
 const LIMITS = { domains: 8, fitsCalls: 60 } as const;
 /** What has not changed is tried again after so long, since guards end with time, ms. */
 const TRY_AGAIN_MS = 5000;
-/** More is left alone: nobody stops so much for one workload. */
-const MAX_UNITS = 20_000;
+/** And what has changed, not before, ms. */
+const SOON_MS = 1000;
+/** Looks take at most one part in so many of the time, however much runs. */
+const TIME_SHARE = 20;
 
 export interface MakeRoomDeps {
   readonly core: FleetCore;
@@ -55,7 +57,7 @@ export class MakeRoom {
   readonly #deps: MakeRoomDeps;
   /** By group: when it was tried in vain, and what the fleet was then. */
   readonly #tried = new Map<string, { readonly version: number; readonly atMs: number }>();
-  #lastMs = -Infinity;
+  #nextMs = -Infinity;
 
   constructor(deps: MakeRoomDeps) {
     this.#deps = deps;
@@ -64,20 +66,20 @@ export class MakeRoom {
   /** Looks for work that others should make room for, if it is time to. */
   run(): void {
     const { core } = this.#deps;
-    const nowMs = core.clock.monotonicMs();
-    if (nowMs - this.#lastMs < core.options.queues.preemptionEveryMs) return;
-    const groups = this.#worthTrying(nowMs);
+    const startMs = core.clock.monotonicMs();
+    if (startMs < this.#nextMs) return;
+    const groups = this.#worthTrying(startMs);
     if (groups.length === 0) return;
-    this.#lastMs = nowMs;
     const round = this.#round();
-    if (!round) return;
     let left = MAX_PREEMPTORS;
     for (const group of groups.slice(0, MAX_GROUPS)) {
       if (left === 0) break;
       if (this.#makeRoomFor(group, round)) left -= 1;
-      else this.#tried.set(group.key, { version: this.#version, atMs: nowMs });
+      else this.#tried.set(group.key, { version: this.#version, atMs: startMs });
     }
     this.#giveBackHeld(round);
+    const tookMs = core.clock.monotonicMs() - startMs;
+    this.#nextMs = startMs + Math.max(core.options.queues.preemptionEveryMs, TIME_SHARE * tookMs);
   }
 
   get #version(): number {
@@ -91,22 +93,21 @@ export class MakeRoom {
     const { isPlain } = core.queues.regime;
     if (isPlain && !pending.mayPreempt((queue, priority) => accounts.runsBelow(queue, priority))) return [];
     for (const [key, { atMs }] of this.#tried) if (nowMs - atMs >= TRY_AGAIN_MS) this.#tried.delete(key);
-    return pending.waitingShapes(MAX_PREEMPTORS + holds.size).filter((group) => {
-      if (group.shape.nodeId !== undefined && isPlain) return accounts.runsBelow(group.queue, group.priority);
-      const tried = this.#tried.get(group.key);
-      if (tried && (tried.version === this.#version || nowMs - tried.atMs < 1000)) return false;
-      return !isPlain || accounts.runsBelow(group.queue, group.priority);
+    return pending.waitingShapes(MAX_PREEMPTORS + holds.size).filter(({ key, queue, priority, shape }) => {
+      const tried = this.#tried.get(key);
+      if (shape.gang || (tried && (tried.version === this.#version || nowMs - tried.atMs < SOON_MS)))
+        return false;
+      return !isPlain || accounts.runsBelow(queue, priority);
     });
   }
 
   /** What runs, and who may go for whom; places that are kept count as if they were taken. */
-  #round(): Round | undefined {
+  #round(): Round {
     const { core, fleet, holds } = this.#deps;
     const { regime } = core.queues;
     const { isPlain } = regime;
     const situation = queueSituation(queueState(core), fleet(), core.pending.queued());
     const units = this.#units();
-    if (units.length > MAX_UNITS) return undefined;
     for (const { queue, amounts } of holds.all())
       if (!isPlain) situation.usage.charge(queue, amounts, regime.isPreemptible(queue));
     const evictions = new Evictions({
@@ -168,6 +169,8 @@ export class MakeRoom {
     const workloadId = group.workloadIds.find((id) => holds.of(id)?.kind !== 'preemption');
     if (workloadId === undefined) return false;
     const work = this.#workOf(workloadId, group, round);
+    const isUrgent = this.#deps.core.accounts.runsBelow(group.queue, group.priority);
+    if (!isUrgent && !round.evictions.hasClaim(work)) return false;
     const candidates = round.evictions.victimsFor(work);
     if (candidates.length === 0) return false;
     const trial = new RoomTrial(this.#deps, round, { group, work, candidates });

@@ -74,15 +74,14 @@ export interface Victim {
  */
 export class Evictions {
   readonly #input: EvictionInput;
-  readonly #ofGuarantee: OwnWork;
-  readonly #ofShare: OwnWork;
+  /** Found when the first claim between queues is judged: most rounds need none. */
+  #own: { readonly ofGuarantee: OwnWork; readonly ofShare: OwnWork } | undefined;
+  readonly #claims = new WeakMap<WaitingWork, Map<Queue, EvictionGround | undefined>>();
   readonly #surplus: ReadonlyMap<string, readonly RunningUnit[]>;
 
   constructor(input: EvictionInput) {
     this.#input = input;
-    const { units, shares } = input;
-    this.#ofGuarantee = ownWork(input, units, ({ guaranteed }) => guaranteed);
-    this.#ofShare = ownWork(input, units, ({ name }) => shares.get(name) ?? NOTHING);
+    const { units } = input;
     this.#surplus = Map.groupBy(
       units.filter(({ part }) => part === 'surplus'),
       ({ workloadId }) => workloadId,
@@ -130,12 +129,33 @@ export class Evictions {
   }
 
   #reclaim(work: WaitingWork, unit: RunningUnit, meeting: Meeting): Verdict {
-    const ground = this.#claim(work, meeting.ours);
+    const ground = this.#claimOf(work, meeting.ours);
     if (!ground) return refused('no-claim');
-    if (isOwn(this.#ofGuarantee, unit, meeting.theirs)) return refused('own-work');
-    if (ground === 'share' && isOwn(this.#ofShare, unit, meeting.theirs)) return refused('own-work');
+    const { ofGuarantee, ofShare } = this.#ownWork();
+    if (isOwn(ofGuarantee, unit, meeting.theirs)) return refused('own-work');
+    if (ground === 'share' && isOwn(ofShare, unit, meeting.theirs)) return refused('own-work');
     if (this.#inverts(unit, meeting, ground)) return refused('would-invert');
     return { evictable: true, ground };
+  }
+
+  #ownWork(): { readonly ofGuarantee: OwnWork; readonly ofShare: OwnWork } {
+    const { units, shares } = this.#input;
+    return (this.#own ??= {
+      ofGuarantee: ownWork(this.#input, units, ({ guaranteed }) => guaranteed),
+      ofShare: ownWork(this.#input, units, ({ name }) => shares.get(name) ?? NOTHING),
+    });
+  }
+
+  /** Whether it may take back anything at all from other queues. */
+  hasClaim(work: WaitingWork): boolean {
+    return this.#input.tree.leaf(work.queue).path.some((ours) => this.#claimOf(work, ours) !== undefined);
+  }
+
+  #claimOf(work: WaitingWork, ours: Queue): EvictionGround | undefined {
+    const known = this.#claims.get(work) ?? new Map<Queue, EvictionGround | undefined>();
+    this.#claims.set(work, known);
+    if (!known.has(ours)) known.set(ours, this.#claim(work, ours));
+    return known.get(ours);
   }
 
   /** On what ground the queue may take back from its siblings; work that needs nothing governed has none. */
