@@ -151,16 +151,27 @@ export class MakeRoom {
     const { core } = this.#deps;
     const workload = core.workloads.workload(attempt.workloadId);
     if (!workload || workload.stopRequested || attempt.evicted || isEnded(attempt.state)) return undefined;
-    const minRuntimeMs = core.queues.regime.record(queue)?.minRuntimeMs;
-    return {
-      ...{ id: attempt.id, workloadId: workload.id, part: 'core', queue, priority, amounts },
+    const unit: RunningUnit = {
+      id: attempt.id,
+      workloadId: workload.id,
+      part: 'core',
+      queue,
+      priority,
       // Out of reach it could not be stopped, and nobody would know when it has ended.
       preemptible: preemptible && attempt.unknownSinceMs === undefined,
+      amounts,
       startedMs: attempt.startedAtMs ?? attempt.placedAtMs,
       preemptions: workload.preemptions ?? 0,
+    };
+    const minRuntimeMs = core.queues.regime.record(queue)?.minRuntimeMs;
+    const { lastPreemptedMs, reclaims } = workload;
+    // Made often, and nearly all are of this kind.
+    if (minRuntimeMs === undefined && lastPreemptedMs === undefined && reclaims === undefined) return unit;
+    return {
+      ...unit,
       ...(minRuntimeMs === undefined ? {} : { minRuntimeMs }),
-      ...(workload.lastPreemptedMs === undefined ? {} : { lastPreemptedMs: workload.lastPreemptedMs }),
-      ...(workload.reclaims ? { reclaims: workload.reclaims.map(readReclaim) } : {}),
+      ...(lastPreemptedMs === undefined ? {} : { lastPreemptedMs }),
+      ...(reclaims ? { reclaims: reclaims.map(readReclaim) } : {}),
     };
   }
 
