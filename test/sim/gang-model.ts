@@ -107,7 +107,7 @@ export class GangModel {
     const endless = chance(0.2);
     const exitCode = chance(0.2) ? 3 : 0;
     const env = {
-      VIRTUAL_MS: endless ? 'Infinity' : String(Math.floor(1000 + random.fraction() ** 2 * 200_000)),
+      VIRTUAL_MS: endless ? 'Infinity' : String(Math.floor(1 + random.fraction() ** 3 * 200_000)),
       VIRTUAL_EXIT: String(exitCode),
       ...(chance(0.3) ? { VIRTUAL_PULL_MS: String(Math.floor(random.fraction() * 8000)) } : {}),
       ...(chance(0.1) ? { VIRTUAL_STUBBORN: '1' } : {}),

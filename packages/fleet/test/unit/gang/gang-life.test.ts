@@ -1,6 +1,7 @@
 // Shows the life of a gang: placed as a whole, begun together, ended as one, and what follows a member's
 // loss.
 import { expect, test } from 'vitest';
+import { status } from '../fleet-fixture.ts';
 import { GangFixture } from './gang-fixture.ts';
 
 const SPEC = { resources: { gpus: 4 }, gang: { members: 3 } };
@@ -187,4 +188,82 @@ test('a gateway that dies between the reservation and the start goes on with the
       .map(({ attemptId }) => attemptId)
       .toSorted(),
   ).toEqual(placed.toSorted());
+});
+
+test('several members on one node have ranks and GPUs of their own', async () => {
+  const fixture = await GangFixture.open([2], 4);
+  const workload = await fixture.submit({ resources: { gpus: 1 }, gang: { members: 6 } });
+  const members = fixture.members(workload);
+  expect(members.map(({ rank }) => rank)).toEqual([0, 1, 2, 3, 4, 5]);
+  expect(new Set(members.flatMap(({ devices }) => devices)).size).toBe(6);
+  expect(members.map(({ nodeId }) => nodeId === members[0]?.nodeId)).toEqual([
+    ...[true, true, true, true],
+    ...[false, false],
+  ]);
+});
+
+test('a member of a former reservation that comes back is stopped, and changes nothing', async () => {
+  const fixture = await GangFixture.open([3, 3], 4);
+  const near = { level: 'rack', mode: 'required' } as const;
+  const workload = await fixture.running({ ...SPEC, gang: { members: 3, topology: near } });
+  const [first, second, lost] = fixture.members(workload);
+  if (!first || !second || !lost) throw new Error('a member is missing');
+  const name = lost.nodeId.replace('node-', '');
+  await fixture.pass(110_000, [name]);
+  for (const member of [first, second])
+    fixture.report(member, { state: 'killed', reason: 'stopped', finishedAtMs: 9 });
+  await fixture.fleet.settle();
+  const anew = fixture.members(workload).map(({ id }) => id);
+  expect(anew).not.toContain(lost.id);
+  fixture.takeOrders('stop');
+  fixture.fleet.fleet.registry.connected(lost.nodeId);
+  fixture.fleet.fleet.reports.repair(lost.nodeId, [status(lost, { state: 'running', revision: 2 })]);
+  await fixture.fleet.settle();
+  expect(fixture.takeOrders('stop').map(({ attemptId }) => attemptId)).toEqual([lost.id]);
+  fixture.report(lost, { state: 'killed', reason: 'stopped', finishedAtMs: 9 });
+  await fixture.fleet.settle();
+  expect(fixture.members(workload).map(({ id }) => id)).toEqual(anew);
+  expect(fixture.state(workload)).toBe('reserved');
+});
+
+test('a gang of which nobody is within reach is left alone', async () => {
+  const fixture = await GangFixture.open([1, 3], 4);
+  const workload = await fixture.running({ resources: { gpus: 1 }, gang: { members: 3 } });
+  const members = fixture.members(workload);
+  const name = members[0]?.nodeId.replace('node-', '') ?? '';
+  expect(new Set(members.map(({ nodeId }) => nodeId)).size).toBe(1);
+  await fixture.pass(200_000, [name]);
+  expect(fixture.members(workload).map(({ id }) => id)).toEqual(members.map(({ id }) => id));
+  expect(fixture.state(workload)).toBe('degraded');
+});
+
+test('members are spread as evenly as they must be, or wait and say where room is short', async () => {
+  const fixture = await GangFixture.open([2, 1], 4);
+  const spread = { by: 'rack', maxSkew: 1 };
+  const even = await fixture.submit({ resources: { gpus: 1 }, gang: { members: 4 }, spread });
+  const racks = fixture.members(even).map(({ nodeId }) => nodeId.slice(0, 'node-r0'.length));
+  expect(racks.toSorted()).toEqual(['node-r0', 'node-r0', 'node-r1', 'node-r1']);
+  const uneven = await fixture.submit({ resources: { gpus: 1 }, gang: { members: 7 }, spread });
+  expect(fixture.fleet.fleet.workloadView(uneven).waiting).toMatchObject({
+    reason: 'topology',
+    message: expect.stringContaining('rack r1 has room for 2') as string,
+  });
+  const preferred = { ...spread, mode: 'preferred' } as const;
+  const rest = await fixture.submit({ resources: { gpus: 1 }, gang: { members: 7 }, spread: preferred });
+  expect(fixture.members(rest)).toHaveLength(7);
+});
+
+test('a stop by force gives up the member on a node out of reach, and kills the others', async () => {
+  const fixture = await GangFixture.open([3], 4);
+  const workload = await fixture.running(SPEC);
+  const [first, second, lost] = fixture.members(workload);
+  if (!first || !second || !lost) throw new Error('a member is missing');
+  await fixture.pass(50_000, [lost.nodeId.replace('node-', '')]);
+  fixture.fleet.fleet.intake.stop(fixture.fleet.fleet.workload('default', workload.id), true);
+  await fixture.fleet.settle();
+  expect(fixture.fleet.fleet.attempt(lost.id)?.state).toBe('lost');
+  for (const member of [first, second])
+    fixture.report(member, { state: 'killed', reason: 'stopped', finishedAtMs: 9 });
+  await fixture.fleet.settle();
+  expect(fixture.state(workload)).toBe('cancelled');
 });
