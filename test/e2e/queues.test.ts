@@ -1,5 +1,5 @@
 // Shows with real processes that work of higher priority takes the place of lower, which runs again later,
-// also when the gateway is killed while the lower ends, and that the limit of a queue holds and can be raised.
+// also when the gateway is killed while the lower ends, and that a limit of a queue holds and can be raised.
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { BINS, Program } from './support/program.ts';
 import { RealFleet } from './support/real-fleet.ts';

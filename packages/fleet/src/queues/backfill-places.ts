@@ -55,6 +55,10 @@ export class BackfillPlaces {
       if (!after.some(({ nodeId }) => nodeId === old.nodeId)) core.capacityChanged(old.nodeId);
   }
 
+  get isKeeping(): boolean {
+    return this.#deps.holds.all().some(({ kind }) => kind === 'blocked');
+  }
+
   /** What waits and ends before a kept place begins may use it until then. */
   *fillers(): Generator<Placement, void, undefined> {
     const { holds } = this.#deps;

@@ -70,8 +70,17 @@ export class QueuePlanner {
       yield placement;
       this.#release(hold);
     }
+  }
+
+  /** What may use a kept place until it begins. The caller applies one before it asks on. */
+  *fillers(): Generator<Placement, void, undefined> {
     for (const placement of this.#backfill.fillers())
       if (this.#isWithinLimits(placement.workloadId, placement.shape)) yield placement;
+  }
+
+  /** Whether places are kept that others may use for a while. */
+  get mayFill(): boolean {
+    return this.#backfill.isKeeping;
   }
 
   /** After a plan, and from time to time: who should make room for whom, and for whom to keep a place. */

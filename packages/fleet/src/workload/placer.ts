@@ -55,7 +55,7 @@ export class Placer {
     const { pending, options } = this.#core;
     const limit = options.placementsPerTurn;
     this.#queues.begin();
-    if (!pending.hasOpen && this.#changed.size === 0) return false;
+    if (!pending.hasOpen && this.#changed.size === 0) return this.#fill();
     this.#follow();
     for (const placement of this.#queues.heldStarts()) this.#applyKept(placement);
     this.#follow();
@@ -68,6 +68,7 @@ export class Placer {
     const plan = this.#queues.plan(waiting, limit);
     pending.block(plan.blocked);
     this.#applyAll(plan.placements);
+    this.#fill();
     const more = plan.placements.length >= limit;
     if (!more) this.#changed.clear();
     this.#queues.end();
@@ -82,7 +83,15 @@ export class Placer {
     if (!this.#core.pending.hasBlocked) return false;
     this.#follow();
     this.#queues.end();
-    return this.#changed.size > 0;
+    return this.#changed.size > 0 || this.#queues.mayFill;
+  }
+
+  /** Lets what ends in time use places that are kept for later. */
+  #fill(): false {
+    if (!this.#queues.mayFill) return false;
+    this.#follow();
+    for (const placement of this.#queues.fillers()) this.#applyKept(placement);
+    return false;
   }
 
   /** Where the nodes stand, as they are now. */
