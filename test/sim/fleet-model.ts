@@ -6,6 +6,9 @@ import type { Simulation } from './simulation.ts';
 type Fleet = Gateway['fleet'];
 type Resources = WorkloadView['spec']['resources'];
 
+/** Thousandths of a GPU. */
+const WHOLE = 1000;
+
 /** Silence until a node is suspect, and until its lease is over, with a tick of 1 s on top; ms. */
 const SUSPECT_MS = 21_000;
 const EXPIRED_MS = 31_000;
@@ -52,16 +55,18 @@ export class FleetModel {
 
   #checkDevices(): void {
     for (const { name, supervisor } of this.#simulation.machines) {
-      const inUse = supervisor.devicesInUse();
-      if (new Set(inUse).size !== inUse.length) this.#violate(`a GPU of ${name} is in two live attempts`);
+      for (const [id, milli] of supervisor.milliInUse())
+        if (milli > WHOLE) this.#violate(`${milli} thousandths of ${id} of ${name} are in live attempts`);
     }
   }
 
   #checkAccounting(fleet: Fleet): void {
     for (const node of fleet.nodes()) {
-      const devices = fleet.liveAttempts(node.id).flatMap((attempt) => attempt.devices);
-      if (new Set(devices).size !== devices.length)
-        this.#violate(`the fleet gave a GPU of ${node.name} twice`);
+      const given = new Map<string, number>();
+      for (const { devices, gpuMilli = WHOLE } of fleet.liveAttempts(node.id))
+        for (const id of devices) given.set(id, (given.get(id) ?? 0) + gpuMilli);
+      for (const [id, milli] of given)
+        if (milli > WHOLE) this.#violate(`the fleet gave ${milli} thousandths of ${id} of ${node.name}`);
     }
   }
 
@@ -145,10 +150,22 @@ export class FleetModel {
 /** What a view says, by brute force and without the scheduler. */
 function fits(node: NodeView, resources: Resources): boolean {
   const { free } = node;
-  const gpus = node.gpus.filter((gpu) => gpu.state === 'free').length;
+  const gpus = node.gpus.filter((gpu) => isFree(gpu, resources)).length;
   const cpuMilli = resources.cpuMilli ?? DEFAULT_RESERVATION.cpuMilli;
   const memoryMib = resources.memoryMib ?? DEFAULT_RESERVATION.memoryMib;
-  return mayTake(node) && gpus >= resources.gpus && free.cpuMilli >= cpuMilli && free.memoryMib >= memoryMib;
+  return (
+    mayTake(node) && gpus >= gpusAsked(resources) && free.cpuMilli >= cpuMilli && free.memoryMib >= memoryMib
+  );
+}
+
+/** Of a GPU that is shared so much has to be left. */
+function isFree(gpu: NodeView['gpus'][number], { gpuMilli }: Resources): boolean {
+  if (gpu.state === 'free' || gpuMilli === undefined) return gpu.state === 'free';
+  return gpu.condition === undefined && gpu.state !== 'cleaning' && (gpu.freeMilli ?? 0) >= gpuMilli;
+}
+
+function gpusAsked({ gpus, gpuMilli }: Resources): number {
+  return gpuMilli === undefined ? gpus : 1;
 }
 
 function mayTake(node: NodeView): boolean {
@@ -169,12 +186,12 @@ function isReady({ connectivity, eligibility }: NodeView): boolean {
 function reasonsOf(
   nodes: readonly NodeView[],
   settled: readonly NodeView[],
-  { gpus }: Resources,
+  resources: Resources,
 ): readonly string[] {
   const members = nodes.filter(({ approved, eligibility }) => approved && eligibility !== 'retired');
   if (members.length === 0) return ['no-nodes'];
   const able = members.filter(
-    (node) => couldTake(node) && node.gpus.filter((gpu) => !gpu.condition).length >= gpus,
+    (node) => couldTake(node) && node.gpus.filter((gpu) => !gpu.condition).length >= gpusAsked(resources),
   );
   if (able.length === 0) return ['never-fits'];
   const ready = able.filter(isReady);

@@ -1,7 +1,7 @@
 import { generateKeyPair, type KeyPair } from '@clawbernetes/identity';
 import { silentLogger } from '@clawbernetes/kernel';
 import { openNode, type NodeAgent, type Supervisor } from '@clawbernetes/node';
-import { MemoryMembershipStore, scriptOf, VirtualSupervisor } from '@clawbernetes/node/testing';
+import { MemoryMembershipStore, milliOf, scriptOf, VirtualSupervisor } from '@clawbernetes/node/testing';
 import { MachineHardware } from './machine-hardware.ts';
 import { ProcessClock } from './process-clock.ts';
 import { SkewedClock } from './skewed-clock.ts';
@@ -130,9 +130,10 @@ export class VirtualMachine {
     const { rows, violate } = this.#world;
     if (!rows.isDurable('attempt', launch.attemptId))
       violate(`${launch.attemptId} was started before it was stored`);
-    const inUse = new Set(this.supervisor.devicesInUse());
+    const inUse = this.supervisor.milliInUse();
     for (const device of launch.devices)
-      if (inUse.has(device)) violate(`${launch.attemptId} begins on ${device} while another has it`);
+      if ((inUse.get(device) ?? 0) + milliOf(launch) > 1000)
+        violate(`${launch.attemptId} begins on ${device} while others have it`);
     const { VIRTUAL_PULL_MS: pull, VIRTUAL_START_MS: start, VIRTUAL_STUBBORN: stubborn } = launch.spec.env;
     const run = {
       ...scriptOf(launch),

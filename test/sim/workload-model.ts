@@ -155,8 +155,8 @@ export class WorkloadModel {
       ...(random.fraction() < 0.1 ? { VIRTUAL_START_MS: String(Math.floor(random.fraction() * 5000)) } : {}),
     };
     const reschedule = random.fraction() < 0.1 ? { reschedule: { evicted: 'end' as const } } : {};
-    const gpus = tooLarge ? 5 : Math.floor(random.fraction() * 4);
-    const resources = { gpus, ...(random.fraction() < 0.1 ? { cpuMilli: 30_000 } : {}) };
+    const gpus = tooLarge ? { gpus: 5 } : gpuRequest(random.fraction());
+    const resources = { ...gpus, ...(random.fraction() < 0.1 ? { cpuMilli: 30_000 } : {}) };
     return {
       key,
       exitCode,
@@ -300,4 +300,10 @@ export class WorkloadModel {
       this.#violate(`the log of ${id} has ${text.length} characters, expected ${output.length}`);
     if (!complete) this.#violate(`the log of ${id} is not complete`);
   }
+}
+
+/** Up to three GPUs, or a share of one. */
+function gpuRequest(roll: number): { readonly gpus: number } | { readonly gpuMilli: number } {
+  if (roll >= 0.25 && roll < 0.35) return { gpuMilli: 100 + Math.round((roll - 0.25) * 8000) };
+  return { gpus: Math.floor(roll * 4) };
 }

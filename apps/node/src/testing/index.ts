@@ -4,6 +4,7 @@ export { MemoryMembershipStore } from './memory-membership-store.ts';
 export { virtualHardware, type VirtualHardwareOptions } from './virtual-hardware.ts';
 export {
   scriptOf,
+  milliOf,
   VirtualSupervisor,
   type VirtualRun,
   type VirtualSupervisorOptions,

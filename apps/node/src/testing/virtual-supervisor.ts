@@ -100,11 +100,14 @@ export class VirtualSupervisor {
     );
   }
 
-  /** Device ids in use by live attempts, for checks that none is in two. */
-  devicesInUse(): string[] {
-    return [...this.#attempts.values()].flatMap(({ status, launch }) =>
-      isTerminal(status.state) ? [] : launch.devices,
-    );
+  /** Thousandths of each device that live attempts use, by id, for checks that none is given twice. */
+  milliInUse(): ReadonlyMap<string, number> {
+    const inUse = new Map<string, number>();
+    for (const { status, launch } of this.#attempts.values()) {
+      if (isTerminal(status.state)) continue;
+      for (const device of launch.devices) inUse.set(device, (inUse.get(device) ?? 0) + milliOf(launch));
+    }
+    return inUse;
   }
 
   /** Undefined for one that it does not hold. */
@@ -325,4 +328,9 @@ function present({ status, log }: VirtualAttempt): AttemptStatus {
 
 function detached(): CodedError {
   return new CodedError('This agent let go of its supervisor.', { code: 'supervisor-lost' });
+}
+
+/** Thousandths that it has of each of its devices. */
+export function milliOf({ spec }: Pick<Launch, 'spec'>): number {
+  return spec.resources.gpuMilli ?? 1000;
 }
