@@ -107,7 +107,7 @@ export class Fleet implements AsyncDisposable {
       openedMs: clock.monotonicMs(),
       capacityChanged: (nodeId) => this.#placer.capacityChanged(nodeId),
     };
-    this.#placer = new Placer(this.#core);
+    this.#placer = new Placer(this.#core, () => this.registry.freeze === undefined);
     this.questions = new FleetQuestions({
       core: this.#core,
       packing: this.#placer.packing,

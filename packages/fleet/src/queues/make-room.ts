@@ -38,6 +38,8 @@ export interface MakeRoomDeps {
   readonly core: FleetCore;
   readonly packing: FleetPacking;
   readonly holds: PlaceHolds;
+  /** Whether work may be taken off nodes at all now. */
+  readonly mayMove: () => boolean;
   /** The fleet by likeness, for what it has in all. */
   readonly fleet: () => Iterable<AlikeNodes>;
 }
@@ -67,7 +69,7 @@ export class MakeRoom {
   run(): void {
     const { core } = this.#deps;
     const startMs = core.clock.monotonicMs();
-    if (startMs < this.#nextMs) return;
+    if (startMs < this.#nextMs || !this.#deps.mayMove()) return;
     const groups = this.#worthTrying(startMs);
     if (groups.length === 0) return;
     const round = this.#round();

@@ -19,6 +19,8 @@ import { PlaceHolds, type PlaceHold } from './place-holds.ts';
 export interface QueuePlannerDeps {
   readonly core: FleetCore;
   readonly packing: FleetPacking;
+  /** Whether work may be taken off nodes at all now. */
+  readonly mayMove: () => boolean;
   /** The fleet as of the last plan. */
   readonly groups: NodeGroups;
   readonly topology: FleetTopology;
@@ -32,11 +34,11 @@ export class QueuePlanner {
   readonly #backfill: BackfillPlaces;
 
   constructor(deps: QueuePlannerDeps) {
-    const { core, packing } = deps;
+    const { core, packing, mayMove } = deps;
     this.#deps = deps;
     this.#holds = new PlaceHolds(core.workloads);
     const holds = this.#holds;
-    this.#room = new MakeRoom({ core, packing, holds, fleet: () => this.#fleet() });
+    this.#room = new MakeRoom({ core, packing, holds, mayMove, fleet: () => this.#fleet() });
     this.#backfill = new BackfillPlaces({ core, packing, holds });
   }
 

@@ -31,10 +31,12 @@ export class Placer {
   /** Nodes as placements of this turn leave them, where places are kept for somebody. */
   readonly #left = new Map<string, SnapshotNode>();
 
-  constructor(core: FleetCore) {
+  /** @param mayMove whether work may be taken off nodes at all now. */
+  constructor(core: FleetCore, mayMove: () => boolean) {
     this.#core = core;
     const { packing } = this;
-    this.#queues = new QueuePlanner({ core, packing, groups: this.#groups, topology: this.#topology });
+    const [groups, topology] = [this.#groups, this.#topology];
+    this.#queues = new QueuePlanner({ core, packing, mayMove, groups, topology });
   }
 
   /** What tells what a place costs; asking it changes nothing but what it remembers. */

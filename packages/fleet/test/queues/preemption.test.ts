@@ -77,6 +77,24 @@ describe('by priority, in one queue', () => {
     await fleet.close();
   });
 
+  test('not while so many nodes are silent that the network of the gateway is suspected', async () => {
+    const fleet = await QueueFleet.open({});
+    for (let index = 0; index < 8; index += 1) fleet.fixture.join(`n${index}`, 1);
+    const works = Array.from({ length: 8 }, () => fleet.submit('default', 1, low));
+    await fleet.settle();
+    fleet.runAll();
+    // Silence of all but two for longer than their lease.
+    for (let passedMs = 0; passedMs < 40_000; passedMs += 5000) {
+      for (const id of ['node-n0', 'node-n1']) fleet.fleet.registry.heard(id);
+      await fleet.fixture.settle(5000);
+    }
+    expect(fleet.fleet.freeze).toBeDefined();
+    fleet.submit('default', 1, high);
+    await fleet.fixture.settle(5000);
+    expect(fleet.states(...works)).not.toContain('preempting');
+    await fleet.close();
+  });
+
   test('also where the limit of the queue is what keeps it waiting', async () => {
     const fleet = await QueueFleet.open({ r: { limit: { gpus: 1 } } });
     fleet.fixture.join('a', 4);
