@@ -103,6 +103,59 @@ export const RARE: readonly { readonly key: string; readonly because: string }[]
     key: 'gpu: released → quarantined',
     because: 'a second fault must come right after a person released the first',
   },
+  { key: 'attempt: ready → exited', because: 'a program must end within the report of its beginning' },
+  { key: 'attempt: ready → killed', because: 'one that is let begin must fail to start at once' },
+  { key: 'attempt: ready → lost', because: 'a supervisor must die while the others of a gang get ready' },
+  { key: 'workload: reserved → starting', because: 'all members of a gang must become ready in one report' },
+  {
+    key: 'workload: preparing → reserved',
+    because:
+      'a gang must lose a member before it has begun, and have other places at once (gang-life.test.ts)',
+  },
+  { key: 'workload: starting → degraded', because: 'a node must fall silent while a gang is let begin' },
+  { key: 'workload: starting → stopping', because: 'a gang must be stopped while it is let begin' },
+  { key: 'workload: starting → queued', because: 'a gang must lose all its members while it is let begin' },
+  { key: 'workload: starting → reserved', because: 'the same, and have other places at once' },
+  {
+    key: 'workload: starting → succeeded',
+    because: 'all members of a gang must begin and end within one report',
+  },
+  {
+    key: 'workload: starting → failed',
+    because: 'all members of a gang must begin and fail within one report',
+  },
+  {
+    key: 'workload: starting → cancelled',
+    because: 'all members of a gang must be given up by force while it is let begin',
+  },
+  {
+    key: 'workload: running → reserved',
+    because: 'all members of a gang must end with their supervisor, and have other places at once',
+  },
+  {
+    key: 'workload: degraded → starting',
+    because: 'a node must be away while a gang is let begin, and come back',
+  },
+  {
+    key: 'workload: degraded → failed',
+    because: 'the last member of a gang must fail after another was given up',
+  },
+  {
+    key: 'workload: degraded → cancelled',
+    because: 'a gang must be given up by force while a member is out of reach (gang-life.test.ts)',
+  },
+  {
+    key: 'workload: degraded → queued',
+    because: 'a gang must lose its last members, and have no other places',
+  },
+  {
+    key: 'workload: degraded → succeeded',
+    because: 'an elastic gang must end well without one of its members (gang-chaos.test.ts)',
+  },
+  {
+    key: 'workload: degraded → reserved',
+    because: 'a gang must lose its last members, and have other places at once',
+  },
 ];
 
 export type TransitionCounts = Record<string, number>;

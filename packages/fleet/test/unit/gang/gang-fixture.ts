@@ -28,10 +28,10 @@ export class GangFixture {
     return fixture;
   }
 
-  join(name: string, gpus: number, rack: string): void {
+  join(name: string, gpus: number, rack: string, labels: Readonly<Record<string, string>> = {}): void {
     const id = this.fleet.join(name, gpus);
     const { administration } = this.fleet.fleet;
-    administration.label(this.fleet.fleet.node(id), { set: { rack }, remove: [] });
+    administration.label(this.fleet.fleet.node(id), { set: { rack, ...labels }, remove: [] });
     this.names.push(name);
   }
 

@@ -1,6 +1,7 @@
 // Shows the life of a gang: placed as a whole, begun together, ended as one, and what follows a member's
 // loss.
 import { expect, test } from 'vitest';
+import type { WorkloadRecord } from '../../../src/index.ts';
 import { status } from '../fleet-fixture.ts';
 import { GangFixture } from './gang-fixture.ts';
 
@@ -266,4 +267,39 @@ test('a stop by force gives up the member on a node out of reach, and kills the 
     fixture.report(member, { state: 'killed', reason: 'stopped', finishedAtMs: 9 });
   await fixture.fleet.settle();
   expect(fixture.state(workload)).toBe('cancelled');
+});
+
+test('nobody is given up while so many nodes are silent that our own network is the likelier culprit', async () => {
+  const fixture = await GangFixture.open([10], 4);
+  const workload = await fixture.running({ resources: { gpus: 4 }, gang: { members: 6 } });
+  const members = fixture.members(workload);
+  const silent = members.slice(1).map(({ nodeId }) => nodeId.replace('node-', ''));
+  await fixture.pass(200_000, silent);
+  expect(fixture.fleet.fleet.freeze).toBeDefined();
+  expect(fixture.members(workload).map(({ id }) => id)).toEqual(members.map(({ id }) => id));
+  expect(fixture.members(workload).every(({ evicted }) => evicted === undefined)).toBe(true);
+});
+
+test('who takes the place of a lost member of a spread gang goes where that one was, near or not', async () => {
+  const fixture = await GangFixture.open([], 4);
+  const powers = { r0n0: 'a', r0n1: 'b', r0n2: 'a', r0n3: 'b', r1n0: 'a', r1n1: 'b' };
+  for (const [name, power] of Object.entries(powers)) fixture.join(name, 4, name.slice(0, 2), { power });
+  await fixture.fleet.settle();
+  const holders = new Map<string, WorkloadRecord>();
+  for (const node of ['r0n2', 'r0n3', 'r1n0', 'r1n1'])
+    holders.set(node, await fixture.submit({ resources: { gpus: 4 }, nodeSelector: { node } }));
+  const spread = { by: 'power', maxSkew: 1 };
+  const workload = await fixture.running({ resources: { gpus: 4 }, gang: { members: 2 }, spread });
+  const power = (nodeId = ''): string => powers[nodeId.replace('node-', '') as keyof typeof powers];
+  const lost = fixture.members(workload)[1];
+  // Beside it there is room on the other power only; on its own, in the other rack.
+  for (const node of power(lost?.nodeId) === 'a' ? ['r0n3', 'r1n0'] : ['r0n2', 'r1n1']) {
+    const holder = holders.get(node);
+    if (!holder) throw new Error(`nobody holds ${node}`);
+    fixture.report(fixture.fleet.attemptOf(holder), { state: 'exited', exitCode: 0, finishedAtMs: 9 });
+  }
+  await fixture.pass(110_000, [lost?.nodeId.replace('node-', '') ?? '']);
+  const next = fixture.members(workload)[1];
+  expect(next?.id).not.toBe(lost?.id);
+  expect(power(next?.nodeId)).toBe(power(lost?.nodeId));
 });
