@@ -74,6 +74,9 @@ it('shares fill one GPU; the rest waits, and says what is free; an end makes roo
   expect(await cli('gpu', 'list')).toMatch(/in-use, 10 % free/);
   expect(await cli('workload', 'status', 'second')).toMatch(/50 % of GPU sim-gpu-\d/);
 
+  expect(await cli('workload', 'why', 'second')).toMatch(/Placed on +alpha, 50 % of GPU sim-gpu-\d/);
+  expect(await cli('what-if', '--gpu-share', '10%', '--gpu-type', 'H100')).toContain(', with 10 % of GPU');
+
   await fleet.stop('first', { force: true });
   expect((await fleet.untilState(third.id, 'running')).attempt?.devices).toEqual(second.attempt?.devices);
   for (const name of ['whole', 'second', 'third']) await fleet.stop(name, { force: true });

@@ -145,6 +145,7 @@ const placementReasonSchema = z.object({
   number: z.int(),
   node: z.string().describe('Name.'),
   devices: z.array(z.string()),
+  gpuMilli: z.int().optional().describe('Thousandths of its one GPU; absent = all of each.'),
   placedAtMs: timeMs,
   nodes: count
     .optional()
@@ -178,6 +179,7 @@ const startedSchema = z.object({
   name: z.string(),
   node: z.string(),
   devices: z.array(z.string()),
+  gpuMilli: z.int().optional().describe('Thousandths of its one GPU; absent = all of each.'),
   from: z.string().optional().describe('The node that it would leave.'),
 });
 

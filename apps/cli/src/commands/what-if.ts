@@ -5,6 +5,7 @@ import { invalidArguments } from '../errors.ts';
 import { asTyped, count } from '../output/phrases.ts';
 import { renderFacts, renderTable } from '../output/table.ts';
 import { waitFacts } from '../output/wait-text.ts';
+import { devicesText } from '../output/workload-phrases.ts';
 import type { RunOptions } from '../run/run-options.ts';
 import { inOptions } from '../run/in-options.ts';
 import { workloadRequest } from '../run/workload-request.ts';
@@ -89,7 +90,7 @@ function strandedText({ config }: Context, stranded: WhatIf['stranded']): string
 function headline({ config }: Context, { message, starts, waits, waiting }: WhatIf): string {
   const [first] = starts;
   if (first && starts.length === 1 && waits === 0) {
-    const gpus = first.devices.length > 0 ? `, with GPUs ${first.devices.join(' ')}` : '';
+    const gpus = first.devices.length > 0 ? `, with ${devicesText(first)}` : '';
     return `It would start now, on ${first.node}${gpus}.`;
   }
   if (waiting === undefined) return asTyped(message, config.programName);
@@ -103,6 +104,7 @@ interface Place {
   readonly node: string;
   readonly from?: string | undefined;
   readonly devices: readonly string[];
+  readonly gpuMilli?: number | undefined;
 }
 
 /** One line for each node: what is asked for is all alike. */
@@ -110,7 +112,8 @@ function grouped(starts: readonly Place[]): readonly Place[] {
   return [...Map.groupBy(starts, ({ node }) => node)].map(([node, there]) => ({
     name: count(there.length, 'copy').replace('copys', 'copies'),
     node,
-    devices: there.flatMap(({ devices }) => devices),
+    devices: [...new Set(there.flatMap(({ devices }) => devices))],
+    gpuMilli: there[0]?.gpuMilli,
   }));
 }
 
@@ -118,11 +121,11 @@ function placesText({ columns }: Context, title: string, places: readonly Place[
   if (places.length === 0) return '';
   const isMove = places.some(({ from }) => from !== undefined);
   const heading = ['NAME', ...(isMove ? ['FROM'] : []), 'NODE', 'GPUS'];
-  const rows = places.map(({ name, from = '', node, devices }) => [
+  const rows = places.map(({ name, from = '', node, devices, gpuMilli }) => [
     name,
     ...(isMove ? [from] : []),
     node,
-    devices.join(' ') || '–',
+    devices.length > 0 ? devicesText({ devices, gpuMilli }).replace(/^GPUs /, '') : '–',
   ]);
   return `\n${title}\n${renderTable(heading, rows, { columns })}`;
 }

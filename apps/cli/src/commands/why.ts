@@ -5,6 +5,7 @@ import { paintState } from '../output/colours.ts';
 import { count, oneLine } from '../output/phrases.ts';
 import { renderFacts, type Facts } from '../output/table.ts';
 import { waitFacts } from '../output/wait-text.ts';
+import { devicesText } from '../output/workload-phrases.ts';
 
 type Why = CommandOutput<'workload.why'>;
 
@@ -31,12 +32,13 @@ function whyText(context: Context, why: Why): string {
 function placementFacts({
   node,
   devices,
+  gpuMilli,
   nodes,
   candidates,
   retried,
   ...trace
 }: NonNullable<Why['placement']>): Facts {
-  const gpus = devices.length > 0 ? `, GPUs ${devices.join(' ')}` : '';
+  const gpus = devices.length > 0 ? `, ${devicesText({ devices, gpuMilli })}` : '';
   const { cost, runnerUp, others = [] } = trace;
   return [
     ['Placed on', `${node}${gpus}`],

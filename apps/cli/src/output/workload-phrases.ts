@@ -1,5 +1,5 @@
 import { formatDuration } from '@clawbernetes/kernel';
-import type { AttemptView, WorkloadView } from '@clawbernetes/protocol';
+import type { WorkloadView } from '@clawbernetes/protocol';
 import type { Colours } from './colours.ts';
 import { percent } from './phrases.ts';
 
@@ -35,8 +35,13 @@ export function placeOf(colours: Colours, view: WorkloadView): string {
   return `${attempt.nodeName}${sandbox}${gpus}${simulated}`;
 }
 
+interface Devices {
+  readonly devices: readonly string[];
+  readonly gpuMilli?: number | undefined;
+}
+
 /** `GPUs gpu-0 gpu-1`, `25 % of GPU gpu-0`. */
-export function devicesText({ devices, gpuMilli }: Pick<AttemptView, 'devices' | 'gpuMilli'>): string {
+export function devicesText({ devices, gpuMilli }: Devices): string {
   const names = devices.join(' ');
   return gpuMilli === undefined ? `GPUs ${names}` : `${percent(gpuMilli)} of GPU ${names}`;
 }

@@ -240,10 +240,11 @@ export class FleetQuestions {
       events.findLast(({ type, facts: { attempt: id } }) => type === 'attempt.placed' && id === attempt.id) ??
       {};
     const nameOf = (id: string): string => nodes.node(id)?.name ?? id;
-    const { id, number, nodeId, devices, placedAtMs } = attempt;
+    const { id, number, nodeId, devices, gpuMilli, placedAtMs } = attempt;
     const { nodes: looked, candidates, cost, retried, runnerUp, runnerUpCost, others } = facts;
     return {
       ...{ attempt: id, number, node: nameOf(nodeId), devices: [...devices], placedAtMs },
+      ...(gpuMilli === undefined ? {} : { gpuMilli }),
       ...(typeof looked === 'number' ? { nodes: looked } : {}),
       ...(typeof candidates === 'number' ? { candidates } : {}),
       ...(typeof cost === 'number' ? { cost } : {}),
@@ -261,12 +262,10 @@ export class FleetQuestions {
   ): Omit<WhatIf, 'message'> {
     const { nodes, workloads } = this.#core;
     const nameOf = (id: string): string => workloads.workload(id)?.name ?? id;
-    const where = ({
-      nodeId,
-      devices,
-    }: Placement): { readonly node: string; readonly devices: string[] } => ({
+    const where = ({ nodeId, devices, shape: { gpuMilli } }: Placement) => ({
       node: nodes.node(nodeId)?.name ?? nodeId,
       devices: [...devices],
+      ...(gpuMilli === undefined ? {} : { gpuMilli }),
     });
     const known = (one: Placement) => ({
       ...{ workload: one.workloadId, name: nameOf(one.workloadId) },
