@@ -77,7 +77,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'forgotten re-offer',
     file: `${FLEET}/workload/attempt-reports.ts`,
-    find: "      orderNode(this.#core, attempt.nodeId, { kind: 'start', attempt, workload });\n      return;",
+    find: '      orderStart(this.#core, attempt, workload);\n      return;',
     replace: '      return;',
   },
   {
@@ -89,8 +89,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'stale digest accepted',
     file: `${GATEWAY}/sessions/node-session.ts`,
-    find: 'if (this.#digest().equals(heartbeat.attemptsDigest))',
-    replace: 'if (heartbeat.attemptsDigest.length > 0)',
+    find: 'if (!this.#digest().equals(heartbeat.attemptsDigest)) return this.askForAttempts();',
+    replace: 'if (heartbeat.attemptsDigest.length === 0) return this.askForAttempts();',
   },
   {
     name: 'an overtaken list counts',
@@ -180,8 +180,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'quarantined GPUs are given out',
     file: `${FLEET}/node/snapshot-node.ts`,
-    find: 'usable: !isOutOfUse(gpuConditions?.[gpu.id]) && !sliced.has(gpu.id),',
-    replace: 'usable: !sliced.has(gpu.id),',
+    find: 'usable: !isOutOfUse(gpuConditions?.[gpu.id]) && !sliced',
+    replace: 'usable: !sliced',
   },
   {
     name: 'work stays on broken GPUs',
@@ -218,6 +218,36 @@ export const MUTATIONS: readonly Mutation[] = [
     file: `${FLEET}/workload/settle-workload.ts`,
     find: '    waitNoMore(core, workload.id);\n',
     replace: '',
+  },
+  {
+    name: 'exclusive work takes any loss for an end',
+    file: `${FLEET}/workload/policy/next-step.ts`,
+    find: "(state === 'lost' && fenced === true)",
+    replace: "(state === 'lost' || fenced === true)",
+  },
+  {
+    name: 'a fence passes before its node must have stopped the work',
+    file: `${FLEET}/workload/policy/fence.ts`,
+    find: 'return Math.ceil((afterMs + stopGraceMs) * CLOCK_RATE) + KILL_MARGIN_MS;',
+    replace: 'return Math.ceil((afterMs * CLOCK_RATE) / 4) + 0 * (stopGraceMs + KILL_MARGIN_MS);',
+  },
+  {
+    name: 'a restart spends nothing',
+    file: `${FLEET}/workload/policy/next-step.ts`,
+    find: '[policy]: { spent: before.spent + 1, inARow }',
+    replace: '[policy]: { spent: before.spent, inARow }',
+  },
+  {
+    name: 'what waits for its delay never begins',
+    file: `${FLEET}/fleet.ts`,
+    find: 'if (workload) this.#core.pending.add(workload, waitingShape(this.#core, workload));',
+    replace: 'void workload, void waitingShape;',
+  },
+  {
+    name: 'a supervisor lets work run on without contact',
+    file: 'apps/node/src/supervisor/contact-watch.ts',
+    find: 'else if (this.#watched.delete(attemptId)) this.#deps.expired(attemptId);',
+    replace: 'else this.#watched.delete(attemptId);',
   },
   {
     name: 'a change of a node is not stored',

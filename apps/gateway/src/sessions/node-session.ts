@@ -140,8 +140,9 @@ export class NodeSession {
     this.#deps.fleet.gpuHealth.readings(this.nodeId, heartbeat.gpus);
     this.send({ case: 'leaseGrant', value: { leaseMs: this.#leaseMs, heartbeatId: frameId } });
     if (!isNewest) return;
-    if (this.#digest().equals(heartbeat.attemptsDigest)) registry.listed(this.nodeId, { reconciled: true });
-    else this.askForAttempts();
+    if (!this.#digest().equals(heartbeat.attemptsDigest)) return this.askForAttempts();
+    registry.listed(this.nodeId, { reconciled: true });
+    this.#deps.fleet.reports.stopAgain(this.nodeId);
   }
 
   #inventoryReport(

@@ -1,7 +1,7 @@
 import { present } from '@clawbernetes/kernel';
 import { compareEpochs, isTerminal, type AttemptStatus } from '@clawbernetes/protocol';
 import { commitAttempt, orderNode, orderStop, type FleetCore } from '../fleet-core.ts';
-import type { AttemptRecord } from '../records.ts';
+import type { AttemptRecord, WorkloadRecord } from '../records.ts';
 import { describeEnd } from './describe-end.ts';
 import { orderStart } from './gang/order-start.ts';
 import { orderRelease } from './gang/settle-gang.ts';
@@ -60,6 +60,12 @@ export class AttemptReports {
     }
   }
 
+  /** Repeats the orders to stop that the node does not follow yet: they may have been lost. */
+  stopAgain(nodeId: string): void {
+    for (const attempt of this.#core.workloads.liveOn(nodeId))
+      if (attempt.revision > 0 && attempt.state !== 'stopping') this.#stopAsAsked(attempt);
+  }
+
   /** Nothing is known of the node's attempts from now on; they keep their state and their GPUs. */
   loseSight(nodeId: string): void {
     for (const attempt of this.#core.workloads.liveOn(nodeId)) {
@@ -104,10 +110,16 @@ export class AttemptReports {
       commitAttempt(this.#core, known, 'node', 'Its node is back and still has it.');
       if (attempt.rank !== undefined) this.#settle(known);
     }
+    const workload = this.#stopAsAsked(attempt);
+    const isWaiting = attempt.state === 'ready' && workload.gang?.phase === 'running';
+    if (isWaiting && !workload.stopRequested && !attempt.evicted) orderRelease(this.#core, attempt);
+  }
+
+  /** Answers its workload. */
+  #stopAsAsked(attempt: AttemptRecord): WorkloadRecord {
     const workload = present(this.#core.workloads.workload(attempt.workloadId), 'the workload of an attempt');
     if (workload.stopRequested || attempt.evicted) orderStop(this.#core, attempt, workload);
-    else if (attempt.state === 'ready' && workload.gang?.phase === 'running')
-      orderRelease(this.#core, attempt);
+    return workload;
   }
 
   #missing(attempt: AttemptRecord): void {

@@ -55,6 +55,22 @@ describe('cordon and drain', () => {
     expect(node('a').eligibility).toBe('drained');
   });
 
+  test('an order to stop that was lost is repeated until the node follows it', async () => {
+    const id = fixture.join('a');
+    const workload = await running();
+    fixture.fleet.intake.stop(fixture.fleet.workload('default', workload.id), false);
+    await fixture.settle();
+    const attempt = fixture.attemptOf(workload);
+    expect(stopsOf(attempt)).toBe(1);
+    fixture.fleet.reports.stopAgain(id);
+    await fixture.settle();
+    expect(stopsOf(attempt)).toBe(2);
+    fixture.report(attempt, { state: 'stopping', revision: 2 });
+    fixture.fleet.reports.stopAgain(id);
+    await fixture.settle();
+    expect(stopsOf(attempt)).toBe(2);
+  });
+
   test('no more are moved at once than may', async () => {
     fixture.join('a');
     const workloads = [await running(), await running(), await running()];
