@@ -6,11 +6,6 @@ type Fleet = Gateway['fleet'];
 
 /** Until work is told to leave a node where it must not be: a tick of 1 s, and the store; ms. */
 const LEAVE_MS = 10_000;
-/**
- * Until the last work is told to leave after the deadline of a drain: a few at a time, 10 s of grace each;
- * ms.
- */
-const DRAIN_MS = 150_000;
 /** Until an empty node that drains is drained, ms. */
 const EMPTIED_MS = 5000;
 /** Until a node that is heard of has answered an order to start, however many of them get lost; ms. */
@@ -22,6 +17,8 @@ const ANSWERED_MS = 100_000;
  */
 export class ClearanceModel {
   readonly #simulation: Simulation;
+  /** Deadlines of drains on the monotonic clock, from when this gateway was first seen with them; ms. */
+  readonly #deadlines = new Map<string, { readonly of: string; readonly atMs: number }>();
   /** Since when something has been due; monotonic ms. */
   #due = new Map<string, number>();
 
@@ -67,10 +64,22 @@ export class ClearanceModel {
         this.#isDue(before, `${id} has to leave ${node.name} and is not told so`, LEAVE_MS);
     if (node.eligibility !== 'draining') return;
     if (live.length === 0) this.#isDue(before, `${node.name} is empty and is not drained`, EMPTIED_MS);
-    const deadline = node.drain?.deadlineAtMs;
-    const isOver = deadline !== undefined && this.#simulation.clock.nowMs() > deadline;
-    if (isOver && staying.length > 0)
-      this.#isDue(before, `${node.name} is not emptied after the deadline of its drain`, DRAIN_MS);
+    // So many may move at once: the others wait for their ends.
+    const moves = live.length - staying.length < (node.drain?.maxParallel ?? Infinity);
+    if (this.#isOver(node) && staying.length > 0 && moves)
+      this.#isDue(before, `${node.name} is not emptied after the deadline of its drain`, LEAVE_MS);
+  }
+
+  /** A clock that is set moves no deadline that the gateway knows already. */
+  #isOver({ id, drain }: NodeView): boolean {
+    if (drain?.deadlineAtMs === undefined) return false;
+    const { clock, gatewaySinceMs } = this.#simulation;
+    const of = `${drain.deadlineAtMs} ${gatewaySinceMs}`;
+    const known = this.#deadlines.get(id);
+    const atMs =
+      known?.of === of ? known.atMs : clock.monotonicMs() + Math.max(0, drain.deadlineAtMs - clock.nowMs());
+    this.#deadlines.set(id, { of, atMs });
+    return clock.monotonicMs() > atMs;
   }
 
   #isDue(before: ReadonlyMap<string, number>, what: string, withinMs: number): void {

@@ -16,6 +16,8 @@ const LONG_DOWN_CHANCE = 0.1;
 const NOTICED_MS = 60_000;
 /** At so many moments, 100 ms apart, for what a fault waits for. */
 const LOOKS = 600;
+/** Until what runs on a node without contact is unknown: its lease, and some; ms. */
+const UNKNOWN_MS = 45_000;
 const FLAPS = 8;
 const EDITS = 10;
 
@@ -26,6 +28,8 @@ export interface FaultTargets {
   mayBeStopped(machine: string): void;
   submitBurst(): void;
   forceStop(random: Random): void;
+  /** Where something runs that never ends by itself, nor for want of contact. */
+  machineOfEndless(): string | undefined;
   editConfig(): void;
 }
 
@@ -58,7 +62,7 @@ export class Faults {
       drain: (random) => administration.drain(random),
       taint: (random) => administration.taint(random),
       retire: (random) => administration.retire(random),
-      'forced-stop': (random) => targets.forceStop(random),
+      'forced-stop': (random) => this.#giveUp(random),
       'config-edits': (random) => this.#editConfig(random),
       burst: () => targets.submitBurst(),
     };
@@ -225,6 +229,16 @@ export class Faults {
       if (left > 0) clock.after(3000 + 12_000 * random.fraction(), () => flap(left - 1));
     };
     flap(FLAPS);
+  }
+
+  /** What a person gives up while its node is away runs there when it is back, if it never ends by itself. */
+  #giveUp(random: Random): void {
+    const name = this.#targets.machineOfEndless();
+    const { network, clock } = this.#simulation;
+    if (name === undefined || random.fraction() < 0.3) return this.#targets.forceStop(random);
+    network.sever([name]);
+    clock.after(UNKNOWN_MS, () => this.#targets.forceStop(random));
+    clock.after(UNKNOWN_MS * (1 + random.fraction()), () => network.heal([name]));
   }
 
   #failPulls(random: Random): void {

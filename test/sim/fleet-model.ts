@@ -1,6 +1,7 @@
 import type { Gateway } from '@clawbernetes/gateway';
 import { DEFAULT_RESERVATION, type NodeView, type WorkloadView } from '@clawbernetes/protocol';
 import { ClearanceModel } from './clearance-model.ts';
+import { PolicyModel } from './policy-model.ts';
 import type { Simulation } from './simulation.ts';
 
 type Fleet = Gateway['fleet'];
@@ -30,6 +31,7 @@ export class FleetModel {
   readonly #simulation: Simulation;
   readonly #violate: (what: string) => void;
   readonly #clearance: ClearanceModel;
+  readonly #policies: PolicyModel;
   /** Since when waiting workloads would have fitted; monotonic ms. */
   #fitting = new Map<string, Fitting>();
   #unexplained = new Set<string>();
@@ -39,11 +41,13 @@ export class FleetModel {
     this.#simulation = simulation;
     this.#violate = simulation.violate;
     this.#clearance = new ClearanceModel(simulation);
+    this.#policies = new PolicyModel(simulation);
   }
 
   check(live: Iterable<string>): void {
     this.#checks += 1;
     this.#checkDevices();
+    this.#policies.checkExclusive();
     const { gateway } = this.#simulation;
     if (!gateway) return;
     this.#checkAccounting(gateway.fleet);
@@ -101,20 +105,22 @@ export class FleetModel {
     const before = this.#fitting;
     this.#fitting = new Map();
     const unexplained = new Set<string>();
+    const delayed = this.#policies.look();
     for (const id of live) {
       const workload = fleet.findWorkload(id);
-      if (workload?.state !== 'queued') continue;
+      if (workload?.state !== 'queued' || this.#policies.isDelayed(fleet, id, delayed)) continue;
       const { resources } = workload.spec;
-      if (nodes.some((node) => fits(node, resources))) {
+      const places = PolicyModel.placesFor(fleet, id, nodes);
+      if (places.some((node) => fits(node, resources))) {
         this.#fits(
           id,
-          settled.some((node) => fits(node, resources)),
+          places.some((node) => settled.includes(node) && fits(node, resources)),
           before,
         );
       } else if (this.#checks % REASONS_EVERY === 0) {
         const told = fleet.workloadView(workload).waiting;
         if (!told) unexplained.add(id);
-        else this.#checkReason(id, told.reason, reasonsOf(nodes, settled, resources));
+        else this.#checkReason(id, told.reason, reasonsOf({ nodes, places, settled }, resources));
         if (this.#unexplained.has(id) && !told) this.#violate(`${id} waits and nobody says why`);
       }
     }
@@ -184,14 +190,16 @@ function isReady({ connectivity, eligibility }: NodeView): boolean {
 
 /** Why it waits; a node that is connected and not settled may count as ready or not. */
 function reasonsOf(
-  nodes: readonly NodeView[],
-  settled: readonly NodeView[],
+  { nodes, places, settled }: Readonly<Record<'nodes' | 'places' | 'settled', readonly NodeView[]>>,
   resources: Resources,
 ): readonly string[] {
   const members = nodes.filter(({ approved, eligibility }) => approved && eligibility !== 'retired');
   if (members.length === 0) return ['no-nodes'];
   const able = members.filter(
-    (node) => couldTake(node) && node.gpus.filter((gpu) => !gpu.condition).length >= gpusAsked(resources),
+    (node) =>
+      places.includes(node) &&
+      couldTake(node) &&
+      node.gpus.filter((gpu) => !gpu.condition).length >= gpusAsked(resources),
   );
   if (able.length === 0) return ['never-fits'];
   const ready = able.filter(isReady);

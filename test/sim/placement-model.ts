@@ -3,6 +3,8 @@ import type { StoredAttempt, StoredNode } from './stored-row.ts';
 interface PlacementModelDeps {
   readonly node: (id: string) => StoredNode | undefined;
   readonly connectivity: (id: string) => string | undefined;
+  /** It has shown over its present connection that it runs only what it should. */
+  readonly isReconciled: (id: string) => boolean;
   readonly isFrozen: () => boolean;
   readonly monotonicMs: () => number;
   readonly violate: (what: string) => void;
@@ -33,6 +35,8 @@ export class PlacementModel {
       violate(`${id} was placed on ${node.name}, which is ${node.eligibility}`);
     if (connectivity(nodeId) !== 'connected')
       violate(`${id} was placed on ${node.name}, which is ${connectivity(nodeId)}`);
+    if (!this.#deps.isReconciled(nodeId))
+      violate(`${id} was placed on ${node.name} before that had shown what it runs`);
     // No simulated workload tolerates a taint.
     if (node.taints?.some(({ effect }) => effect !== 'prefer-no-schedule'))
       violate(`${id} was placed on ${node.name} in spite of its taints`);

@@ -59,6 +59,7 @@ export class RowModel implements BatchListener {
     this.#placements = new PlacementModel({
       node: (id) => this.#rows.get(`node/${id}`) as StoredNode | undefined,
       connectivity: (id) => this.#connectivity.get(id),
+      isReconciled: (id) => this.#reconciled.has(id),
       isFrozen: () => this.#freeze === 'frozen',
       monotonicMs: () => clock.monotonicMs(),
       violate,

@@ -32,6 +32,8 @@ export interface SimulationOptions {
 }
 
 const STEP_MS = 500;
+/** Workloads without an end that there may be while faults strike. */
+const ENDLESS = 4;
 const HOUR_MS = 3_600_000;
 /** Workloads that come at once, now and then: more than there is room for. */
 const BURST = 60;
@@ -40,7 +42,7 @@ const SUBMIT_CHANCE = 0.15;
 const WORK_SALT = 0x30b5;
 const GANG_SALT = 0x6a46;
 /** After the last fault: time for all work to end and all differences to be repaired. */
-const QUIET_MS = 900_000;
+const QUIET_MS = 1_500_000;
 /** Until then everything that was taken out is put back, ms. */
 const RESTORED_MS = 300_000;
 
@@ -91,6 +93,7 @@ class Run {
       },
       submitBurst: () => this.#submit(BURST),
       forceStop: (random) => void this.#work.forceStop(random),
+      machineOfEndless: () => this.#work.machineOfEndless(),
       editConfig: () => void this.#config.update(),
     });
     this.#startMs = simulation.clock.monotonicMs();
@@ -175,7 +178,7 @@ class Run {
     if (chance(0.03)) void this.#work.submitAndStop();
     if (chance(0.02)) void this.#work.submitAgain();
     if (chance(0.02)) void this.#work.stopOne();
-    if (chance(0.03)) void this.#work.finishOne();
+    if (chance(0.03)) void this.#work.finishOne({ spare: ENDLESS });
     if (chance(0.01)) void this.#config.update();
     if (this.#gangChance(0.008)) void this.#gangs.submit();
     if (this.#gangChance(0.002)) void this.#gangs.finishOne();

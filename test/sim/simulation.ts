@@ -83,7 +83,14 @@ export class Simulation {
       this.#trace.update(`${this.clock.monotonicMs()} ${from} ${to} ${frame.length}\n`).update(frame);
     };
     this.network = new VirtualNetwork(
-      { clock: this.clock, random: this.random, observe, onRegistered: (name) => this.rows.registered(name) },
+      {
+        clock: this.clock,
+        random: this.random,
+        observe,
+        onRegistered: (name) => this.rows.registered(name),
+        onSpokeAfterClose: (name) =>
+          this.violate(`the gateway answers ${name} over a connection it has closed`),
+      },
       { minDelayMs: 0.1, maxDelayMs: 20 },
     );
     this.machines = Array.from({ length: nodes }, (_, index) => new VirtualMachine(this, `node-${index}`));

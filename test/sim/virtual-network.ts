@@ -16,6 +16,8 @@ class VirtualEnd implements FrameChannel {
   frameListener: (frame: Uint8Array) => void = () => undefined;
   closeListener: (code: number, reason: string) => void = () => undefined;
   readonly #link: VirtualLink;
+  /** By whom it belongs to. */
+  #isClosed = false;
 
   constructor(link: VirtualLink, remote: string) {
     this.#link = link;
@@ -23,10 +25,12 @@ class VirtualEnd implements FrameChannel {
   }
 
   send(frame: Uint8Array): void {
+    if (this.#isClosed) this.#link.spokeAfterClose(this);
     this.#link.carry(this, frame);
   }
 
   close(code: number, reason: string): void {
+    this.#isClosed = true;
     this.#link.end(code, reason);
   }
 
@@ -80,6 +84,11 @@ export class VirtualLink {
       const extraMs = isLog || this.#disorderMs === 0 ? 0 : this.#network.extraMs(this.#disorderMs);
       this.#network.after(this.#arrivalAt(to) + extraMs, () => this.#deliver(from, to, frame));
     }
+  }
+
+  /** Who has closed a connection must not act on what still arrives over it. */
+  spokeAfterClose(end: VirtualEnd): void {
+    if (end === this.gatewayEnd) this.#network.onSpokeAfterClose(this.name);
   }
 
   /** Both ends learn of it after what is under way to them has arrived. */
@@ -149,6 +158,8 @@ export class VirtualNetwork {
   readonly observe: FrameObserver;
   /** The gateway has begun a session with the node of this name. */
   readonly onRegistered: (name: string) => void;
+  /** The gateway says something over a connection of this node that it has closed. */
+  readonly onSpokeAfterClose: (name: string) => void;
   /** Nodes that reach nobody: neither over an old connection nor by a new one. */
   readonly #severed = new Set<string>();
   /** Frames between nodes and the gateway take so much longer, ms. */
@@ -162,6 +173,7 @@ export class VirtualNetwork {
       readonly random: Random;
       readonly observe: FrameObserver;
       readonly onRegistered: (name: string) => void;
+      readonly onSpokeAfterClose: (name: string) => void;
     },
     options: NetworkOptions,
   ) {
@@ -169,6 +181,7 @@ export class VirtualNetwork {
     this.#random = deps.random;
     this.observe = deps.observe;
     this.onRegistered = deps.onRegistered;
+    this.onSpokeAfterClose = deps.onSpokeAfterClose;
     this.#options = options;
   }
 

@@ -1,5 +1,6 @@
 import type { Random } from '@clawbernetes/kernel';
 import { hasEnded, type CommandInput, type WorkloadView } from '@clawbernetes/protocol';
+import { PolicyModel, randomPolicies } from './policy-model.ts';
 import type { Simulation } from './simulation.ts';
 
 interface Request {
@@ -33,6 +34,7 @@ export class WorkloadModel {
   readonly #simulation: Simulation;
   readonly #random: Random;
   readonly #violate: (what: string) => void;
+  readonly #policies: PolicyModel;
   readonly #known = new Map<string, Known>();
   readonly #byKey = new Map<string, Known>();
   readonly #unanswered: Request[] = [];
@@ -48,6 +50,7 @@ export class WorkloadModel {
     this.#simulation = simulation;
     this.#random = random;
     this.#violate = simulation.violate;
+    this.#policies = new PolicyModel(simulation);
   }
 
   /** Ids of those that have not ended, as far as was seen. */
@@ -99,11 +102,26 @@ export class WorkloadModel {
     await (chosen ? this.#stop(chosen, true) : this.stopOne(random, true));
   }
 
-  /** Stops one of those that would never end, and that nobody has stopped yet. */
-  async finishOne(): Promise<void> {
-    const endless = this.#live.values().find((known) => known.endless && !known.stopped);
-    if (endless) await this.#stop(endless, false);
+  /**
+   * Stops the oldest of those that would never end, and that nobody has stopped yet, if there are more than
+   * `spare`: what befalls nodes shall befall some of them, too.
+   */
+  async finishOne({ spare = 0 } = {}): Promise<void> {
+    const endless = [...this.#live.values()].filter((known) => known.endless && !known.stopped);
+    const [oldest] = endless;
+    if (oldest && endless.length > spare) await this.#stop(oldest, false);
     else if (this.#unanswered.length > 0) await this.submitAgain();
+  }
+
+  /** Where something runs that never ends by itself, nor for want of contact. */
+  machineOfEndless(): string | undefined {
+    const fleet = this.#simulation.gateway?.fleet;
+    for (const { id, endless, stopped, input } of this.#live.values()) {
+      if (!endless || stopped || input.spec.exclusive || input.spec.onDisconnect?.action === 'stop') continue;
+      const attempt = fleet?.latestAttempt(id);
+      if (attempt?.state === 'running') return fleet?.findNode(attempt.nodeId)?.name;
+    }
+    return undefined;
   }
 
   /** Ends what was taken in without an answer and was not asked for again: nobody knows of it. */
@@ -154,7 +172,8 @@ export class WorkloadModel {
       ...(random.fraction() < 0.2 ? { VIRTUAL_STUBBORN: '1' } : {}),
       ...(random.fraction() < 0.1 ? { VIRTUAL_START_MS: String(Math.floor(random.fraction() * 5000)) } : {}),
     };
-    const reschedule = random.fraction() < 0.1 ? { reschedule: { evicted: 'end' as const } } : {};
+    const policies =
+      random.fraction() < 0.1 ? { reschedule: { evicted: 'end' as const } } : randomPolicies(random);
     const gpus = tooLarge ? { gpus: 5 } : gpuRequest(random.fraction());
     const resources = { ...gpus, ...(random.fraction() < 0.1 ? { cpuMilli: 30_000 } : {}) };
     return {
@@ -162,7 +181,7 @@ export class WorkloadModel {
       exitCode,
       output,
       endless,
-      input: { spec: { command: ['virtual'], env, resources, ...reschedule }, idempotencyKey: key },
+      input: { spec: { command: ['virtual'], env, resources, ...policies }, idempotencyKey: key },
     };
   }
 
@@ -272,13 +291,16 @@ export class WorkloadModel {
     if (known.stopped && view.state !== 'cancelled')
       this.#violate(`${known.id} was stopped and ${view.state}`);
     if (!known.mayBeStopped && !this.#endedByFault(known, view)) this.#checkExit(known, view);
-    const moves = this.#simulation.gateway?.fleet.findWorkload(known.id)?.moves ?? 0;
-    if ((view.attempt?.number ?? 1) > 1 + moves) this.#violate(`${known.id} was started again`);
+    this.#policies.checkTries(view);
   }
 
-  #endedByFault({ mayBeLost, input }: Known, { attempt }: WorkloadView): boolean {
+  #endedByFault({ mayBeLost, input }: Known, view: WorkloadView): boolean {
+    const { attempt, budgets } = view;
     if (attempt?.evicted && input.spec.reschedule?.evicted === 'end') return true;
-    if (mayBeLost && attempt?.state === 'lost' && attempt.endReason === 'supervisor-lost') return true;
+    if (PolicyModel.endedWithItsNode(view)) return true;
+    const { attempts = 0, spent = 0 } = budgets?.replace ?? {};
+    const isLost = attempt?.state === 'lost' && attempt.endReason === 'supervisor-lost';
+    if (mayBeLost && isLost && spent === attempts) return true;
     const wasNotPulled = this.#simulation.machines.some(({ notPulled }) => notPulled.has(attempt?.id ?? ''));
     return wasNotPulled && attempt?.endReason === 'launch-failed';
   }
@@ -288,6 +310,7 @@ export class WorkloadModel {
     if (view.state !== expected)
       this.#violate(`${id} is ${view.state}, expected ${expected}: ${view.message}`);
     if (view.exitCode !== exitCode) this.#violate(`${id} ended with ${view.exitCode}, expected ${exitCode}`);
+    this.#policies.checkUsedUp(view);
   }
 
   async #checkLog({ id, output }: Known): Promise<void> {

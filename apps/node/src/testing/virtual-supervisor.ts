@@ -100,6 +100,13 @@ export class VirtualSupervisor {
     );
   }
 
+  /** Of the attempts that have not ended. */
+  liveLaunches(): Launch[] {
+    return [...this.#attempts.values()].flatMap(({ status, launch }) =>
+      isTerminal(status.state) ? [] : launch,
+    );
+  }
+
   /** Thousandths of each device that live attempts use, by id, for checks that none is given twice. */
   milliInUse(): ReadonlyMap<string, number> {
     const inUse = new Map<string, number>();
