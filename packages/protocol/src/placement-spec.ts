@@ -165,10 +165,19 @@ export const placementFields = {
     .describe('Path in the tree of queues; absent = default.'),
   gang: gangSchema.optional().describe('Members that run together or not at all.'),
   onDisconnect: onDisconnectSchema.optional(),
-  exclusive: z.boolean().optional().describe('Provably never runs twice at the same time.'),
-  restart: restartSchema.optional().describe('On the same node, after it ended by itself.'),
-  reschedule: rescheduleSchema.optional().describe('On another node, after it ended or was taken off.'),
-  replace: replaceSchema.optional().describe('On another node, after its own was lost.'),
+  exclusive: z
+    .boolean()
+    .optional()
+    .describe('Never begins anew before it is proven that its former attempt has ended.'),
+  restart: restartSchema
+    .optional()
+    .describe('On the same node, after it ended by itself; its time limit ends it for good.'),
+  reschedule: rescheduleSchema
+    .optional()
+    .describe('On another node, after it failed and no restarts are left, or was taken off.'),
+  replace: replaceSchema
+    .optional()
+    .describe('Elsewhere, after its node, or what runs work there, was lost; spends no restarts.'),
 };
 
 export const gpuShareFields = {
