@@ -199,7 +199,13 @@ export class RowModel implements BatchListener {
     if (before && isTerminalState(before.state)) this.#violate(`the ended attempt ${after.id} changed`);
     if (before && after.revision < before.revision) this.#violate(`${after.id} went back in revisions`);
     if (!before) this.#placed.push(after);
-    if (before && !before.evicted && after.evicted) this.#placements.evicted(after);
+    // A gang that somebody stops gives up its places, whatever the fleet may do by itself.
+    const isAsked = this.#workload(after.workloadId)?.stopRequested === true;
+    if (before && !before.evicted && after.evicted && !isAsked) this.#placements.evicted(after);
+  }
+
+  #workload(id: string): StoredWorkload | undefined {
+    return this.#rows.get(`workload/${id}`) as StoredWorkload | undefined;
   }
 
   /** Judged by the nodes as they are at the end of the turn, which is when work is placed. */
