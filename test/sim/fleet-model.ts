@@ -32,13 +32,16 @@ export class FleetModel {
   readonly #violate: (what: string) => void;
   readonly #clearance: ClearanceModel;
   readonly #policies: PolicyModel;
+  readonly #mayKeep: (nodeId: string) => boolean;
   /** Since when waiting workloads would have fitted; monotonic ms. */
   #fitting = new Map<string, Fitting>();
   #unexplained = new Set<string>();
   #checks = 0;
 
-  constructor(simulation: Simulation) {
+  /** @param mayKeep whether a place may be kept for somebody on this node. */
+  constructor(simulation: Simulation, mayKeep: (nodeId: string) => boolean) {
     this.#simulation = simulation;
+    this.#mayKeep = mayKeep;
     this.#violate = simulation.violate;
     this.#clearance = new ClearanceModel(simulation);
     this.#policies = new PolicyModel(simulation);
@@ -111,13 +114,14 @@ export class FleetModel {
       if (workload?.state !== 'queued' || this.#policies.isDelayed(fleet, id, delayed)) continue;
       const { resources } = workload.spec;
       const places = PolicyModel.placesFor(fleet, id, nodes);
-      if (places.some((node) => fits(node, resources))) {
+      const open = places.filter((node) => !this.#mayKeep(node.id) && fits(node, resources));
+      if (open.length > 0) {
         this.#fits(
           id,
-          places.some((node) => settled.includes(node) && fits(node, resources)),
+          open.some((node) => settled.includes(node)),
           before,
         );
-      } else if (this.#checks % REASONS_EVERY === 0) {
+      } else if (this.#checks % REASONS_EVERY === 0 && !places.some((node) => fits(node, resources))) {
         const told = fleet.workloadView(workload).waiting;
         if (!told) unexplained.add(id);
         else this.#checkReason(id, told.reason, reasonsOf({ nodes, places, settled }, resources));

@@ -4,6 +4,7 @@ import type { Fault, FaultPlan } from './fault-plan.ts';
 import { Faults } from './faults.ts';
 import { FleetModel } from './fleet-model.ts';
 import { GangModel } from './gang-model.ts';
+import { QueueModel } from './queue-model.ts';
 import { Simulation } from './simulation.ts';
 import type { TransitionCounts } from './transitions.ts';
 import { WorkloadModel } from './workload-model.ts';
@@ -41,6 +42,7 @@ const SUBMIT_CHANCE = 0.15;
 /** Keeps the work apart from what else follows from the seed. */
 const WORK_SALT = 0x30b5;
 const GANG_SALT = 0x6a46;
+const QUEUE_SALT = 0x9e17;
 /** After the last fault: time for all work to end and all differences to be repaired. */
 const QUIET_MS = 1_500_000;
 /** Until then everything that was taken out is put back, ms. */
@@ -68,6 +70,8 @@ class Run {
   readonly #fleet: FleetModel;
   readonly #gangs: GangModel;
   readonly #gangChance;
+  readonly #queues: QueueModel;
+  readonly #queueChance;
   readonly #config: ConfigModel;
   readonly #faults: Faults;
   readonly #random;
@@ -83,7 +87,10 @@ class Run {
     const gangRandom = seededRandom(plan.seed ^ GANG_SALT);
     this.#gangs = new GangModel(simulation, gangRandom);
     this.#gangChance = (of: number): boolean => gangRandom.fraction() < of;
-    this.#fleet = new FleetModel(simulation);
+    const queueRandom = seededRandom(plan.seed ^ QUEUE_SALT);
+    this.#queues = new QueueModel(simulation, queueRandom);
+    this.#queueChance = (of: number): boolean => queueRandom.fraction() < of;
+    this.#fleet = new FleetModel(simulation, (nodeId) => this.#queues.mayKeep(nodeId));
     this.#config = new ConfigModel(simulation, simulation.violate);
     this.#faults = new Faults(simulation, {
       supervisorCrashed: () => this.#work.supervisorCrashed(),
@@ -136,6 +143,8 @@ class Run {
       if (passedMs < RESTORED_MS && passedMs % 30_000 === 0) this.#faults.end();
       void this.#work.finishOne();
       void this.#gangs.finishOne();
+      if (passedMs % 30_000 === 0) void this.#queues.release();
+      void this.#queues.finishOne();
       if (passedMs % 5000 === 0) void this.#work.finishUnknown();
       await clock.advance(STEP_MS);
       if (passedMs % 5000 === 0) this.#check();
@@ -145,6 +154,7 @@ class Run {
     await clock.advance(STEP_MS);
     this.#check();
     this.#gangs.checkQuiet();
+    this.#queues.checkQuiet();
     await this.#work.checkQuiet();
     this.#simulation.crashGateway(0);
     await clock.advance(1000);
@@ -182,6 +192,9 @@ class Run {
     if (chance(0.01)) void this.#config.update();
     if (this.#gangChance(0.008)) void this.#gangs.submit();
     if (this.#gangChance(0.002)) void this.#gangs.finishOne();
+    if (this.#queueChance(0.02)) void this.#queues.submit();
+    if (this.#queueChance(0.01)) void this.#queues.edit();
+    if (this.#queueChance(0.003)) void this.#queues.finishOne();
   }
 
   #submit(count: number): void {
@@ -189,6 +202,7 @@ class Run {
   }
 
   #check(): void {
+    this.#queues.check();
     this.#fleet.check(this.#work.live);
     this.#work.check();
     this.#gangs.check();

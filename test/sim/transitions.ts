@@ -38,12 +38,13 @@ export const LEGAL: Readonly<Record<Machine, readonly Edge[]>> = {
   workload: edges(
     'new: queued reserved cancelled',
     'queued: reserved cancelled',
-    'reserved: queued preparing starting running stopping succeeded failed cancelled',
-    'preparing: queued reserved starting running stopping succeeded failed cancelled',
-    'starting: running degraded stopping queued reserved succeeded failed cancelled',
-    'running: queued reserved degraded stopping succeeded failed cancelled',
+    'reserved: queued preparing starting running stopping preempting succeeded failed cancelled',
+    'preparing: queued reserved starting running stopping preempting succeeded failed cancelled',
+    'starting: running degraded stopping preempting queued reserved succeeded failed cancelled',
+    'running: queued reserved degraded stopping preempting succeeded failed cancelled',
     'degraded: queued reserved starting running stopping succeeded failed cancelled',
     'stopping: queued reserved succeeded failed cancelled',
+    'preempting: queued reserved stopping succeeded failed cancelled',
   ),
   connectivity: edges(
     'new: connected',
@@ -84,7 +85,6 @@ export const UNREACHED: readonly {
     state: 'submitted',
     because: 'a workload is queued in the transaction that takes it in',
   },
-  { machine: 'workload', state: 'preempting', because: 'nothing is preempted yet' },
   { machine: 'workload', state: 'held', because: 'nothing is held yet' },
   { machine: 'workload', state: 'rejected', because: 'what cannot be taken is refused before it is stored' },
 ];
@@ -99,6 +99,14 @@ export const RARE: readonly { readonly key: string; readonly because: string }[]
     key: 'workload: new → cancelled',
     because: 'it must be stopped in the very turn that took it in (first-turn.test.ts)',
   },
+  ...(['reserved', 'preparing', 'starting', 'degraded'] as const).map((from) => ({
+    key: `workload: ${from} → preempting`,
+    because: 'what makes room has run for a while, so nearly always it runs still (preemption.test.ts)',
+  })),
+  ...(['stopping', 'succeeded', 'failed', 'cancelled', 'reserved'] as const).map((to) => ({
+    key: `workload: preempting → ${to}`,
+    because: 'a person, or a good end, must come in between while it is being stopped (preemption.test.ts)',
+  })),
   {
     key: 'gpu: released → quarantined',
     because: 'a second fault must come right after a person released the first',

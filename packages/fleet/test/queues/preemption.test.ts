@@ -111,6 +111,58 @@ describe('by priority, in one queue', () => {
   });
 });
 
+describe('what makes room', () => {
+  const leaving = async () => {
+    const fleet = await QueueFleet.open({});
+    fleet.fixture.join('a', 1);
+    const first = fleet.submit('default', 1, { ...low, reschedule: { evicted: 'end' } });
+    await fleet.settle();
+    fleet.runAll();
+    const urgent = fleet.submit('default', 1, high);
+    await fleet.settle(2000);
+    expect(fleet.states(first)).toEqual(['preempting']);
+    return { fleet, first, urgent };
+  };
+
+  test('and comes to a good end in its last moments has succeeded', async () => {
+    const { fleet, first, urgent } = await leaving();
+    fleet.end(first);
+    await fleet.settle();
+    expect(fleet.states(first, urgent)).toEqual(['succeeded', 'reserved']);
+    await fleet.close();
+  });
+
+  test('and wants no other place ends as failed', async () => {
+    const { fleet, first, urgent } = await leaving();
+    fleet.endStopped();
+    await fleet.settle();
+    expect(fleet.states(first, urgent)).toEqual(['failed', 'reserved']);
+    await fleet.close();
+  });
+
+  test('and is stopped by a person meanwhile is cancelled', async () => {
+    const { fleet, first, urgent } = await leaving();
+    fleet.fleet.intake.stop(fleet.fleet.findWorkload(first.id)!, false);
+    await fleet.settle();
+    expect(fleet.states(first)).toEqual(['stopping']);
+    fleet.endStopped();
+    await fleet.settle();
+    expect(fleet.states(first, urgent)).toEqual(['cancelled', 'reserved']);
+    await fleet.close();
+  });
+
+  test('may be on its way to its node still', async () => {
+    const fleet = await QueueFleet.open({});
+    fleet.fixture.join('a', 1);
+    const first = fleet.submit('default', 1, low);
+    await fleet.settle();
+    fleet.submit('default', 1, high);
+    await fleet.settle(2000);
+    expect(fleet.states(first)).toEqual(['preempting']);
+    await fleet.close();
+  });
+});
+
 describe('between queues', () => {
   test('borrowed work goes for a guarantee, own work does not', async () => {
     const fleet = await QueueFleet.open({ a: { guaranteed: { gpus: 4 } }, b: { guaranteed: { gpus: 4 } } });
