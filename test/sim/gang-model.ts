@@ -19,6 +19,10 @@ interface KnownGang {
 const GRACE_MS = 60_000;
 /** Until those who must stop have been told so, over frames that get lost, and have ended; ms. */
 const STOPPED_MS = 120_000;
+/** Of what a machine holds; not held there at all is not ready either. */
+const NOT_READY: ReadonlySet<string | undefined> = new Set([undefined, 'accepted', 'preparing']);
+/** As the fleet knows it: what was forgotten by its machine since is told from it. */
+const EARLY: ReadonlySet<string> = new Set(['placed', 'accepted', 'preparing']);
 /** Gangs that run or wait at once. */
 const MAX_LIVE = 12;
 
@@ -118,7 +122,8 @@ export class GangModel {
       env,
       resources: { gpus: Math.floor(random.fraction() * 3) },
       gang: { members: most, ...(least < most ? { minMembers: least } : {}) },
-      ...(chance(0.3) ? { spread } : {}),
+      // Else most would be on one node, and nothing would part them.
+      ...(chance(0.8) ? { spread } : {}),
     };
     const known = { exitCode, least, most, endless, mayBeStopped: false };
     return { input: { spec, idempotencyKey: `sim-gang-${this.#made}` }, known };
@@ -134,7 +139,7 @@ export class GangModel {
     const reservation = fleet.findWorkload(id)?.gang;
     if (!reservation || reservation.phase === 'released') return;
     this.#checkRanks(gang, members);
-    if (reservation.phase === 'gathering') this.#checkBarrier(fleet, gang, members);
+    this.#checkBarrier(fleet, gang, members);
     const isLive = (one: Member): boolean =>
       one.finishedAtMs === undefined && one.unknownSinceMs === undefined && !one.evicted;
     const live = members.filter(isLive).length;
@@ -159,14 +164,19 @@ export class GangModel {
       this.#simulation.violate(`the gang ${id} of ${least} to ${most} has the ranks ${ranks.join(', ')}`);
   }
 
-  /** By what the machines do, whatever the fleet believes. */
+  /** By what the machines do, whatever the fleet believes. Those that joined later wait for nobody. */
   #checkBarrier(fleet: Fleet, { id }: KnownGang, members: readonly Member[]): void {
-    for (const member of members) {
-      const name = fleet.findNode(member.nodeId)?.name;
-      const machine = this.#simulation.machines.find((one) => one.name === name);
-      if (machine?.supervisor.stateOf(member.id) === 'running')
-        this.#simulation.violate(`${member.id} of the gang ${id} runs before all its members are ready`);
-    }
+    const together = members.filter(({ placedAtMs }) => placedAtMs === members[0]?.placedAtMs);
+    const states = together.map((member) => this.#stateOf(fleet, member));
+    if (!states.includes('running')) return;
+    for (const [at, member] of together.entries())
+      if (NOT_READY.has(states[at]) && EARLY.has(member.state))
+        this.#simulation.violate(`the gang ${id} runs before its member ${member.id} is ready`);
+  }
+
+  #stateOf(fleet: Fleet, { id, nodeId }: Member): string | undefined {
+    const name = fleet.findNode(nodeId)?.name;
+    return this.#simulation.machines.find((one) => one.name === name)?.supervisor.stateOf(id);
   }
 
   #ended(fleet: Fleet, { id, exitCode, least, mayBeStopped }: KnownGang, state: string): void {

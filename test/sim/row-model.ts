@@ -201,7 +201,9 @@ export class RowModel implements BatchListener {
     if (!before) this.#placed.push(after);
     // A gang that somebody stops gives up its places, whatever the fleet may do by itself.
     const isAsked = this.#workload(after.workloadId)?.stopRequested === true;
-    if (before && !before.evicted && after.evicted && !isAsked) this.#placements.evicted(after);
+    // So does one that has failed; a member is given up for the silence of its node only.
+    const isReleased = after.generation !== undefined && after.evicted?.cause !== 'node-loss';
+    if (before && !before.evicted && after.evicted && !isAsked && !isReleased) this.#placements.evicted(after);
   }
 
   #workload(id: string): StoredWorkload | undefined {

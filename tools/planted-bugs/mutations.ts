@@ -297,4 +297,22 @@ export const MUTATIONS: readonly Mutation[] = [
     find: '    book.resendUnconfirmed();\n    this.#flush();',
     replace: '    this.#flush();',
   },
+  {
+    name: 'a gang begins with its first member that is ready',
+    file: `${FLEET}/workload/gang/judge-gang.ts`,
+    find: 'const isReady = standings.every(',
+    replace: 'const isReady = standings.some(',
+  },
+  {
+    name: 'a gang goes on in parts',
+    file: `${FLEET}/workload/gang/gang-care.ts`,
+    find: 'if (gone.length > 0) return this.#replace(',
+    replace: 'if (gone.length < 0) return this.#replace(',
+  },
+  {
+    name: 'a gang that gives up its places leaves its first member running',
+    file: `${FLEET}/workload/gang/settle-gang.ts`,
+    find: 'if (isEnded(member.state)) continue;',
+    replace: 'if (isEnded(member.state) || member.rank === 0) continue;',
+  },
 ];
