@@ -14,7 +14,11 @@ const SEEDS = ['20', '21', '25', '31'];
 const RUN_LIMIT_MS = 120_000;
 const TESTS_LIMIT_MS = 300_000;
 /** Of the sources in which defects are planted. */
-const PROPERTIES = ['packages/fleet/test/unit', 'apps/node/test/agent/attempt-book.test.ts'];
+const PROPERTIES = [
+  'packages/fleet/test/unit',
+  'apps/node/test/agent/attempt-book.test.ts',
+  'apps/node/test/supervisor/contact-watch.test.ts',
+];
 
 interface Verdict {
   readonly mutation: Mutation;

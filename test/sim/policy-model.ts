@@ -15,8 +15,8 @@ const BEGIN_MS = 5000;
 const LEASE_MS = 30_000;
 const MORE_MS = 60_000;
 
-/** What a workload asks for when it ends: mostly nothing. */
-export function randomPolicies(random: Random): Policies {
+/** What a workload asks for: mostly nothing. One without an end is there when contact is lost. */
+export function randomPolicies(random: Random, { endless }: { readonly endless: boolean }): Policies {
   const chance = (of: number): boolean => random.fraction() < of;
   const limits = () => ({
     attempts: 1 + Math.floor(random.fraction() * 2),
@@ -29,7 +29,7 @@ export function randomPolicies(random: Random): Policies {
     ...(chance(0.15) ? { restart: { ...limits(), on } } : {}),
     ...(chance(0.08) ? { reschedule: limits() } : {}),
     ...(chance(0.2) ? { replace: limits() } : {}),
-    ...(chance(0.2) ? { onDisconnect: { action: 'stop' as const, afterMs } } : {}),
+    ...(chance(endless ? 0.5 : 0.2) ? { onDisconnect: { action: 'stop' as const, afterMs } } : {}),
     ...(chance(0.2) ? { exclusive: true } : {}),
   };
 }

@@ -173,7 +173,9 @@ export class WorkloadModel {
       ...(random.fraction() < 0.1 ? { VIRTUAL_START_MS: String(Math.floor(random.fraction() * 5000)) } : {}),
     };
     const policies =
-      random.fraction() < 0.1 ? { reschedule: { evicted: 'end' as const } } : randomPolicies(random);
+      random.fraction() < 0.1
+        ? { reschedule: { evicted: 'end' as const } }
+        : randomPolicies(random, { endless });
     const gpus = tooLarge ? { gpus: 5 } : gpuRequest(random.fraction());
     const resources = { ...gpus, ...(random.fraction() < 0.1 ? { cpuMilli: 30_000 } : {}) };
     return {
