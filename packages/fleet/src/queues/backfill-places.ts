@@ -11,6 +11,8 @@ import type { PlaceHold, PlaceHolds } from './place-holds.ts';
 
 /** Nodes that are looked at closely for one workload: those where enough is free first, by numbers. */
 const MAX_DOMAINS = 16;
+/** Nodes whose ends are added up in one look; the next look goes on behind them. */
+const MAX_LOOKED_AT = 256;
 /** Workloads that are tried in the gap before a kept place begins. */
 const MAX_FILLERS = 64;
 /** Starts are counted in such steps, ms. */
@@ -32,6 +34,7 @@ export class BackfillPlaces {
   readonly #deps: BackfillDeps;
   readonly #timeline: FleetTimeline;
   #lastMs = -Infinity;
+  #from: string | undefined;
 
   constructor(deps: BackfillDeps) {
     this.#deps = deps;
@@ -44,15 +47,14 @@ export class BackfillPlaces {
     const nowMs = core.clock.monotonicMs();
     const { backfillEveryMs, reservations } = core.options.queues;
     if (nowMs - this.#lastMs < backfillEveryMs) return;
-    if (core.accounts.limited === 0 || !core.pending.hasBlocked) return this.#releaseAll();
+    if (core.accounts.limited === 0 || !core.pending.hasBlocked) return this.#release(() => true);
     this.#lastMs = nowMs;
-    const before = holds.all().filter(({ kind }) => kind === 'blocked');
-    for (const { workloadId } of before) holds.release(workloadId);
-    for (const group of first().slice(0, reservations)) this.#keepFor(group);
-    const after = holds.all().filter(({ kind }) => kind === 'blocked');
-    for (const { nodeId } of [...before, ...after]) core.nodes.touch(nodeId);
-    for (const old of before)
-      if (!after.some(({ nodeId }) => nodeId === old.nodeId)) core.capacityChanged(old.nodeId);
+    const wanted = first().slice(0, reservations);
+    const ids = new Set(wanted.map(({ workloadIds }) => workloadIds[0]));
+    this.#release((hold) => !ids.has(hold.workloadId));
+    // A place that is kept stays the same; only one that is missing is looked for, and one at a time.
+    const next = wanted.find(({ workloadIds: [id = ''], shape }) => !holds.of(id) && !shape.gang);
+    if (next) this.#keepFor(next);
   }
 
   get isKeeping(): boolean {
@@ -65,13 +67,13 @@ export class BackfillPlaces {
     for (const hold of holds.all()) if (hold.kind === 'blocked') yield* this.#fillersOf(hold);
   }
 
-  #releaseAll(): void {
+  #release(isGone: (hold: PlaceHold) => boolean): void {
     const { core, holds } = this.#deps;
-    for (const { workloadId, nodeId, kind } of holds.all()) {
-      if (kind !== 'blocked') continue;
-      holds.release(workloadId);
-      core.nodes.touch(nodeId);
-      core.capacityChanged(nodeId);
+    for (const hold of holds.all()) {
+      if (hold.kind !== 'blocked' || !isGone(hold)) continue;
+      holds.release(hold.workloadId);
+      core.nodes.touch(hold.nodeId);
+      core.capacityChanged(hold.nodeId);
     }
   }
 
@@ -129,6 +131,7 @@ export class BackfillPlaces {
       awaits: awaits.map((attempt) => attempt.id),
       untilMs: startMs + LATE_MS,
     });
+    core.nodes.touch(nodeId);
   }
 
   /** Nodes that have enough GPUs first, by what ends there and when; those alone are looked at closely. */
@@ -136,8 +139,14 @@ export class BackfillPlaces {
     const { core } = this.#deps;
     const found: { readonly id: string; readonly atMs: number }[] = [];
     const asked = shape.gpus * (shape.gpuMilli ?? 1000);
-    for (const view of core.nodes.snapshot()) {
-      if (!view.schedulable || neverFits(view, shape) !== undefined) continue;
+    let left = MAX_LOOKED_AT;
+    for (const nodeId of core.accounts.limitedNodes(this.#from)) {
+      if (left === 0) break;
+      this.#from = nodeId;
+      const node = core.nodes.node(nodeId);
+      const view = node && core.nodes.view(node);
+      if (!view?.schedulable || neverFits(view, shape) !== undefined) continue;
+      left -= 1;
       const atMs = this.#enoughAtMs(view, asked);
       if (atMs < Infinity) found.push({ id: view.id, atMs });
     }

@@ -71,8 +71,9 @@ export class MakeRoom {
     const startMs = core.clock.monotonicMs();
     if (startMs < this.#nextMs || !this.#deps.mayMove()) return;
     const groups = this.#worthTrying(startMs);
-    if (groups.length === 0) return;
-    const round = this.#round();
+    this.#nextMs = startMs + this.#everyMs(groups.length === 0);
+    const round = groups.length === 0 ? undefined : this.#round(groups);
+    if (!round) return;
     let left = MAX_PREEMPTORS;
     for (const group of groups.slice(0, MAX_GROUPS)) {
       if (left === 0) break;
@@ -81,7 +82,14 @@ export class MakeRoom {
     }
     this.#giveBackHeld(round);
     const tookMs = core.clock.monotonicMs() - startMs;
-    this.#nextMs = startMs + Math.max(core.options.queues.preemptionEveryMs, TIME_SHARE * tookMs);
+    this.#nextMs = startMs + Math.max(this.#everyMs(false), TIME_SHARE * tookMs);
+  }
+
+  /** With nothing to look for the next look comes sooner, but not in every turn. */
+  #everyMs(isIdle: boolean): number {
+    const { queues, options } = this.#deps.core;
+    const { preemptionEveryMs } = options.queues;
+    return isIdle ? (queues.regime.isPlain ? 0 : preemptionEveryMs / 4) : preemptionEveryMs;
   }
 
   get #version(): number {
@@ -103,22 +111,29 @@ export class MakeRoom {
     });
   }
 
-  /** What runs, and who may go for whom; places that are kept count as if they were taken. */
-  #round(): Round {
+  /**
+   * What runs, and who may go for whom; places that are kept count as if they were taken. Undefined if nobody
+   * has a claim: then what runs is not looked at.
+   */
+  #round(groups: readonly QueuedShape[]): Round | undefined {
     const { core, fleet, holds } = this.#deps;
     const { regime } = core.queues;
-    const { isPlain } = regime;
     const situation = queueSituation(queueState(core), fleet(), core.pending.queued());
-    const units = this.#units();
     for (const { queue, amounts } of holds.all())
-      if (!isPlain) situation.usage.charge(queue, amounts, regime.isPreemptible(queue));
-    const evictions = new Evictions({
-      ...situation,
-      units,
-      guards: core.options.queues.guards,
-      nowMs: core.clock.nowMs(),
-    });
-    return { situation, evictions, units: new Map(units.map((unit) => [unit.id, unit])) };
+      if (!regime.isPlain) situation.usage.charge(queue, amounts, regime.isPreemptible(queue));
+    const input = { ...situation, guards: core.options.queues.guards, nowMs: core.clock.nowMs() };
+    const claims = new Evictions({ ...input, units: [] });
+    const isWorthIt = groups.some(
+      (group) =>
+        core.accounts.runsBelow(group.queue, group.priority) ||
+        claims.hasClaim(this.#workOf(group.key, group, { situation })),
+    );
+    const units = isWorthIt ? this.#units() : [];
+    const evictions = new Evictions({ ...input, units });
+    const round = { situation, evictions, units: new Map(units.map((unit) => [unit.id, unit])) };
+    if (isWorthIt) return round;
+    this.#giveBackHeld(round);
+    return undefined;
   }
 
   #giveBackHeld({ situation }: Round): void {
@@ -198,7 +213,11 @@ export class MakeRoom {
     return true;
   }
 
-  #workOf(id: string, { queue, priority, sinceMs, shape }: QueuedShape, { situation }: Round): WaitingWork {
+  #workOf(
+    id: string,
+    { queue, priority, sinceMs, shape }: QueuedShape,
+    { situation }: Pick<Round, 'situation'>,
+  ): WaitingWork {
     const { models, classes, isPreemptible } = situation;
     const [choice] = classChoices(shape, models, classes);
     const amounts = amountsAsked(shape, present(choice, 'a class that it may get').gpuClass);

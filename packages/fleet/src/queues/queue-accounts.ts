@@ -15,7 +15,11 @@ export interface Charge {
   readonly preemptible: boolean;
   /** It has a time limit. */
   readonly isLimited: boolean;
+  readonly nodeId: string;
 }
+
+/** What is used is looked at so often for its history, ms. */
+const ADVANCE_MS = 1000;
 
 export type AccountsDeps = Pick<FleetCore, 'clock' | 'workloads' | 'nodes' | 'queues' | 'options'>;
 
@@ -30,6 +34,9 @@ export class QueueAccounts {
   readonly #running = new Map<string, Map<number, number>>();
   #isEdited = false;
   #limited = 0;
+  /** Nodes with live attempts that have a time limit: how many. */
+  readonly #limitedOn = new Map<string, number>();
+  #advancedMs = -Infinity;
   #regime: QueueRegime;
   #usage: QueueUsage;
   #history: UsageHistory;
@@ -56,6 +63,13 @@ export class QueueAccounts {
 
   charges(): MapIterator<[attemptId: string, charge: Charge]> {
     return this.#charges.entries();
+  }
+
+  /** Nodes where a time limit says when something ends; those behind `after` first, then the others. */
+  limitedNodes(after: string | undefined): readonly string[] {
+    const ids = [...this.#limitedOn.keys()];
+    const at = after === undefined ? 0 : ids.indexOf(after) + 1;
+    return [...ids.slice(at), ...ids.slice(0, at)];
   }
 
   /** Live attempts of a queue without children. */
@@ -94,6 +108,7 @@ export class QueueAccounts {
     this.#charges.clear();
     this.#running.clear();
     this.#limited = 0;
+    this.#limitedOn.clear();
     for (const { id } of nodes.nodes()) for (const attempt of workloads.liveOn(id)) this.#take(attempt);
     this.#history = this.#newHistory(clock.nowMs());
     for (const { name } of this.#regime.tree.parentsFirst) this.#history.begin(name, before.mean(name));
@@ -101,7 +116,10 @@ export class QueueAccounts {
 
   /** Takes account of the time since the last call. */
   advance(): void {
-    if (!this.#regime.isPlain) this.#advance();
+    const nowMs = this.#deps.clock.monotonicMs();
+    if (this.#regime.isPlain || nowMs - this.#advancedMs < ADVANCE_MS) return;
+    this.#advancedMs = nowMs;
+    this.#advance();
   }
 
   /** Whether the queues were edited since this was asked last: what waited for a limit may start. */
@@ -147,13 +165,14 @@ export class QueueAccounts {
     if (!this.#regime.isPlain) this.#usage.refund(charge.queue, charge.amounts, charge.preemptible);
   }
 
-  #count({ queue, priority, isLimited }: Charge, change: 1 | -1): void {
-    if (isLimited) this.#limited += change;
+  #count({ queue, priority, isLimited, nodeId }: Charge, change: 1 | -1): void {
+    if (isLimited) {
+      this.#limited += change;
+      add(this.#limitedOn, nodeId, change);
+    }
     const counts = this.#running.get(queue) ?? new Map<number, number>();
     this.#running.set(queue, counts);
-    const count = (counts.get(priority) ?? 0) + change;
-    if (count > 0) counts.set(priority, count);
-    else counts.delete(priority);
+    add(counts, priority, change);
   }
 
   #chargeOf(attempt: AttemptRecord): Charge {
@@ -164,6 +183,7 @@ export class QueueAccounts {
       priority: workload ? priorityOf(workload) : 0,
       amounts: this.#amountsOf(attempt),
       isLimited: workload?.spec.timeoutMs !== undefined,
+      nodeId: attempt.nodeId,
       // What is bound to its node could not begin anew elsewhere; members of gangs go together or not at all.
       preemptible:
         workload?.nodeId === undefined && attempt.rank === undefined && this.#regime.isPreemptible(queue),
@@ -186,6 +206,12 @@ export class QueueAccounts {
   #newHistory(startMs: number): UsageHistory {
     return new UsageHistory({ halfLifeMs: this.#deps.options.queues.halfLifeMs, startMs });
   }
+}
+
+function add<Key>(counts: Map<Key, number>, key: Key, change: 1 | -1): void {
+  const count = (counts.get(key) ?? 0) + change;
+  if (count > 0) counts.set(key, count);
+  else counts.delete(key);
 }
 
 /** Higher goes first; what the queue said when it was submitted, unless it says so itself. */

@@ -179,7 +179,8 @@ export class QueuePlanner {
     const workload = core.workloads.workload(workloadId);
     if (regime.isPlain || !workload) return workload !== undefined;
     const queue = regime.queueOf(workload.spec);
-    const { models } = this.situation();
+    const models = new Set<string>();
+    for (const { example } of this.#fleet()) for (const { model } of example.gpus) models.add(model);
     const choices = classChoices(shape, models, regime.classes);
     const isFree = choices.filter(
       ({ gpuClass }) =>
