@@ -203,7 +203,8 @@ export class RowModel implements BatchListener {
     const isAsked = this.#workload(after.workloadId)?.stopRequested === true;
     // So does one that has failed; a member is given up for the silence of its node only.
     const isReleased = after.generation !== undefined && after.evicted?.cause !== 'node-loss';
-    if (before && !before.evicted && after.evicted && !isAsked && !isReleased) this.#placements.evicted(after);
+    if (before && !before.evicted && after.evicted && !isAsked && !isReleased)
+      this.#placements.evicted(after);
   }
 
   #workload(id: string): StoredWorkload | undefined {

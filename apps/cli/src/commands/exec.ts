@@ -6,6 +6,7 @@ import { signalNumber } from '../run/exit-code.ts';
 interface ExecOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly timeout?: number;
+  readonly rank?: number;
 }
 
 const TIMED_OUT = 124;
@@ -15,7 +16,7 @@ export async function execInWorkload({
   operands: [workload = '', ...stray],
   options,
 }: Call): Promise<number> {
-  const { env, timeout } = options as ExecOptions;
+  const { env, timeout, rank } = options as ExecOptions;
   const command = [...(context.config.afterDashes ?? [])];
   if (stray.length > 0) {
     throw invalidArguments(
@@ -31,6 +32,7 @@ export async function execInWorkload({
   const result = await client.command('container.exec', {
     workload,
     command,
+    ...(rank === undefined ? {} : { rank }),
     ...(env === undefined ? {} : { env }),
     ...(timeout === undefined ? {} : { timeoutMs: timeout }),
   });

@@ -209,9 +209,13 @@ export async function stopWorkload({ context, operands: [workload = ''], options
   );
 }
 
-export async function showStats({ context, operands: [workload = ''] }: Call): Promise<void> {
+export async function showStats({ context, operands: [workload = ''], options }: Call): Promise<void> {
+  const { rank } = options as { readonly rank?: number };
   const client = await context.client();
-  const stats = await client.command('workload.stats', { workload });
+  const stats = await client.command('workload.stats', {
+    workload,
+    ...(rank === undefined ? {} : { rank }),
+  });
   await context.print(stats, () =>
     renderFacts([
       ['Workload', stats.workload],

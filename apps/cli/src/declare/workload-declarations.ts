@@ -65,6 +65,7 @@ export function declareWorkloadCommands(program: Command, runtime: Runtime): voi
     options: [
       new Option('-e, --env <name=value>', 'environment variable; may be repeated').argParser(pairs),
       new Option('--timeout <duration>', 'give up after this long (default: 60s)').argParser(duration),
+      new Option('--rank <rank>', 'in this member of a gang (default: 0)').argParser(wholeNumber),
     ],
     takesProgram: true,
     examples: ['exec nightly -- ps aux', 'exec nightly -- sh -c "du -sh ."'],
@@ -126,6 +127,7 @@ function declareWorkloadGroup(workload: Command, runtime: Runtime): void {
   declare(workload, runtime, {
     usage: 'stats <workload>',
     summary: 'CPU, memory and processes of a running workload',
+    options: [new Option('--rank <rank>', 'of this member of a gang (default: 0)').argParser(wholeNumber)],
     examples: ['workload stats nightly'],
     load: async () => (await import('../commands/workload.ts')).showStats,
   });

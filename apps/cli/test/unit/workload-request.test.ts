@@ -56,6 +56,22 @@ describe('workloadRequest', () => {
       expect(() => disconnection(wrong)).toThrow(/Write|duration/);
   });
 
+  it('makes a gang of members, and says what goes only with them', async () => {
+    const options = { members: 8, minMembers: 6, topology: 'rack', spreadBy: 'power=preferred', maxSkew: 2 };
+    const spec = await request(['true'], options);
+    expect(workloadSpecSchema.parse(spec)).toMatchObject({
+      gang: { members: 8, minMembers: 6, topology: { level: 'rack', mode: 'required' } },
+      spread: { by: 'power', mode: 'preferred', maxSkew: 2 },
+    });
+    expect(await request(['true'], { members: 2, topology: 'site=preferred' })).toMatchObject({
+      gang: { members: 2, topology: { level: 'site', mode: 'preferred' } },
+    });
+    for (const lacking of [{ minMembers: 2 }, { topology: 'rack' }, { spreadBy: 'rack' }])
+      await expect(request(['true'], lacking)).rejects.toThrow('--members');
+    await expect(request(['true'], { members: 2, maxSkew: 1 })).rejects.toThrow('--spread-by');
+    await expect(request(['true'], { members: 2, topology: 'rack=maybe' })).rejects.toThrow('rack=preferred');
+  });
+
   it('takes the caller’s folder only for processes of this machine', async () => {
     expect(await request(['true'], {}, { gatewayUrl: 'https://fleet.example' })).not.toHaveProperty(
       'workingDirectory',

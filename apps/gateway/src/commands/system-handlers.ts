@@ -37,8 +37,8 @@ export function systemHandlers(deps: HandlerDeps): Handlers<SystemCommand> {
     'node.health': (request) => ask(deps, 'node.health', request),
     'gpu.list': ({ node }) => listGpus(deps, node),
     'system.run': (request, context) => run(deps, request, context),
-    'workload.stats': async ({ workload: reference }, context) => {
-      const { workloadId, ...target } = liveAttempt(deps, reference, context);
+    'workload.stats': async ({ workload: reference, rank }, context) => {
+      const { workloadId, ...target } = liveAttempt(deps, reference, context, rank);
       return forward(
         deps,
         'workload.stats',
@@ -47,8 +47,8 @@ export function systemHandlers(deps: HandlerDeps): Handlers<SystemCommand> {
         STATS_DEADLINE_MS,
       );
     },
-    'container.exec': async (request, context) => {
-      const { workloadId, attemptId, nodeId } = liveAttempt(deps, request.workload, context);
+    'container.exec': async ({ rank, ...request }, context) => {
+      const { workloadId, attemptId, nodeId } = liveAttempt(deps, request.workload, context, rank);
       return forward(
         deps,
         'container.exec',

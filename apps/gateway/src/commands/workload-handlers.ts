@@ -108,11 +108,14 @@ export function liveAttempt(
   { fleet }: HandlerDeps,
   reference: string,
   { namespace }: CommandContext,
+  rank?: number,
 ): { attemptId: string; nodeId: string; workloadId: string } {
   const workload = fleet.workload(namespace, reference);
-  const attempt = fleet.latestAttempt(workload.id);
+  const attempt = loggedAttempt(fleet, workload, rank);
   if (attempt?.state === 'running' || attempt?.state === 'stopping') {
     return { attemptId: attempt.id, nodeId: attempt.nodeId, workloadId: workload.id };
   }
-  throw apiError('not-running', `${workload.name} is ${workload.state}, not running.`);
+  const whose = rank === undefined ? workload.name : `The member of rank ${rank} of ${workload.name}`;
+  const state = rank === undefined ? workload.state : (attempt?.state ?? workload.state);
+  throw apiError('not-running', `${whose} is ${state}, not running.`);
 }

@@ -22,6 +22,8 @@ const waitMs = z
   .default(0)
   .describe('Answer when the workload has ended or this long has passed, whichever is first.');
 
+const rankSchema = z.int().min(0).optional().describe('Of a gang: which member; absent = that of rank 0.');
+
 export const logEntrySchema = z.object({
   timeMs: z.number(),
   stream: z.enum(['stdout', 'stderr', 'notice']),
@@ -111,7 +113,7 @@ export const workloadCommands = {
         .describe(
           'Whose log: number of the attempt. Read to its end, the next one’s follows. Absent = the latest.',
         ),
-      rank: z.int().min(0).optional().describe('Of a gang: of which member; absent = of rank 0.'),
+      rank: rankSchema,
       maxBytes: z
         .int()
         .min(1)
@@ -135,7 +137,7 @@ export const workloadCommands = {
     tier: 'core',
     target: 'node',
     summary: 'CPU, memory and processes of a running workload, measured now',
-    input: z.strictObject({ workload: workloadReference }),
+    input: z.strictObject({ workload: workloadReference, rank: rankSchema }),
     output: z.object({
       workload: z.string(),
       cpuMs: z.number(),
@@ -152,6 +154,7 @@ export const workloadCommands = {
     summary: 'Run a command inside a running workload, container or process',
     input: z.strictObject({
       workload: workloadReference,
+      rank: rankSchema,
       command: programSchema,
       env: envSchema,
       timeoutMs: execTimeoutMs,
