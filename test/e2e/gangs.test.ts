@@ -79,6 +79,7 @@ it('no member begins before all are ready; then all do, each with its rank', asy
   expect(await begun('barrier')).toEqual(['0/3 0/3 29500', '1/3 1/3 29500', '2/3 2/3 29500']);
   const view = await fleet.inspect(id);
   expect(new Set(current(view).map(({ nodeName }) => nodeName))).toEqual(new Set(['alpha', 'beta', 'gamma']));
+  await until('all are known to run', async () => (await fleet.inspect(id)).gang?.running === 3);
   const command = ['sh', '-c', 'echo $CLAWBERNETES_RANK'];
   const inside = await fleet.client.command('container.exec', { workload: id, rank: 1, command });
   expect(inside).toMatchObject({ exitCode: 0, stdout: '1\n' });
