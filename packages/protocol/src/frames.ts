@@ -7,8 +7,11 @@ import {
   type NodeFrame,
 } from './generated/clawbernetes/node/v1/node_pb.ts';
 
-/** Versions of the node protocol that this code speaks, both ends included. */
-export const PROTOCOL_VERSIONS = { min: 1, max: 1 } as const;
+/**
+ * Versions of the node protocol that this code speaks, both ends included. From 2 on a node ends by itself
+ * what may not run without contact.
+ */
+export const PROTOCOL_VERSIONS = { min: 1, max: 2 } as const;
 export const DEFAULT_MAX_FRAME_BYTES = 1_048_576;
 
 export type NodeBody = NodeFrame['body'];

@@ -111,7 +111,7 @@ export class NodeConnection {
         config: configBytes({}),
       },
     });
-    this.#session = new NodeSession(this.#deps, node.id, this.#sender, { leaseMs });
+    this.#session = new NodeSession(this.#deps, node.id, this.#sender, { leaseMs, version });
     this.#deps.onSession(this, this.#session);
     this.#deps.fleet.registry.connected(node.id);
     this.#session.begin();

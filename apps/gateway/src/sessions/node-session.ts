@@ -8,7 +8,7 @@ import {
   type NodeBody,
 } from '@clawbernetes/protocol';
 import { createHash } from 'node:crypto';
-import type { Fleet } from '@clawbernetes/fleet';
+import type { AttemptRecord, Fleet, WorkloadRecord } from '@clawbernetes/fleet';
 import { gatewayError } from '../errors.ts';
 import type { WorkloadLogs } from '../logs/workload-logs.ts';
 import type { NodeMetrics } from './node-metrics.ts';
@@ -26,6 +26,9 @@ export interface NodeSessionDeps {
   /** An answer to a forwarded command. */
   readonly onCommandResult: (result: Frame<'commandResult'>) => void;
 }
+
+/** Version of the node protocol from which a node ends by itself what may not run without contact. */
+const STOPS_WITHOUT_CONTACT = 2;
 
 /** Far beyond any log, and exact as a number, with room for a frame more. */
 const MAX_POSITION = 2n ** 52n;
@@ -55,6 +58,8 @@ export class NodeSession {
   readonly #deps: NodeSessionDeps;
   readonly #sender: FrameSender;
   readonly #leaseMs: number;
+  /** Of the node protocol. */
+  readonly #version: number;
   /** Attempts that the node ran against the fleet's will when it last listed, and has not yet ended. */
   #unwanted: ReadonlySet<string> = new Set();
   /** The newest frame handled, and the newest of those that said what hardware there is. */
@@ -65,16 +70,33 @@ export class NodeSession {
     deps: NodeSessionDeps,
     nodeId: string,
     sender: FrameSender,
-    { leaseMs }: { readonly leaseMs: number },
+    { leaseMs, version }: { readonly leaseMs: number; readonly version: number },
   ) {
     this.#deps = deps;
     this.nodeId = nodeId;
     this.#sender = sender;
     this.#leaseMs = leaseMs;
+    this.#version = version;
   }
 
   send(body: Body): void {
     this.#sender.send(body);
+  }
+
+  /** What an older agent would let run on without contact, though it must not, ends before it begins. */
+  refuses({ id: attemptId, epoch }: AttemptRecord, { spec }: WorkloadRecord): boolean {
+    if (spec.onDisconnect?.action !== 'stop' || this.#version >= STOPS_WITHOUT_CONTACT) return false;
+    const nowMs = this.#deps.clock.nowMs();
+    const message =
+      'The agent of this node is of an older version, which cannot end work that may not run without contact: ' +
+      'update clawnode there.';
+    this.#deps.fleet.reports.report(this.nodeId, [
+      {
+        ...{ attemptId, epoch, revision: 1, state: 'killed', reason: 'executor-unavailable', message },
+        ...{ acceptedAtMs: nowMs, finishedAtMs: nowMs, sandbox: 'none', limitations: [], logEnd: 0 },
+      },
+    ]);
+    return true;
   }
 
   /**

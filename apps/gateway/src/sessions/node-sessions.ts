@@ -112,6 +112,7 @@ function sendOrder(session: NodeSession, order: NodeOrder): void {
   switch (order.kind) {
     case 'start': {
       const { attempt, workload, member } = order;
+      if (session.refuses(attempt, workload)) return;
       const spec = Buffer.from(canonicalJson({ ...workload.spec }));
       const { id: attemptId, workloadId, namespace, devices } = attempt;
       const value = {

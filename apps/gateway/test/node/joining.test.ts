@@ -129,12 +129,23 @@ describe('who is kept out', () => {
     expect((await thief.next('pending')).message).toContain('node approve thief');
   });
 
+  test('an older agent gets no work that must end without contact, and the work says why', async () => {
+    await joinFleet(gateway);
+    const { id } = await gateway.api.call('workload.run', {
+      spec: { command: ['work'], onDisconnect: { action: 'stop', afterMs: 60_000 } },
+      waitMs: 10_000,
+    });
+    const view = await gateway.api.call('workload.inspect', { workload: id });
+    expect(view).toMatchObject({ state: 'failed', endReason: 'executor-unavailable' });
+    expect(view.message).toContain('update clawnode there');
+  });
+
   test('versions that do not meet: it is told which, and that trying again is of no use', async () => {
     const node = await FakeNode.connect(gateway.nodeUrl);
     node.register({ versions: { min: 7, max: 9 } });
     const { code, message, fatal } = await refusal(node);
     expect({ code, fatal }).toEqual({ code: 'protocol-version', fatal: true });
-    expect(message).toMatch(/1–1.*7–9.*upgrade/);
+    expect(message).toMatch(/1–2.*7–9.*upgrade/);
   });
 
   test('a name or an inventory that makes no sense', async () => {

@@ -92,7 +92,7 @@ test('no common version ends the node and says which end to update', async () =>
   await using gateway = await TestGateway.open({ versions: { min: 7, max: 9 } });
   await using node = await machine().open(gateway.url);
   const reason = await node.ended;
-  expect(reason?.message).toMatch(/versions 7–9 .* this node 1–1: update this node/);
+  expect(reason?.message).toMatch(/versions 7–9 .* this node 1–2: update this node/);
   expect(exitCodeOf(reason)).toBe(1);
 });
 
