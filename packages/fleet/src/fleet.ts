@@ -279,6 +279,9 @@ export class Fleet implements AsyncDisposable {
     return this.#core.nodes.node(id);
   }
 
+  readonly #nameOf = (workloadId: string): string | undefined =>
+    this.#core.workloads.workload(workloadId)?.name;
+
   /** By name. */
   nodes(): NodeRecord[] {
     return [...this.#core.nodes.nodes()].toSorted((left, right) => (left.name < right.name ? -1 : 1));
@@ -294,7 +297,12 @@ export class Fleet implements AsyncDisposable {
 
   gpuViews(node: NodeRecord): NodeView['gpus'] {
     const { nodes, workloads } = this.#core;
-    return gpuViews(nodes.node(node.id) ?? node, workloads.liveOn(node.id), nodes.cleaning(node.id));
+    return gpuViews({
+      node: nodes.node(node.id) ?? node,
+      live: workloads.liveOn(node.id),
+      cleaning: nodes.cleaning(node.id),
+      nameOf: this.#nameOf,
+    });
   }
 
   /** @throws CodedError `overloaded` when too many are unused. */
@@ -341,7 +349,8 @@ export class Fleet implements AsyncDisposable {
     const current = nodes.node(node.id) ?? node;
     const [presence, cleaning] = [nodes.presence(current.id), nodes.cleaning(current.id)];
     const live = workloads.liveOn(current.id);
-    return { node: current, presence, snapshot: nodes.view(current), live, cleaning };
+    const nameOf = this.#nameOf;
+    return { node: current, presence, snapshot: nodes.view(current), live, cleaning, nameOf };
   }
 
   /** What time alone, or an earlier change, has made due on a node. */

@@ -97,12 +97,14 @@ export interface NodeFacts {
   readonly snapshot: SnapshotNode;
   readonly live: readonly AttemptRecord[];
   readonly cleaning: ReadonlySet<string>;
+  /** Of a workload, by id. */
+  readonly nameOf: (workloadId: string) => string | undefined;
 }
 
 export type NodeSummary = Omit<NodeView, 'gpus'>;
 
 export function nodeView(facts: NodeFacts): NodeView {
-  return { ...nodeSummary(facts), gpus: gpuViews(facts.node, facts.live, facts.cleaning) };
+  return { ...nodeSummary(facts), gpus: gpuViews(facts) };
 }
 
 /** A node without its list of GPUs, which is most of the work for a large fleet. */
@@ -142,14 +144,16 @@ interface GpuFacts {
   /** Who holds it or a part of it, the oldest first. */
   readonly attempts: readonly AttemptRecord[];
   readonly isCleaning: boolean;
+  readonly nameOf: NodeFacts['nameOf'];
 }
 
 /** Missing ones come last, as they were when last seen. */
-export function gpuViews(
-  node: NodeRecord,
-  live: readonly AttemptRecord[],
-  cleaning: ReadonlySet<string>,
-): NodeView['gpus'] {
+export function gpuViews({
+  node,
+  live,
+  cleaning,
+  nameOf,
+}: Pick<NodeFacts, 'node' | 'live' | 'cleaning' | 'nameOf'>): NodeView['gpus'] {
   const holders = new Map<string, AttemptRecord[]>();
   for (const attempt of live)
     for (const device of attempt.devices) holders.set(device, [...(holders.get(device) ?? []), attempt]);
@@ -159,20 +163,23 @@ export function gpuViews(
       condition: node.gpuConditions?.[gpu.id],
       attempts: holders.get(gpu.id) ?? [],
       isCleaning: cleaning.has(gpu.id),
+      nameOf,
     }),
   );
 }
 
 function gpuView(gpu: NodeRecord['inventory']['gpus'][number], facts: GpuFacts): GpuView {
-  const { condition, attempts } = facts;
+  const { condition, attempts, nameOf } = facts;
   const [attempt] = attempts;
   const held = attempts.reduce((sum, { gpuMilli = WHOLE_GPU }) => sum + gpuMilli, 0);
   return {
     ...gpu,
     state: gpuState(facts),
     freeMilli: Math.max(0, WHOLE_GPU - held),
-    ...(attempt ? { attemptId: attempt.id } : {}),
-    ...(attempt?.gpuMilli === undefined ? {} : { shares: attempts.map(shareView) }),
+    ...(attempt ? { attemptId: attempt.id, ...nameView(nameOf(attempt.workloadId)) } : {}),
+    ...(attempt?.gpuMilli === undefined
+      ? {}
+      : { shares: attempts.map((one) => ({ ...shareView(one), ...nameView(nameOf(one.workloadId)) })) }),
     ...(condition && condition.state !== 'released'
       ? { condition: conditionView(condition, condition.state) }
       : {}),
@@ -181,6 +188,10 @@ function gpuView(gpu: NodeRecord['inventory']['gpus'][number], facts: GpuFacts):
 
 function shareView({ id, workloadId, gpuMilli = WHOLE_GPU }: AttemptRecord) {
   return { attemptId: id, workloadId, gpuMilli };
+}
+
+function nameView(workloadName: string | undefined) {
+  return workloadName === undefined ? {} : { workloadName };
 }
 
 function gpuState({ condition, attempts, isCleaning }: GpuFacts): GpuView['state'] {
@@ -199,7 +210,7 @@ function conditionView(
 
 /** Of its GPUs: degraded while some are out of use or unwell, quarantined or on probation when all are. */
 function nodeHealth(node: NodeRecord): { health: NodeView['health']; reason?: string } {
-  const gpus = gpuViews(node, [], new Set());
+  const gpus = gpuViews({ node, live: [], cleaning: new Set(), nameOf: () => undefined });
   const out = gpus.filter((gpu) => gpu.condition);
   const unwell = gpus.filter((gpu) => !gpu.condition && gpu.health.state !== 'healthy');
   if (out.length + unwell.length === 0) return { health: 'healthy' };

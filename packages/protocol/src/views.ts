@@ -159,9 +159,17 @@ export const nodeGpuViewSchema = gpuDeviceSchema.extend({
       'Quarantined also on probation: condition says which. Work that still runs there is in attemptId.',
     ),
   attemptId: z.string().optional().describe('Of the oldest, if several share it.'),
+  workloadName: z.string().optional().describe('Of the same; absent from older gateways.'),
   freeMilli: z.int().optional().describe('Thousandths that nobody holds; absent from older gateways.'),
   shares: z
-    .array(z.object({ attemptId: z.string(), workloadId: z.string(), gpuMilli: z.int() }))
+    .array(
+      z.object({
+        attemptId: z.string(),
+        workloadId: z.string(),
+        workloadName: z.string().optional(),
+        gpuMilli: z.int(),
+      }),
+    )
     .optional()
     .describe('Who holds how many thousandths of it; absent unless it is shared.'),
   condition: z

@@ -176,10 +176,12 @@ function attemptsText(
   view: CommandOutput<'workload.inspect'>,
 ): string {
   if (view.attempts.length === 0) return '';
+  const ranks = view.gang ? ['RANK'] : [];
   return renderTable(
-    ['NUMBER', 'ID', 'STATE', 'NODE', 'EXIT', 'SANDBOX', 'RAN', 'MESSAGE'],
+    ['NUMBER', ...ranks, 'ID', 'STATE', 'NODE', 'EXIT', 'SANDBOX', 'RAN', 'MESSAGE'],
     view.attempts.map((attempt) => [
       String(attempt.number),
+      ...ranks.map(() => String(attempt.rank ?? '–')),
       attempt.id,
       attemptState(colours, attempt),
       attempt.nodeName,

@@ -22,10 +22,15 @@ export function gpuName({ model, migProfile }: Pick<GpuView, 'model' | 'migProfi
   return migProfile === undefined ? oneLine(model) : `MIG ${migProfile} of ${oneLine(model)}`;
 }
 
-/** Attempts that have it, with the part of each if it is shared: `at-1 25 %, at-2 50 %`. */
-export function gpuUsers({ attemptId = '', shares }: Pick<GpuView, 'attemptId' | 'shares'>): string {
-  return shares?.map((share) => `${share.attemptId} ${percent(share.gpuMilli)}`).join(', ') ?? attemptId;
+/** Workloads that have it, with the part of each if it is shared: `train 25 %, test 50 %`. */
+export function gpuUsers({ attemptId = '', workloadName = attemptId, shares }: GpuUse): string {
+  const sharers = shares?.map(
+    (share) => `${share.workloadName ?? share.attemptId} ${percent(share.gpuMilli)}`,
+  );
+  return sharers?.join(', ') ?? workloadName;
 }
+
+type GpuUse = Pick<GpuView, 'attemptId' | 'workloadName' | 'shares'>;
 
 /** `quarantined` and `probation` are one state to the scheduler, and two to a reader. */
 export function gpuState(colours: Colours, { state, condition, shares, freeMilli = 0 }: GpuView): string {

@@ -40,8 +40,12 @@ export function inOptions(error: unknown): unknown {
   const issues = issuesOf(error);
   if (errorCode(error) !== 'invalid-input' || issues.length === 0) return error;
   return invalidArguments(
-    issues.map(({ path, message }) => `${optionFor(path)}: ${message.replace(/\.$/, '')}.`).join('\n'),
+    issues.map(({ path, message }) => `${optionFor(path)}: ${asSentence(message)}`).join('\n'),
   );
+}
+
+function asSentence(message: string): string {
+  return /[.?!]$/.test(message) ? message : `${message}.`;
 }
 
 function optionFor(path: string): string {
