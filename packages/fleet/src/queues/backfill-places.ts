@@ -90,7 +90,7 @@ export class BackfillPlaces {
       const node = core.nodes.node(nodeId);
       if (!node || holds.of(workloadId)) continue;
       const view = holds.masked(core.nodes.view(node), owner);
-      const asked = { key, shape, workloadIds: [workloadId] };
+      const asked = { key, shape, workloadIds: [workloadId], nodeIds: new Set([nodeId]) };
       yield* planPlacements({ nodes: [view] }, [asked], 1, packing).placements;
     }
   }

@@ -168,7 +168,7 @@ export class QueuePlanner {
     const node = core.nodes.node(nodeId);
     if (!shape || !node || !this.#isWithinLimits(workloadId, held)) return undefined;
     const view = this.#holds.masked(core.nodes.view(node), workloadId);
-    const asked = { key: workloadId, shape: held, workloadIds: [workloadId] };
+    const asked = { key: workloadId, shape: held, workloadIds: [workloadId], nodeIds: new Set([nodeId]) };
     return planPlacements({ nodes: [view] }, [asked], 1, packing).placements[0];
   }
 
