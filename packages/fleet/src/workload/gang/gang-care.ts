@@ -39,12 +39,13 @@ export class GangCare {
   run(): void {
     const { workloads } = this.#deps.core;
     this.#seatings = MAX_SEATINGS;
-    for (const id of [...workloads.gangs()]) {
+    const ids = new Set(workloads.gangs());
+    for (const id of ids) {
       const workload = workloads.workload(id);
       if (workload?.gang) this.#care(workload, workload.gang);
     }
     this.#watches.next();
-    for (const id of this.#noRoom.keys()) if (!workloads.workload(id)?.gang) this.#noRoom.delete(id);
+    for (const id of this.#noRoom.keys()) if (!ids.has(id)) this.#noRoom.delete(id);
   }
 
   #care(workload: WorkloadRecord, gang: GangRecord): void {

@@ -5,8 +5,8 @@ import type { AttemptRecord, GangRecord, NodeRecord, WorkloadRecord } from '../.
 export const ADDRESS_LABEL = 'address';
 /** Where torchrun looks for its master unless told otherwise. */
 const FIRST_MASTER_PORT = 29_500;
-/** Of the list of hosts, bytes: Linux takes no variable of 128 KiB. */
-const MAX_HOSTS_BYTES = 100_000;
+/** Of the list of hosts, bytes, which every member gets: a longer one is left out. */
+const MAX_HOSTS_BYTES = 65_536;
 
 /** What is told to others; the host name of the machine is only as good as their name resolution. */
 export function addressOf({ labels, givenLabels, inventory }: NodeRecord): string {
