@@ -73,6 +73,16 @@ describe('a workload that is blocked', () => {
     await fleet.close();
   });
 
+  test('waits for nothing where what should have ended long ago does not', async () => {
+    const { fleet, large } = await blocked({ timeoutMs: 20_000 });
+    const small = fleet.submit('default', 1);
+    await fleet.settle(25_000);
+    expect(fleet.states(large, small)).toEqual(['queued', 'queued']);
+    await fleet.settle(200_000);
+    expect(fleet.states(large, small)).toEqual(['queued', 'reserved']);
+    await fleet.close();
+  });
+
   test('that goes away leaves its place at once', async () => {
     const { fleet, large } = await blocked();
     const small = fleet.submit('default', 1);
