@@ -7,9 +7,6 @@ import type { SnapshotNode } from '../scheduler/snapshot.ts';
 import { withoutHolders } from '../scheduler/why/holder.ts';
 import type { PlaceHolds } from './place-holds.ts';
 
-/** What should have ended so long ago may never do so, ms. */
-const OVERDUE_MS = 30_000;
-
 export interface WaitingShape extends TimedWork {
   readonly shape: Shape;
 }
@@ -58,7 +55,7 @@ export class FleetTimeline implements CapacityTimeline<WaitingShape> {
     return this.#holds.masked(then, owner, later);
   }
 
-  /** Wall clock; at the latest it is killed after its grace. Infinity if nobody knows. */
+  /** Wall clock; at the latest it is killed after its grace. Infinity if nobody knows, as for what has not begun. */
   endOf(attempt: AttemptRecord, ends: EndBound): number {
     const { workloads, clock } = this.#core;
     const nowMs = clock.nowMs();
@@ -66,8 +63,7 @@ export class FleetTimeline implements CapacityTimeline<WaitingShape> {
     if (!workload || attempt.unknownSinceMs !== undefined) return Infinity;
     const { timeoutMs, stopGraceMs } = workload.spec;
     if (ends === 'earliestMs') return nowMs;
-    if (timeoutMs === undefined) return Infinity;
-    const endMs = (attempt.startedAtMs ?? nowMs) + timeoutMs + stopGraceMs;
-    return nowMs - endMs > OVERDUE_MS ? Infinity : Math.max(nowMs, endMs);
+    if (timeoutMs === undefined || attempt.startedAtMs === undefined) return Infinity;
+    return Math.max(nowMs, attempt.startedAtMs + timeoutMs + stopGraceMs);
   }
 }

@@ -56,7 +56,10 @@ export class QueueFleet {
   runAll(): void {
     for (const { id } of this.fleet.nodes())
       for (const attempt of this.fleet.liveAttempts(id))
-        if (attempt.revision === 0) this.fixture.report(attempt, { state: 'running', revision: 1 });
+        if (attempt.revision === 0)
+          this.fixture.report(attempt, {
+            ...{ state: 'running', revision: 1, startedAtMs: this.fixture.clock.nowMs() },
+          });
   }
 
   end(workload: WorkloadRecord, exitCode = 0): void {
