@@ -89,7 +89,10 @@ export class QueueModel {
 
   check(): void {
     const fleet = this.#simulation.gateway?.fleet;
-    if (!fleet) return void this.#used.clear();
+    if (!fleet) {
+      this.#used.clear();
+      return;
+    }
     const used = usedBy(fleet);
     for (const [queue, limit] of this.#limits) {
       const now = used.get(queue) ?? 0;

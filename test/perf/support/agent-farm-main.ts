@@ -1,5 +1,5 @@
-// The process in which a benchmark's agents live: options as JSON on the first line of standard input, "ready"
-// when all are taken in; then, for each further line, the workloads that live there, as JSON.
+// The process in which a benchmark's agents live: options as JSON on the first line of standard input,
+// "ready" when all are taken in; then, for each further line, the workloads that live there, as JSON.
 import { createInterface } from 'node:readline';
 import { openAgentFarm, type AgentFarmOptions } from '@clawbernetes/node/testing';
 

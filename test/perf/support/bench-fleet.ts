@@ -73,7 +73,7 @@ export class BenchFleet implements AsyncDisposable {
     return new BenchFleet(folder, client, access, { gateway, farm, answers });
   }
 
-  /** Kills the gateway with -9 and starts another in its place. @returns ms from its start until it serves. */
+  /** Kills the gateway with -9 and starts another in its place. @returns ms from there until it serves. */
   async crash(): Promise<number> {
     const gone = once(this.#gateway, 'exit');
     this.#gateway.kill('SIGKILL');

@@ -61,8 +61,8 @@ export function declareQueueCommands(queue: Command, runtime: Runtime): void {
       new Option(
         '--unset <setting>',
         `back to its default: ${[...SETTINGS, ...MORE_SETTINGS].join(', ')}`,
-      ).argParser((text: string, before: readonly string[] = []) => [
-        ...before,
+      ).argParser((text: string, before: readonly string[] | undefined) => [
+        ...(before ?? []),
         oneOf(...SETTINGS, ...MORE_SETTINGS)(text),
       ]),
     ],
