@@ -58,6 +58,8 @@ export interface GangRecord {
   readonly phase: 'gathering' | 'running' | 'releasing' | 'released';
   /** Since when it is in this phase, on the wall clock. */
   readonly sinceMs: number;
+  /** Reservations before this one, in a row, of which no member began. */
+  readonly inVain?: number;
   readonly release?: GangRelease;
 }
 

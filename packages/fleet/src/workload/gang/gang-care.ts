@@ -51,6 +51,8 @@ export class GangCare {
   #care(workload: WorkloadRecord, gang: GangRecord): void {
     switch (gang.phase) {
       case 'gathering':
+        // Nothing has begun, so the others need not hold their places for one that may never come.
+        if (this.#giveUp(workload)) return this.#settle(workload.id);
         return this.#gather(workload, gang);
       case 'running':
         return this.#sustain(workload, gang);
@@ -150,14 +152,9 @@ export class GangCare {
     const left = members.length - gone.length;
     // The others cannot be told a new address of rank 0, nor can a member join what is nearly over.
     const canJoin = !hasDone && left > 0 && !gone.some(({ rank }) => rank === 0);
-    if (
-      canJoin &&
-      this.#seat(
-        workload,
-        gone.map(({ rank = 0 }) => rank),
-      )
-    )
-      return;
+    const ranks = gone.map(({ rank = 0 }) => rank);
+    // Where it was not looked for yet, nobody knows that there is no place.
+    if (canJoin && this.#seat(workload, ranks) !== 'no-room') return;
     const goesOn = left >= minMembers(workload) && !gone.some(({ rank }) => rank === 0);
     if (goesOn || (isWaiting && left >= minMembers(workload))) return;
     releaseGang(core, workload, lossOf(gone[0]));
@@ -167,26 +164,29 @@ export class GangCare {
   #grow(workload: WorkloadRecord, members: readonly AttemptRecord[]): void {
     const most = workload.spec.gang?.members ?? members.length;
     if (members.length >= most || this.#deps.core.pending.hasOpen) return;
+    // What has lost members goes first.
+    if (this.#seatings <= MAX_SEATINGS / 2) return;
     this.#seat(workload, [members.length]);
   }
 
-  /** Whether there were places for all of these ranks. */
-  #seat(workload: WorkloadRecord, ranks: readonly number[]): boolean {
+  /** Places for all of these ranks; `later` if too many others were looked for in this round. */
+  #seat(workload: WorkloadRecord, ranks: readonly number[]): 'seated' | 'no-room' | 'later' {
     const { core, topology } = this.#deps;
     const { version } = core.nodes;
-    if (this.#noRoom.get(workload.id) === version || this.#seatings === 0) return false;
+    if (this.#noRoom.get(workload.id) === version) return 'no-room';
+    if (this.#seatings === 0) return 'later';
     this.#seatings -= 1;
     const { gang } = workload;
     const living = core.workloads.members(workload.id).filter((member) => standingOf(member) === 'running');
     const places = gang && living.length > 0 && seatsFor(core, topology(), { workload, gang, living, ranks });
     if (!places || !withinLimits(core, workload, places)) {
       this.#noRoom.set(workload.id, version);
-      return false;
+      return 'no-room';
     }
     let current = workload;
     for (const placement of places) current = addMember(core, current, placement);
     settleGang(core, current, 'scheduler');
-    return true;
+    return 'seated';
   }
 
   #settle(workloadId: string): void {

@@ -15,7 +15,7 @@ type MemberPlacement = Placement & { readonly member: PlacedMember };
 export function reserveGang(core: FleetCore, placements: readonly Placement[]): void {
   const members = placements.map(requireMember);
   const first = present(members[0], 'a member of a placed gang');
-  const waiting = present(core.workloads.workload(first.workloadId), 'a placed workload');
+  const { anew: _, ...waiting } = present(core.workloads.workload(first.workloadId), 'a placed workload');
   core.pending.remove(waiting.id);
   const gang: GangRecord = {
     generation: (waiting.gang?.generation ?? 0) + 1,
@@ -25,6 +25,7 @@ export function reserveGang(core: FleetCore, placements: readonly Placement[]): 
     masterPort: freeMasterPort(core, first.nodeId),
     phase: 'gathering',
     sinceMs: core.clock.nowMs(),
+    ...(waiting.gang?.inVain ? { inVain: waiting.gang.inVain } : {}),
   };
   const workload = { ...waiting, gang, attempts: waiting.attempts + members.length };
   const attempts = members.map((member, at) => {

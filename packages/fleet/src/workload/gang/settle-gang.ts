@@ -4,6 +4,8 @@ import { commitWorkload, orderNode, orderStop, type FleetCore } from '../../flee
 import type { AttemptRecord, GangRecord, GangRelease, WorkloadRecord } from '../../records.ts';
 import { describeEnd } from '../describe-end.ts';
 import { isEnded } from '../lifecycle.ts';
+import { wait, waitNoMore } from '../policy/begin-anew.ts';
+import { delayBefore } from '../policy/next-step.ts';
 import { judgeGang, standingOf, type GangVerdict, type MemberStanding } from './judge-gang.ts';
 
 /**
@@ -78,17 +80,27 @@ export function orderRelease(core: FleetCore, { id: attemptId, nodeId, epoch }: 
 
 function queueAgain(core: FleetCore, workload: WorkloadRecord, gang: GangRecord): WorkloadRecord {
   const { release: why, ...released } = inPhase(core, gang, 'released');
+  const members = core.workloads.members(workload.id);
+  const hasBegun = members.some(({ startedAtMs }) => startedAtMs !== undefined);
+  const inVain = hasBegun ? 0 : (gang.inVain ?? 0) + 1;
+  // The first time it was bad luck; then whatever keeps it from getting ready is given time to pass.
+  const delayMs = inVain > 1 ? delayBefore(IN_VAIN, inVain - 1) : 0;
+  const formerNodeId = members[0]?.nodeId ?? '';
   const next: WorkloadRecord = {
     ...workload,
-    gang: released,
+    gang: { ...released, inVain },
     state: 'queued',
     moves: (workload.moves ?? 0) + 1,
+    anew: { policy: 'move', formerNodeId, delayMs, notBeforeMs: core.clock.nowMs() + delayMs },
   };
   const message = why?.message ?? 'it lost a member';
   commitWorkload(core, next, why?.cause ?? 'system', `${workload.name} waits for other nodes: ${message}.`);
-  core.pending.add(next);
+  wait(core, next);
   return next;
 }
+
+/** Between reservations of a gang none of which got ready, ms. */
+const IN_VAIN = { delayMs: 1000, maxDelayMs: 300_000 } as const;
 
 function settleWaiting(core: FleetCore, workload: WorkloadRecord, cause: Cause): WorkloadRecord {
   if (workload.stopRequested) return end(core, workload, { kind: 'end', state: 'cancelled' }, cause);
@@ -105,7 +117,7 @@ function end(
   const finishedAtMs = Math.max(core.clock.nowMs(), workload.submittedAtMs);
   const next: WorkloadRecord = { ...workload, ...started(members), state, finishedAtMs };
   commitWorkload(core, next, cause, describeGangEnd(next, members));
-  core.pending.remove(workload.id);
+  waitNoMore(core, workload.id);
   core.writer.whenDurable(() => core.listeners.ended(workload.id));
   return next;
 }
