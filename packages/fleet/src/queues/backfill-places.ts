@@ -68,13 +68,9 @@ export class BackfillPlaces {
   }
 
   #release(isGone: (hold: PlaceHold) => boolean): void {
-    const { core, holds } = this.#deps;
-    for (const hold of holds.all()) {
-      if (hold.kind !== 'blocked' || !isGone(hold)) continue;
-      holds.release(hold.workloadId);
-      core.nodes.touch(hold.nodeId);
-      core.capacityChanged(hold.nodeId);
-    }
+    const { holds } = this.#deps;
+    for (const hold of holds.all())
+      if (hold.kind === 'blocked' && isGone(hold)) holds.release(hold.workloadId);
   }
 
   *#fillersOf({ workloadId: owner, nodeId, startMs }: PlaceHold): Generator<Placement, void, undefined> {

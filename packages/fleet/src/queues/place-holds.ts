@@ -30,11 +30,14 @@ const NO_HOLDS: readonly PlaceHold[] = [];
 /** Places that are kept. Nothing of them is stored: after a restart they are found anew. */
 export class PlaceHolds {
   readonly #workloads: Pick<WorkloadTable, 'attempt'>;
+  readonly #onFreed: (nodeId: string) => void;
   readonly #byWorkload = new Map<string, PlaceHold>();
   readonly #onNode = new Map<string, PlaceHold[]>();
 
-  constructor(workloads: Pick<WorkloadTable, 'attempt'>) {
+  /** @param onFreed a place on this node is kept no more: others may have room there now. */
+  constructor(workloads: Pick<WorkloadTable, 'attempt'>, onFreed: (nodeId: string) => void) {
     this.#workloads = workloads;
+    this.#onFreed = onFreed;
   }
 
   get size(): number {
@@ -60,15 +63,14 @@ export class PlaceHolds {
     this.#onNode.set(hold.nodeId, [...this.on(hold.nodeId), hold]);
   }
 
-  /** Answers the hold that was given up. */
-  release(workloadId: string): PlaceHold | undefined {
+  release(workloadId: string): void {
     const hold = this.#byWorkload.get(workloadId);
-    if (!hold) return undefined;
+    if (!hold) return;
     this.#byWorkload.delete(workloadId);
     const rest = this.on(hold.nodeId).filter((one) => one !== hold);
     if (rest.length > 0) this.#onNode.set(hold.nodeId, rest);
     else this.#onNode.delete(hold.nodeId);
-    return hold;
+    this.#onFreed(hold.nodeId);
   }
 
   /**

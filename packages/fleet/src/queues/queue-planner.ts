@@ -36,7 +36,10 @@ export class QueuePlanner {
   constructor(deps: QueuePlannerDeps) {
     const { core, packing, mayMove } = deps;
     this.#deps = deps;
-    this.#holds = new PlaceHolds(core.workloads);
+    this.#holds = new PlaceHolds(core.workloads, (nodeId) => {
+      core.nodes.touch(nodeId);
+      core.capacityChanged(nodeId);
+    });
     const holds = this.#holds;
     this.#room = new MakeRoom({ core, packing, holds, mayMove, fleet: () => this.#fleet() });
     this.#backfill = new BackfillPlaces({ core, packing, holds });
@@ -70,7 +73,7 @@ export class QueuePlanner {
       const placement = this.#startOf(hold);
       if (!placement) continue;
       yield placement;
-      this.#release(hold);
+      this.#holds.release(hold.workloadId);
     }
   }
 
@@ -198,13 +201,7 @@ export class QueuePlanner {
       const node = core.nodes.node(hold.nodeId);
       const isGood = node !== undefined && core.nodes.view(node).schedulable;
       const isWanted = core.pending.shapeOf(hold.workloadId) !== undefined;
-      if (!isGood || !isWanted || nowMs >= hold.untilMs) this.#release(hold);
+      if (!isGood || !isWanted || nowMs >= hold.untilMs) this.#holds.release(hold.workloadId);
     }
-  }
-
-  #release({ workloadId, nodeId }: PlaceHold): void {
-    this.#holds.release(workloadId);
-    this.#deps.core.nodes.touch(nodeId);
-    this.#deps.core.capacityChanged(nodeId);
   }
 }

@@ -83,6 +83,28 @@ describe('a workload that is blocked', () => {
     await fleet.close();
   });
 
+  test('leaves its place to others once something else makes room for it elsewhere', async () => {
+    const fleet = await QueueFleet.open({});
+    fleet.fixture.join('a', 4);
+    fleet.fixture.join('b', 4);
+    const kept = { priority: 1 };
+    fleet.submit('default', 1, { timeoutMs: HOUR_MS, nodeSelector: { node: 'a' }, ...kept });
+    const low = fleet.submit('default', 4, { nodeSelector: { node: 'b' } });
+    await fleet.settle();
+    fleet.runAll();
+    const urgent = fleet.submit('default', 4, kept);
+    await fleet.settle(100);
+    const small = fleet.submit('default', 1, kept);
+    for (let round = 0; round < 3; round += 1) {
+      fleet.endStopped();
+      await fleet.settle(3000);
+      fleet.runAll();
+    }
+    expect(fleet.states(urgent, small)).toEqual(['running', 'running']);
+    expect(fleet.states(low)).toEqual(['queued']);
+    await fleet.close();
+  });
+
   test('that goes away leaves its place at once', async () => {
     const { fleet, large } = await blocked();
     const small = fleet.submit('default', 1);
