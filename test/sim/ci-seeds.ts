@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { planFaults } from './fault-plan.ts';
 import { runSimulation, type SimulationReport } from './run-simulation.ts';
+import { simCommand } from './sim-command.ts';
 import { missingTransitions, RARE, UNREACHED, type TransitionCounts } from './transitions.ts';
 
 interface Seed {
@@ -43,7 +44,7 @@ export async function runCiSeeds(log: (line: string) => void): Promise<boolean> 
     const result = report.violations.length === 0 ? 'no violations' : report.violations.join('\n  ');
     log(`seed ${seed.seed}, ${seed.hours} h, ${report.steps} steps: ${result}`);
     if (report.violations.length > 0)
-      log(`  npm run sim -- --seed ${seed.seed} --hours ${seed.hours}; once mended, add it to ci-seeds.json`);
+      log(`  ${simCommand({ nodes: NODES, pace: 1, ...seed })}; once mended, add it to ci-seeds.json`);
   }
   log(`${hours.toFixed(1)} simulated hours, ${steps} steps, ${(faults / hours).toFixed(0)} faults per hour`);
   return tellCoverage(counts, log) && isWell;

@@ -1,8 +1,6 @@
-import type { Gateway } from '@clawbernetes/gateway';
 import type { NodeView } from '@clawbernetes/protocol';
+import type { FleetLook } from './fleet-look.ts';
 import type { Simulation } from './simulation.ts';
-
-type Fleet = Gateway['fleet'];
 
 /** Until work is told to leave a node where it must not be: a tick of 1 s, and the store; ms. */
 const LEAVE_MS = 10_000;
@@ -26,36 +24,35 @@ export class ClearanceModel {
     this.#simulation = simulation;
   }
 
-  check(fleet: Fleet): void {
+  check(look: FleetLook): void {
     const before = this.#due;
     this.#due = new Map();
-    for (const record of fleet.nodes()) {
-      const node = fleet.nodeView(record);
+    for (const node of look.views()) {
       if (node.connectivity !== 'connected') continue;
-      this.#checkOffers(fleet, node, before);
-      this.#checkUnwanted(fleet, node, before);
-      if (!fleet.freeze) this.#checkNode(fleet, node, before);
+      this.#checkOffers(look, node, before);
+      this.#checkUnwanted(look, node, before);
+      if (!look.fleet.freeze) this.#checkNode(look, node, before);
     }
   }
 
-  #checkOffers(fleet: Fleet, node: NodeView, before: ReadonlyMap<string, number>): void {
-    for (const { id, revision, state, workloadId } of fleet.liveAttempts(node.id)) {
+  #checkOffers(look: FleetLook, node: NodeView, before: ReadonlyMap<string, number>): void {
+    for (const { id, revision, state, workloadId } of look.live(node.id)) {
       if (revision === 0) this.#isDue(before, `${id} is not started on ${node.name}`, ANSWERED_MS);
-      if (state !== 'stopping' && fleet.findWorkload(workloadId)?.stopRequested)
+      if (state !== 'stopping' && look.fleet.findWorkload(workloadId)?.stopRequested)
         this.#isDue(before, `${id} is not stopped on ${node.name}`, ANSWERED_MS);
     }
   }
 
   /** What was given up by force while its node was away is stopped there. */
-  #checkUnwanted(fleet: Fleet, { id: nodeId, name }: NodeView, before: ReadonlyMap<string, number>): void {
-    const held = new Set(fleet.liveAttempts(nodeId).map(({ id }) => id));
+  #checkUnwanted(look: FleetLook, { id: nodeId, name }: NodeView, before: ReadonlyMap<string, number>): void {
+    const held = look.held(nodeId);
     const machine = this.#simulation.machines.find((one) => one.name === name);
     for (const id of machine?.supervisor.liveAttempts() ?? [])
       if (!held.has(id)) this.#isDue(before, `${id} still runs on ${name}, against our will`, ANSWERED_MS);
   }
 
-  #checkNode(fleet: Fleet, node: NodeView, before: ReadonlyMap<string, number>): void {
-    const live = fleet.liveAttempts(node.id);
+  #checkNode(look: FleetLook, node: NodeView, before: ReadonlyMap<string, number>): void {
+    const live = look.live(node.id);
     const staying = live.filter(({ evicted }) => !evicted);
     const broken = new Set(node.gpus.filter(isBroken).map(({ id }) => id));
     const isExpelled = node.taints.some(({ effect }) => effect === 'no-execute');

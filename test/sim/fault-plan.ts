@@ -55,6 +55,8 @@ export interface FaultPlan {
   readonly seed: number;
   readonly nodes: number;
   readonly hours: number;
+  /** Of faults and requests: 1 = as the rates say, less is calmer. */
+  readonly pace: number;
   readonly faults: readonly PlannedFault[];
 }
 
@@ -62,14 +64,16 @@ const HOUR_MS = 3_600_000;
 /** Keeps the plan apart from what else follows from the seed. */
 const PLAN_SALT = 0x5eed;
 
-/** Everything that will break, in the order of time: the same for the same seed, whatever the length. */
-export function planFaults(seed: number, nodes: number, hours: number): FaultPlan {
+/**
+ * Everything that will break, in the order of time: the same for the same seed and pace, whatever the length.
+ */
+export function planFaults(seed: number, nodes: number, hours: number, pace = 1): FaultPlan {
   const random = seededRandom(seed ^ PLAN_SALT);
   const total = Object.values(FAULT_RATES).reduce((sum, rate) => sum + rate, 0);
   const faults: PlannedFault[] = [];
   for (let atMs = 0; ;) {
-    atMs += (-Math.log(1 - random.fraction()) * HOUR_MS) / total;
-    if (atMs >= hours * HOUR_MS) return { seed, nodes, hours, faults };
+    atMs += (-Math.log(1 - random.fraction()) * HOUR_MS) / (total * pace);
+    if (atMs >= hours * HOUR_MS) return { seed, nodes, hours, pace, faults };
     const fault = draw(random.fraction() * total);
     faults.push({ index: faults.length, fault, atMs, seed: Math.floor(random.fraction() * 2 ** 31) });
   }

@@ -1,10 +1,9 @@
-import type { Gateway } from '@clawbernetes/gateway';
 import { DEFAULT_RESERVATION, type NodeView, type WorkloadView } from '@clawbernetes/protocol';
 import { ClearanceModel } from './clearance-model.ts';
+import type { FleetLook } from './fleet-look.ts';
 import { PolicyModel } from './policy-model.ts';
 import type { Simulation } from './simulation.ts';
 
-type Fleet = Gateway['fleet'];
 type Resources = WorkloadView['spec']['resources'];
 
 /** Thousandths of a GPU. */
@@ -47,17 +46,20 @@ export class FleetModel {
     this.#policies = new PolicyModel(simulation);
   }
 
-  check(live: Iterable<string>): void {
+  /**
+   * @param look undefined while there is no gateway.
+   * @param live workloads that have not ended.
+   */
+  check(look: FleetLook | undefined, live: Iterable<string>): void {
     this.#checks += 1;
     this.#checkDevices();
     this.#policies.checkExclusive();
-    const { gateway } = this.#simulation;
-    if (!gateway) return;
-    this.#checkAccounting(gateway.fleet);
-    this.#checkHeld(gateway.fleet);
-    this.#checkLeases(gateway.fleet);
-    this.#clearance.check(gateway.fleet);
-    this.#checkWaiting(gateway.fleet, live);
+    if (!look) return;
+    this.#checkAccounting(look);
+    this.#checkHeld(look);
+    this.#checkLeases(look);
+    this.#clearance.check(look);
+    this.#checkWaiting(look, live);
   }
 
   #checkDevices(): void {
@@ -67,10 +69,10 @@ export class FleetModel {
     }
   }
 
-  #checkAccounting(fleet: Fleet): void {
-    for (const node of fleet.nodes()) {
+  #checkAccounting(look: FleetLook): void {
+    for (const node of look.nodes) {
       const given = new Map<string, number>();
-      for (const { devices, gpuMilli = WHOLE } of fleet.liveAttempts(node.id))
+      for (const { devices, gpuMilli = WHOLE } of look.live(node.id))
         for (const id of devices) given.set(id, (given.get(id) ?? 0) + gpuMilli);
       for (const [id, milli] of given)
         if (milli > WHOLE) this.#violate(`the fleet gave ${milli} thousandths of ${id} of ${node.name}`);
@@ -78,20 +80,21 @@ export class FleetModel {
   }
 
   /** What runs on a machine is held by the fleet, unless a person gave it up. */
-  #checkHeld(fleet: Fleet): void {
+  #checkHeld(look: FleetLook): void {
     const { rows, machines } = this.#simulation;
     for (const { name, supervisor } of machines) {
-      const node = fleet.node(name);
-      const held = new Set(fleet.liveAttempts(node.id).map(({ id }) => id));
+      const held = look.held(look.fleet.node(name).id);
       for (const id of supervisor.liveAttempts())
         if (!held.has(id) && !rows.overridden.has(id))
-          this.#violate(`${id} runs on ${name}, but the fleet has released it: ${fleet.attempt(id)?.state}`);
+          this.#violate(
+            `${id} runs on ${name}, but the fleet has released it: ${look.fleet.attempt(id)?.state}`,
+          );
     }
   }
 
-  #checkLeases(fleet: Fleet): void {
+  #checkLeases({ fleet, nodes }: FleetLook): void {
     const { clock, heardAtMs, gatewaySinceMs } = this.#simulation;
-    for (const node of fleet.nodes()) {
+    for (const node of nodes) {
       const heardMs = Math.max(heardAtMs.get(node.name) ?? 0, gatewaySinceMs);
       const silentMs = clock.monotonicMs() - heardMs;
       if (silentMs <= SUSPECT_MS) continue;
@@ -102,9 +105,14 @@ export class FleetModel {
   }
 
   /** Nobody waits while there is room, for longer than one look; and whoever waits is told why, rightly. */
-  #checkWaiting(fleet: Fleet, live: Iterable<string>): void {
-    const nodes = fleet.nodes().map((node) => fleet.nodeView(node));
-    const settled = nodes.filter((node) => this.#isSettled(fleet, node));
+  #checkWaiting(look: FleetLook, live: Iterable<string>): void {
+    const { fleet } = look;
+    const settled = new Map<string, boolean>();
+    const isSettled = (node: NodeView): boolean => {
+      const known = settled.get(node.id) ?? this.#isSettled(look, node);
+      settled.set(node.id, known);
+      return known;
+    };
     const before = this.#fitting;
     this.#fitting = new Map();
     const unexplained = new Set<string>();
@@ -113,18 +121,15 @@ export class FleetModel {
       const workload = fleet.findWorkload(id);
       if (workload?.state !== 'queued' || this.#policies.isDelayed(fleet, id, delayed)) continue;
       const { resources } = workload.spec;
+      const nodes = look.views();
       const places = PolicyModel.placesFor(fleet, id, nodes);
       const open = places.filter((node) => !this.#mayKeep(node.id) && fits(node, resources));
       if (open.length > 0) {
-        this.#fits(
-          id,
-          open.some((node) => settled.includes(node)),
-          before,
-        );
+        this.#fits(id, open.some(isSettled), before);
       } else if (this.#checks % REASONS_EVERY === 0 && !places.some((node) => fits(node, resources))) {
         const told = fleet.workloadView(workload).waiting;
         if (!told) unexplained.add(id);
-        else this.#checkReason(id, told.reason, reasonsOf({ nodes, places, settled }, resources));
+        else this.#checkReason(id, told.reason, reasonsOf({ nodes, places, isSettled }, resources));
         if (this.#unexplained.has(id) && !told) this.#violate(`${id} waits and nobody says why`);
       }
     }
@@ -142,9 +147,9 @@ export class FleetModel {
   }
 
   /** It has shown over its present connection that it runs nothing that it should not. */
-  #isSettled(fleet: Fleet, { id, name }: NodeView): boolean {
+  #isSettled(look: FleetLook, { id, name }: NodeView): boolean {
     const machine = this.#simulation.machines.find((one) => one.name === name);
-    const held = new Set(fleet.liveAttempts(id).map((attempt) => attempt.id));
+    const held = look.held(id);
     return (
       this.#simulation.rows.isReconciled(id) &&
       (machine?.supervisor.liveAttempts() ?? []).every((one) => held.has(one))
@@ -192,11 +197,15 @@ function isReady({ connectivity, eligibility }: NodeView): boolean {
   return connectivity === 'connected' && eligibility === 'schedulable';
 }
 
+interface NodesByUse {
+  readonly nodes: readonly NodeView[];
+  /** Of them, those where the workload may begin. */
+  readonly places: readonly NodeView[];
+  readonly isSettled: (node: NodeView) => boolean;
+}
+
 /** Why it waits; a node that is connected and not settled may count as ready or not. */
-function reasonsOf(
-  { nodes, places, settled }: Readonly<Record<'nodes' | 'places' | 'settled', readonly NodeView[]>>,
-  resources: Resources,
-): readonly string[] {
+function reasonsOf({ nodes, places, isSettled }: NodesByUse, resources: Resources): readonly string[] {
   const members = nodes.filter(({ approved, eligibility }) => approved && eligibility !== 'retired');
   if (members.length === 0) return ['no-nodes'];
   const able = members.filter(
@@ -208,7 +217,5 @@ function reasonsOf(
   if (able.length === 0) return ['never-fits'];
   const ready = able.filter(isReady);
   if (ready.length === 0) return ['no-nodes'];
-  return ready.some((node) => settled.includes(node))
-    ? ['waiting-for-capacity']
-    : ['waiting-for-capacity', 'no-nodes'];
+  return ready.some(isSettled) ? ['waiting-for-capacity'] : ['waiting-for-capacity', 'no-nodes'];
 }

@@ -66,6 +66,7 @@ function reportOf(plan: FaultPlan, fails: boolean, hours: number): SimulationRep
   return {
     seed: plan.seed,
     nodes: plan.nodes,
+    pace: plan.pace,
     simulatedHours: fails ? hours : plan.hours,
     steps: 1,
     workloads: 0,

@@ -1,8 +1,7 @@
 import type { Random } from '@clawbernetes/kernel';
 import { hasEnded, type CommandInput } from '@clawbernetes/protocol';
+import type { FleetLook } from './fleet-look.ts';
 import type { Simulation } from './simulation.ts';
-
-type Fleet = NonNullable<Simulation['gateway']>['fleet'];
 
 /** They claim nothing from others: what makes room for their work is their own. */
 const QUEUES = ['sim-a', 'sim-b', 'sim-b/x', 'sim-b/y'] as const;
@@ -87,13 +86,13 @@ export class QueueModel {
     return this.#simulation.clock.monotonicMs() < (this.#keptUntilMs.get(nodeId) ?? 0);
   }
 
-  check(): void {
-    const fleet = this.#simulation.gateway?.fleet;
-    if (!fleet) {
+  check(look: FleetLook | undefined): void {
+    if (!look) {
       this.#used.clear();
       return;
     }
-    const used = usedBy(fleet);
+    const { fleet } = look;
+    const used = usedBy(look);
     for (const [queue, limit] of this.#limits) {
       const now = used.get(queue) ?? 0;
       const before = this.#used.get(queue);
@@ -101,7 +100,7 @@ export class QueueModel {
         this.#simulation.violate(`queue ${queue} uses ${now} GPUs, above its limit of ${limit}`);
     }
     this.#used = used;
-    this.#lookForPlaces(fleet);
+    this.#lookForPlaces(look);
     for (const { id } of [...this.#live.values()]) {
       const workload = fleet.findWorkload(id);
       if (!workload) this.#simulation.violate(`${id} of a queue was acknowledged and is gone`);
@@ -109,11 +108,13 @@ export class QueueModel {
     }
   }
 
-  #lookForPlaces(fleet: Fleet): void {
+  #lookForPlaces(look: FleetLook): void {
+    const { fleet, nodes } = look;
     const untilMs = this.#simulation.clock.monotonicMs() + KEPT_MS;
-    for (const { id } of fleet.nodes()) {
-      const live = fleet.liveAttempts(id);
-      if (live.some(({ workloadId }) => fleet.findWorkload(workloadId)?.spec.timeoutMs !== undefined))
+    for (const { id } of nodes) {
+      if (
+        look.live(id).some(({ workloadId }) => fleet.findWorkload(workloadId)?.spec.timeoutMs !== undefined)
+      )
         this.#keptUntilMs.set(id, untilMs);
     }
     for (const { id } of this.#live.values()) {
@@ -164,11 +165,11 @@ export class QueueModel {
 }
 
 /** GPUs by queue, of those above as well. */
-function usedBy(fleet: Fleet): Map<string, number> {
+function usedBy(look: FleetLook): Map<string, number> {
   const used = new Map<string, number>();
-  for (const { id } of fleet.nodes())
-    for (const { workloadId, devices } of fleet.liveAttempts(id)) {
-      const path = (fleet.findWorkload(workloadId)?.spec.queue ?? 'default').split('/');
+  for (const { id } of look.nodes)
+    for (const { workloadId, devices } of look.live(id)) {
+      const path = (look.fleet.findWorkload(workloadId)?.spec.queue ?? 'default').split('/');
       for (let depth = path.length; depth > 0; depth -= 1) {
         const queue = path.slice(0, depth).join('/');
         used.set(queue, (used.get(queue) ?? 0) + devices.length);

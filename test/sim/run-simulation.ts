@@ -2,6 +2,7 @@ import { seededRandom } from '@clawbernetes/kernel';
 import { ConfigModel } from './config-model.ts';
 import type { Fault, FaultPlan } from './fault-plan.ts';
 import { Faults } from './faults.ts';
+import { FleetLook } from './fleet-look.ts';
 import { FleetModel } from './fleet-model.ts';
 import { GangModel } from './gang-model.ts';
 import { QueueModel } from './queue-model.ts';
@@ -12,6 +13,7 @@ import { WorkloadModel } from './workload-model.ts';
 export interface SimulationReport {
   readonly seed: number;
   readonly nodes: number;
+  readonly pace: number;
   readonly simulatedHours: number;
   /** Frames that arrived. */
   readonly steps: number;
@@ -166,6 +168,7 @@ class Run {
     return {
       seed: this.#plan.seed,
       nodes: this.#plan.nodes,
+      pace: this.#plan.pace,
       simulatedHours: Math.min(this.#plan.hours, this.#livedMs / HOUR_MS),
       steps: frames,
       workloads: this.#work.acknowledged,
@@ -183,18 +186,21 @@ class Run {
   }
 
   #requests(): void {
-    const chance = (of: number): boolean => this.#random.fraction() < of;
+    const { pace } = this.#plan;
+    const chance = (of: number): boolean => this.#random.fraction() < of * pace;
+    const gangs = (of: number): boolean => this.#gangChance(of * pace);
+    const queues = (of: number): boolean => this.#queueChance(of * pace);
     if (chance(SUBMIT_CHANCE)) this.#submit(1);
     if (chance(0.03)) void this.#work.submitAndStop();
     if (chance(0.02)) void this.#work.submitAgain();
     if (chance(0.02)) void this.#work.stopOne();
     if (chance(0.03)) void this.#work.finishOne({ spare: ENDLESS });
     if (chance(0.01)) void this.#config.update();
-    if (this.#gangChance(0.008)) void this.#gangs.submit();
-    if (this.#gangChance(0.002)) void this.#gangs.finishOne();
-    if (this.#queueChance(0.02)) void this.#queues.submit();
-    if (this.#queueChance(0.01)) void this.#queues.edit();
-    if (this.#queueChance(0.003)) void this.#queues.finishOne();
+    if (gangs(0.008)) void this.#gangs.submit();
+    if (gangs(0.002)) void this.#gangs.finishOne();
+    if (queues(0.02)) void this.#queues.submit();
+    if (queues(0.01)) void this.#queues.edit();
+    if (queues(0.003)) void this.#queues.finishOne();
   }
 
   #submit(count: number): void {
@@ -202,8 +208,10 @@ class Run {
   }
 
   #check(): void {
-    this.#queues.check();
-    this.#fleet.check(this.#work.live);
+    const { gateway } = this.#simulation;
+    const look = gateway && new FleetLook(gateway.fleet);
+    this.#queues.check(look);
+    this.#fleet.check(look, this.#work.live);
     this.#work.check();
     this.#gangs.check();
   }

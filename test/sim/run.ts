@@ -1,18 +1,22 @@
-// `npm run sim -- --seed <n> --hours <h> [--json]`: the whole system under a virtual clock, network and disk.
+// `npm run sim -- --seed <n> --hours <h> [--pace <p>] [--json]`: the whole system under a virtual clock, network and disk.
 // Ends with 1 after a violation, having made the run that shows it smaller.
 import { parseArgs } from 'node:util';
 import { runCiSeeds } from './ci-seeds.ts';
 import { planFaults, type FaultPlan } from './fault-plan.ts';
 import { runSimulation, type SimulationReport } from './run-simulation.ts';
 import { shrink } from './shrink.ts';
+import { simCommand } from './sim-command.ts';
 
 const MAX_SHRINK_RUNS = 60;
+const LEAST_PACE = 0.05;
 
 const { values } = parseArgs({
   options: {
     seed: { type: 'string', default: '1' },
     hours: { type: 'string', default: '1' },
     nodes: { type: 'string', default: '6' },
+    // Of faults and requests, from 0.05 to 1: less makes long spans cheap.
+    pace: { type: 'string', default: '1' },
     // Numbers of the faults of the seed's plan that strike; all of them without it.
     faults: { type: 'string' },
     'max-steps': { type: 'string', default: 'Infinity' },
@@ -25,6 +29,10 @@ const { values } = parseArgs({
 
 if (values.ci) process.exit((await runCiSeeds((line) => console.log(line))) ? 0 : 1);
 
+const pace = Number(values.pace);
+if (!(pace >= LEAST_PACE && pace <= 1))
+  throw new Error(`--pace ${values.pace} is not between ${LEAST_PACE} and 1; 1 is as the rates say`);
+
 const plan = chosenPlan();
 const report = await runSimulation(plan, {
   stopAtFirst: values['stop-at-first'],
@@ -36,7 +44,7 @@ if (report.violations.length > 0 && !values['no-shrink'] && !values.json) await 
 process.exit(report.violations.length === 0 ? 0 : 1);
 
 function chosenPlan(): FaultPlan {
-  const whole = planFaults(Number(values.seed), Number(values.nodes), Number(values.hours));
+  const whole = planFaults(Number(values.seed), Number(values.nodes), Number(values.hours), pace);
   if (values.faults === undefined) return whole;
   const chosen = new Set(values.faults.split(',').map(Number));
   return { ...whole, faults: whole.faults.filter(({ index }) => chosen.has(index)) };
@@ -56,9 +64,7 @@ function tell(shown: SimulationReport): void {
 }
 
 async function tellSmaller(failing: FaultPlan, failed: SimulationReport): Promise<void> {
-  console.log(
-    `npm run sim -- --seed ${failing.seed} --hours ${failing.hours} shows it again; making it smaller …`,
-  );
+  console.log(`${simCommand(failing)} shows it again; making it smaller …`);
   const smaller = await shrink(failing, failed, {
     run: runSimulation,
     maxRuns: MAX_SHRINK_RUNS,
@@ -66,9 +72,8 @@ async function tellSmaller(failing: FaultPlan, failed: SimulationReport): Promis
   });
   for (const line of smaller.report.story) console.log(line);
   for (const violation of smaller.report.violations) console.log(`VIOLATION ${violation}`);
-  const { seed, nodes, hours, faults } = smaller.plan;
-  const chosen = faults.map(({ index }) => index).join(',');
-  console.log(
-    `npm run sim -- --seed ${seed} --hours ${hours.toFixed(4)} --nodes ${nodes} --faults ${chosen || 'none'} --stop-at-first`,
-  );
+  const { plan } = smaller;
+  const chosen = plan.faults.map(({ index }) => index).join(',');
+  const command = simCommand({ ...plan, hours: Math.ceil(plan.hours * 10_000) / 10_000 });
+  console.log(`${command} --faults ${chosen || 'none'} --stop-at-first`);
 }

@@ -57,6 +57,7 @@ export class VirtualLink {
   readonly #arrivals = new Map<VirtualEnd, number>();
   #lagMs = 0;
   #lossy = false;
+  #registered = false;
   #disorderMs = 0;
   /** Half-open: nothing arrives here any more. */
   readonly #deaf = new Set<VirtualEnd>();
@@ -75,15 +76,21 @@ export class VirtualLink {
   carry(from: VirtualEnd, frame: Uint8Array): void {
     if (this.#closed || this.#cut) return;
     const to = from === this.nodeEnd ? this.gatewayEnd : this.nodeEnd;
-    if (from === this.gatewayEnd && decodeGatewayFrame(frame).body.case === 'registered')
-      this.#network.onRegistered(this.name);
+    if (from === this.gatewayEnd && !this.#registered) this.#lookForSession(frame);
+    const isFaithful = !this.#lossy && this.#disorderMs === 0;
     // Logs are not hints: they rely on the order of a connection.
-    const isLog = from === this.nodeEnd && decodeNodeFrame(frame).body.case === 'logChunk';
+    const isLog = !isFaithful && from === this.nodeEnd && decodeNodeFrame(frame).body.case === 'logChunk';
     const copies = this.#lossy && !isLog ? this.#network.copies() : 1;
     for (let copy = 0; copy < copies; copy += 1) {
       const extraMs = isLog || this.#disorderMs === 0 ? 0 : this.#network.extraMs(this.#disorderMs);
       this.#network.after(this.#arrivalAt(to) + extraMs, () => this.#deliver(from, to, frame));
     }
+  }
+
+  /** A connection has one session at most. */
+  #lookForSession(frame: Uint8Array): void {
+    this.#registered = decodeGatewayFrame(frame).body.case === 'registered';
+    if (this.#registered) this.#network.onRegistered(this.name);
   }
 
   /** Who has closed a connection must not act on what still arrives over it. */
