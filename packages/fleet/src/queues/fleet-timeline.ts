@@ -55,7 +55,7 @@ export class FleetTimeline implements CapacityTimeline<WaitingShape> {
     return this.#holds.masked(then, owner, later);
   }
 
-  /** Wall clock; at the latest it is killed after its grace. Infinity if nobody knows, as for what has not begun. */
+  /** Wall clock; it is killed after its grace. Infinity if nobody knows, as for what has not begun. */
   endOf(attempt: AttemptRecord, ends: EndBound): number {
     const { workloads, clock } = this.#core;
     const nowMs = clock.nowMs();
