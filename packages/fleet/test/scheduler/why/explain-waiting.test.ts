@@ -260,25 +260,28 @@ describe('what would help', () => {
   test('a remedy that is certain makes the planner place it, one that is not gives it room at least', () => {
     expect.hasAssertions();
     const tried = new Map<string, number>();
-    checkAll(({ nodes, holders, shape, ahead, told }) => {
-      for (const { steps, certain, message, commands } of told.remedies) {
-        let then: Applied = { nodes, shape };
-        for (const step of steps) then = apply(then, step, holders);
-        for (const { step } of steps) tried.set(step, (tried.get(step) ?? 0) + 1);
-        expect(then.nodes.some((node) => canTake(node, then.shape))).toBe(true);
-        expect(message).toMatch(/^[A-Z].*\.$/);
-        expect([message, ...commands].join()).not.toMatch(/undefined|NaN/);
-        if (!certain) continue;
-        const mine = { key: 'mine', shape: then.shape, workloadIds: ['mine'] };
-        const { placements } = planPlacements(
-          { nodes: then.nodes },
-          [...ahead, mine],
-          1000,
-          new FleetPacking(),
-        );
-        expect(placements.map(({ workloadId }) => workloadId)).toContain('mine');
-      }
-    }, { numRuns: 2000 });
+    checkAll(
+      ({ nodes, holders, shape, ahead, told }) => {
+        for (const { steps, certain, message, commands } of told.remedies) {
+          let then: Applied = { nodes, shape };
+          for (const step of steps) then = apply(then, step, holders);
+          for (const { step } of steps) tried.set(step, (tried.get(step) ?? 0) + 1);
+          expect(then.nodes.some((node) => canTake(node, then.shape))).toBe(true);
+          expect(message).toMatch(/^[A-Z].*\.$/);
+          expect([message, ...commands].join()).not.toMatch(/undefined|NaN/);
+          if (!certain) continue;
+          const mine = { key: 'mine', shape: then.shape, workloadIds: ['mine'] };
+          const { placements } = planPlacements(
+            { nodes: then.nodes },
+            [...ahead, mine],
+            1000,
+            new FleetPacking(),
+          );
+          expect(placements.map(({ workloadId }) => workloadId)).toContain('mine');
+        }
+      },
+      { numRuns: 2000 },
+    );
     for (const step of [
       ...['ask-gpus', 'ask-model', 'ask-cpu', 'ask-label', 'uncordon', 'wait', 'untaint'],
       ...['ask-gpu-share', 'ask-mig', 'ask-nvlink'],
@@ -315,33 +318,39 @@ describe('when it starts', () => {
   test('a range begins when enough has ended and not before; without one no declared end is enough', () => {
     expect.hasAssertions();
     const estimates = new Set<string>();
-    checkAll(({ nodes, holders, shape, ahead, told: { start } }) => {
-      estimates.add(start.estimate);
-      const { fromMs, toMs } = start;
-      if (ahead.length > 0) return;
-      if (fromMs === undefined || toMs === undefined) {
-        const then = at(nodes, holders, ({ endsAtMs }) => endsAtMs !== undefined);
-        expect(then.some((node) => canTake(node, shape))).toBe(false);
-        return;
-      }
-      const then = at(nodes, holders, ({ endsAtMs = Infinity }) => endsAtMs <= fromMs);
-      expect(then.some((node) => canTake(node, shape))).toBe(true);
-      const before = at(nodes, holders, ({ endsAtMs = Infinity }) => endsAtMs < fromMs);
-      expect(before.some((node) => canTake(node, shape))).toBe(false);
-      expect(toMs).toBeGreaterThanOrEqual(fromMs);
-    }, { numRuns: 1500 });
+    checkAll(
+      ({ nodes, holders, shape, ahead, told: { start } }) => {
+        estimates.add(start.estimate);
+        const { fromMs, toMs } = start;
+        if (ahead.length > 0) return;
+        if (fromMs === undefined || toMs === undefined) {
+          const then = at(nodes, holders, ({ endsAtMs }) => endsAtMs !== undefined);
+          expect(then.some((node) => canTake(node, shape))).toBe(false);
+          return;
+        }
+        const then = at(nodes, holders, ({ endsAtMs = Infinity }) => endsAtMs <= fromMs);
+        expect(then.some((node) => canTake(node, shape))).toBe(true);
+        const before = at(nodes, holders, ({ endsAtMs = Infinity }) => endsAtMs < fromMs);
+        expect(before.some((node) => canTake(node, shape))).toBe(false);
+        expect(toMs).toBeGreaterThanOrEqual(fromMs);
+      },
+      { numRuns: 1500 },
+    );
     expect(estimates).toEqual(new Set(['range', 'unknown']));
   });
 });
 
 test('nothing that it is asked about is changed', () => {
   expect.hasAssertions();
-  checkAll(({ nodes, holders, shape, ahead, told }) => {
-    const facts = { nodes: freeze(nodes), shape: freeze(shape), ahead: freeze(ahead), unapproved: [] };
-    const holdersOf = holdersIn(freeze(holders));
-    const again = explainWaiting({ ...facts, holdersOf, nowMs: NOW_MS, limitOf: () => undefined });
-    expect(again).toEqual(told);
-  }, { numRuns: 200 });
+  checkAll(
+    ({ nodes, holders, shape, ahead, told }) => {
+      const facts = { nodes: freeze(nodes), shape: freeze(shape), ahead: freeze(ahead), unapproved: [] };
+      const holdersOf = holdersIn(freeze(holders));
+      const again = explainWaiting({ ...facts, holdersOf, nowMs: NOW_MS, limitOf: () => undefined });
+      expect(again).toEqual(told);
+    },
+    { numRuns: 200 },
+  );
 });
 
 function freeze<T>(value: T): T {
