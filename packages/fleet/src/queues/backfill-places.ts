@@ -1,4 +1,5 @@
 import type { FleetCore } from '../fleet-core.ts';
+import type { WorkloadRecord } from '../records.ts';
 import type { Placement } from '../scheduler/placement.ts';
 import { planPlacements } from '../scheduler/plan.ts';
 import { neverFits } from '../scheduler/fit.ts';
@@ -15,6 +16,10 @@ const MAX_DOMAINS = 16;
 const MAX_LOOKED_AT = 256;
 /** Workloads that are tried in the gap before a kept place begins. */
 const MAX_FILLERS = 64;
+/** Between two looks for them, ms. */
+const FILL_EVERY_MS = 250;
+/** Looks take at most one part in so many of the time, however much waits. */
+const TIME_SHARE = 20;
 /** Starts are counted in such steps, ms. */
 const RESOLUTION_MS = 1000;
 /** Kept so long after the time at which it should have begun, ms. */
@@ -33,7 +38,8 @@ export interface BackfillDeps {
 export class BackfillPlaces {
   readonly #deps: BackfillDeps;
   readonly #timeline: FleetTimeline;
-  #lastMs = -Infinity;
+  #nextMs = -Infinity;
+  #nextFillMs = -Infinity;
   #from: string | undefined;
 
   constructor(deps: BackfillDeps) {
@@ -46,15 +52,15 @@ export class BackfillPlaces {
     const { core, holds } = this.#deps;
     const nowMs = core.clock.monotonicMs();
     const { backfillEveryMs, reservations } = core.options.queues;
-    if (nowMs - this.#lastMs < backfillEveryMs) return;
+    if (nowMs < this.#nextMs) return;
     if (core.accounts.limited === 0 || !core.pending.hasBlocked) return this.#release(() => true);
-    this.#lastMs = nowMs;
     const wanted = first().slice(0, reservations);
     const ids = new Set(wanted.map(({ workloadIds }) => workloadIds[0]));
     this.#release((hold) => !ids.has(hold.workloadId));
     // A place that is kept stays the same; only one that is missing is looked for, and one at a time.
     const next = wanted.find(({ workloadIds: [id = ''], shape }) => !holds.of(id) && !shape.gang);
     if (next) this.#keepFor(next);
+    this.#nextMs = nowMs + Math.max(backfillEveryMs, TIME_SHARE * (core.clock.monotonicMs() - nowMs));
   }
 
   get isKeeping(): boolean {
@@ -63,8 +69,11 @@ export class BackfillPlaces {
 
   /** What waits and ends before a kept place begins may use it until then. */
   *fillers(): Generator<Placement, void, undefined> {
-    const { holds } = this.#deps;
+    const { core, holds } = this.#deps;
+    const startMs = core.clock.monotonicMs();
+    if (startMs < this.#nextFillMs) return;
     for (const hold of holds.all()) if (hold.kind === 'blocked') yield* this.#fillersOf(hold);
+    this.#nextFillMs = startMs + Math.max(FILL_EVERY_MS, TIME_SHARE * (core.clock.monotonicMs() - startMs));
   }
 
   #release(isGone: (hold: PlaceHold) => boolean): void {
@@ -77,11 +86,12 @@ export class BackfillPlaces {
     const { core, holds, packing } = this.#deps;
     const leftMs = startMs - core.clock.nowMs();
     let tries = MAX_FILLERS;
-    for (const { key, shape, workloadIds } of core.pending.blockedShapes(1)) {
+    const isBrief = ({ spec }: WorkloadRecord): boolean =>
+      spec.timeoutMs !== undefined && spec.timeoutMs + spec.stopGraceMs <= leftMs;
+    for (const { key, shape, workloadIds } of core.pending.blockedShapes(1, isBrief)) {
       const [workloadId] = workloadIds;
-      if (workloadId === undefined || shape.gang || tries === 0) continue;
-      const { timeoutMs, stopGraceMs } = core.workloads.workload(workloadId)?.spec ?? {};
-      if (timeoutMs === undefined || timeoutMs + (stopGraceMs ?? 0) > leftMs) continue;
+      if (tries === 0) return;
+      if (workloadId === undefined || shape.gang) continue;
       tries -= 1;
       const node = core.nodes.node(nodeId);
       if (!node || holds.of(workloadId)) continue;

@@ -150,8 +150,8 @@ export class QueuePlanner {
 
   #firstBlocked(): readonly QueuedShape[] {
     const { pending, queues, options } = this.#deps.core;
+    if (queues.regime.isPlain) return pending.firstBlocked(options.queues.reservations);
     const blocked = pending.blockedShapes(1);
-    if (queues.regime.isPlain) return blocked;
     const order = this.#order(blocked);
     const first: QueuedShape[] = [];
     while (first.length < options.queues.reservations) {

@@ -4,14 +4,14 @@ import { compareInQueue, type GroupStop, type QueuedShape } from '../scheduler/q
 import { shapeKey, shapeOf, type Shape } from '../scheduler/resources.ts';
 import type { PendingShape } from '../scheduler/plan.ts';
 import type { WorkloadRecord } from '../records.ts';
+import { WaitingLine } from './waiting-line.ts';
 
 interface Group {
   readonly key: string;
   readonly shape: Shape;
   readonly queue: string;
   readonly priority: number;
-  /** In order of submission. */
-  workloads: Map<string, WorkloadRecord>;
+  readonly workloads: WaitingLine;
   /** A limit that keeps it from starting. */
   stop?: GroupStop;
 }
@@ -50,7 +50,7 @@ export class PendingQueue {
 
   add(workload: WorkloadRecord, shape: Shape = shapeOf(workload.spec, workload.nodeId)): void {
     const group = this.#group(shape, this.#queueOf(workload.spec), priorityOf(workload));
-    insert(group, workload);
+    group.workloads.add(workload);
     this.#groupOf.set(workload.id, group);
     // What begins anew is no new demand.
     if (!workload.anew) this.#arrivals.push(group.shape);
@@ -97,9 +97,30 @@ export class PendingQueue {
     return Array.from(this.#groups.values(), (group) => queuedShape(group, limit));
   }
 
-  /** Groups that fit nowhere at present, with at most `limit` workloads of each. */
-  blockedShapes(limit: number): readonly QueuedShape[] {
-    return this.#closedShapes(limit, ({ stop }) => stop?.partly !== false);
+  /**
+   * Groups that fit nowhere at present and whose first workload is wanted, with at most `limit` of each.
+   */
+  blockedShapes(
+    limit: number,
+    isWanted: (first: WorkloadRecord) => boolean = () => true,
+  ): readonly QueuedShape[] {
+    return this.#closedShapes(limit, ({ stop, workloads }) => {
+      const { first } = workloads;
+      return stop?.partly !== false && first !== undefined && isWanted(first);
+    });
+  }
+
+  /** The first so many of those groups, with one workload of each: told without putting all into order. */
+  firstBlocked(count: number): readonly QueuedShape[] {
+    let first: QueuedShape[] = [];
+    for (const group of this.#groups.values()) {
+      if (this.#open.has(group) || group.stop?.partly === false) continue;
+      const last = first[count - 1];
+      const standing = { priority: group.priority, sinceMs: group.workloads.first?.submittedAtMs ?? 0 };
+      if (last && compareInQueue(last, standing) <= 0) continue;
+      first = [...first, queuedShape(group, 1)].toSorted(compareInQueue).slice(0, count);
+    }
+    return first;
   }
 
   /** Those, and groups that wait for a limit under which they could start. */
@@ -143,7 +164,7 @@ export class PendingQueue {
     for (const { key, shape } of this.pending(0, EVERY_SHAPE)) {
       const group = this.#groups.get(key);
       if (!group || left <= 0) break;
-      const ids = group.workloads.keys().take(left);
+      const ids = group.workloads.ids().take(left);
       const workloadIds = group === last ? [...idsBefore(ids, before)] : [...ids];
       if (workloadIds.length > 0) found.push({ key, shape, workloadIds });
       left -= workloadIds.length;
@@ -201,7 +222,7 @@ export class PendingQueue {
     const mine = this.#groupOf.get(workloadId);
     if (!mine?.stop) return 0;
     const { queue } = mine.stop.stop;
-    let count = [...idsBefore(mine.workloads.keys(), workloadId)].length;
+    let count = [...idsBefore(mine.workloads.ids(), workloadId)].length;
     const shape = queuedShape(mine, 0);
     for (const group of this.#stopped)
       if (
@@ -229,26 +250,18 @@ export class PendingQueue {
     const key = isUsual ? shapeKey(shape) : `${queue} ${priority} ${shapeKey(shape)}`;
     const known = this.#groups.get(key);
     if (known) return known;
-    const group = { key, shape, queue, priority, workloads: new Map() };
+    const group = { key, shape, queue, priority, workloads: new WaitingLine() };
     this.#groups.set(key, group);
     this.#open.add(group);
     return group;
   }
 }
 
-/** At the end, or where it comes back after it had a place, before all that came later. */
-function insert(group: Group, workload: WorkloadRecord): void {
-  const first = group.workloads.values().next().value;
-  if (first && workload.submittedAtMs < first.submittedAtMs)
-    group.workloads = new Map([[workload.id, workload], ...group.workloads]);
-  else group.workloads.set(workload.id, workload);
-}
-
 function queuedShape({ key, shape, queue, priority, workloads }: Group, limit: number): QueuedShape {
   return {
     ...{ key, shape, queue, priority },
-    workloadIds: firstOf(workloads.keys(), limit),
-    sinceMs: workloads.values().next().value?.submittedAtMs ?? 0,
+    workloadIds: firstOf(workloads.ids(), limit),
+    sinceMs: workloads.first?.submittedAtMs ?? 0,
     waiting: workloads.size,
   };
 }

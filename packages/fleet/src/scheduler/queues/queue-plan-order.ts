@@ -53,6 +53,12 @@ interface Line {
   isDone: boolean;
 }
 
+/** Of one queue, in their order; those before `head` are through. */
+interface Lines {
+  readonly all: Line[];
+  head: number;
+}
+
 /** Why a group waits though nodes may have room; `partly` = only for some of the GPUs that it could get. */
 export interface GroupStop {
   readonly stop: QueueStop;
@@ -67,7 +73,7 @@ export interface GroupStop {
 export class QueuePlanOrder {
   readonly #facts: QueueFacts;
   readonly #order: QueueOrder;
-  readonly #lines = new Map<string, Line[]>();
+  readonly #lines = new Map<string, Lines>();
   readonly #stops = new Map<string, GroupStop>();
   /** By queue: dimensions of its limit that somebody waits for. */
   readonly #closed = new Map<string, Map<Dimension, QueueStop>>();
@@ -79,9 +85,9 @@ export class QueuePlanOrder {
     this.#order = new QueueOrder(facts);
     for (const group of groups.toSorted(compareInQueue)) {
       const choices = classChoices(group.shape, facts.models, facts.classes);
-      const lines = this.#lines.get(group.queue) ?? [];
+      const lines = this.#lines.get(group.queue) ?? { all: [], head: 0 };
       this.#lines.set(group.queue, lines);
-      lines.push({ group, choices, index: 0, isDone: false });
+      lines.all.push({ group, choices, index: 0, isDone: false });
     }
     for (const queue of this.#lines.keys()) this.#offer(queue);
   }
@@ -140,12 +146,14 @@ export class QueuePlanOrder {
   }
 
   #headOf(queue: string): Line | undefined {
-    return this.#lines.get(queue)?.find(isOpen);
+    const lines = this.#lines.get(queue);
+    if (!lines) return undefined;
+    for (let line = lines.all[lines.head]; line && !isOpen(line); line = lines.all[lines.head])
+      lines.head += 1;
+    return lines.all[lines.head];
   }
 
   #offer(queue: string): void {
-    const lines = this.#lines.get(queue) ?? [];
-    while (lines[0] && !isOpen(lines[0])) lines.shift();
     const line = this.#headOf(queue);
     const { group } = line ?? {};
     this.#order.offer(
