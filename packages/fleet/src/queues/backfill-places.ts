@@ -135,7 +135,7 @@ export class BackfillPlaces {
       ...{ workloadId: id, kind: 'blocked', queue, amounts: new Map(), nodeId, shape, startMs },
       devices: (place ?? again).devices,
       awaits: awaits.map((attempt) => attempt.id),
-      untilMs: startMs + LATE_MS,
+      untilMs: core.clock.monotonicMs() + startMs - core.clock.nowMs() + LATE_MS,
     });
     core.nodes.touch(nodeId);
   }

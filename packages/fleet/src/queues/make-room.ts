@@ -174,8 +174,13 @@ export class MakeRoom {
       part: 'core',
       queue,
       priority,
-      // Out of reach it could not be stopped, and nobody would know when it has ended.
-      preemptible: preemptible && attempt.unknownSinceMs === undefined,
+      // Out of reach it could not be stopped, and nobody would know when it has ended. What is bound to its
+      // node could not begin anew elsewhere; members of gangs go together or not at all.
+      preemptible:
+        preemptible &&
+        attempt.unknownSinceMs === undefined &&
+        workload.nodeId === undefined &&
+        attempt.rank === undefined,
       amounts,
       startedMs: attempt.startedAtMs ?? attempt.placedAtMs,
       preemptions: workload.preemptions ?? 0,
@@ -199,7 +204,10 @@ export class MakeRoom {
     const work = this.#workOf(workloadId, group, round);
     const isUrgent = this.#deps.core.accounts.runsBelow(group.queue, group.priority);
     if (!isUrgent && !round.evictions.hasClaim(work)) return false;
-    const candidates = round.evictions.victimsFor(work);
+    // Those that have gone for others since the round began are nobody's to take any more.
+    const candidates = round.evictions
+      .victimsFor(work)
+      .filter(({ unit }) => this.#deps.core.workloads.attempt(unit.id)?.evicted === undefined);
     if (candidates.length === 0) return false;
     const trial = new RoomTrial(this.#deps, round, { group, work, candidates });
     const choice = choosePreemption({
@@ -250,7 +258,7 @@ export class MakeRoom {
     const amounts = amountsHeld(placement.shape, models, classes);
     // As if it had been there when the round began: the next one must not claim the same.
     if (!core.queues.regime.isPlain) usage.charge(work.queue, amounts, isPreemptible(work.queue));
-    const untilMs = nowMs + graceMs + core.options.queues.holdMs;
+    const untilMs = core.clock.monotonicMs() + graceMs + core.options.queues.holdMs;
     holds.keep({
       ...{
         workloadId: work.id,

@@ -21,7 +21,7 @@ export interface PlaceHold {
   readonly awaits: readonly string[];
   /** When it starts at the latest, if they end by their limits; wall clock. */
   readonly startMs: number;
-  /** Given up then; wall clock. */
+  /** Given up then; monotonic clock. */
   readonly untilMs: number;
 }
 

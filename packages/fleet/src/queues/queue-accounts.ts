@@ -184,9 +184,8 @@ export class QueueAccounts {
       amounts: this.#amountsOf(attempt),
       isLimited: workload?.spec.timeoutMs !== undefined,
       nodeId: attempt.nodeId,
-      // What is bound to its node could not begin anew elsewhere; members of gangs go together or not at all.
-      preemptible:
-        workload?.nodeId === undefined && attempt.rank === undefined && this.#regime.isPreemptible(queue),
+      // As it was admitted: whether it can be made to go in fact is another question.
+      preemptible: this.#regime.isPreemptible(queue),
     };
   }
 

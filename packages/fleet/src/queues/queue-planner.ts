@@ -196,7 +196,7 @@ export class QueuePlanner {
   /** Places whose owner has gone, whose node takes no work, or for which nobody came in time. */
   #dropOld(): void {
     const { core } = this.#deps;
-    const nowMs = core.clock.nowMs();
+    const nowMs = core.clock.monotonicMs();
     for (const hold of this.#holds.all()) {
       const node = core.nodes.node(hold.nodeId);
       const isGood = node !== undefined && core.nodes.view(node).schedulable;
