@@ -9,7 +9,7 @@ import {
 
 /**
  * Versions of the node protocol that this code speaks, both ends included. From 2 on a node ends by itself
- * what may not run without contact.
+ * what may not run without contact, and holds members of gangs until all are ready.
  */
 export const PROTOCOL_VERSIONS = { min: 1, max: 2 } as const;
 export const DEFAULT_MAX_FRAME_BYTES = 1_048_576;

@@ -27,8 +27,11 @@ export interface NodeSessionDeps {
   readonly onCommandResult: (result: Frame<'commandResult'>) => void;
 }
 
-/** Version of the node protocol from which a node ends by itself what may not run without contact. */
-const STOPS_WITHOUT_CONTACT = 2;
+/**
+ * Version of the node protocol from which a node ends by itself what may not run without contact, and holds
+ * members of gangs until all are ready.
+ */
+const STOPS_AND_HOLDS = 2;
 
 /** Far beyond any log, and exact as a number, with room for a frame more. */
 const MAX_POSITION = 2n ** 52n;
@@ -83,16 +86,21 @@ export class NodeSession {
     this.#sender.send(body);
   }
 
-  /** What an older agent would let run on without contact, though it must not, ends before it begins. */
-  refuses({ id: attemptId, epoch }: AttemptRecord, { spec }: WorkloadRecord): boolean {
-    if (spec.onDisconnect?.action !== 'stop' || this.#version >= STOPS_WITHOUT_CONTACT) return false;
+  /** What an older agent would run otherwise than it must be run ends before it begins. */
+  refuses({ id: attemptId, epoch, rank }: AttemptRecord, { spec }: WorkloadRecord): boolean {
+    const isMember = rank !== undefined;
+    const isBound = spec.onDisconnect?.action === 'stop';
+    if ((!isMember && !isBound) || this.#version >= STOPS_AND_HOLDS) return false;
     const nowMs = this.#deps.clock.nowMs();
-    const message =
-      'The agent of this node is of an older version, which cannot end work that may not run without contact: ' +
-      'update clawnode there.';
+    const cannot = isMember
+      ? 'hold members of a gang until all are ready'
+      : 'end work that may not run without contact';
+    const message = `The agent of this node is of an older version, which cannot ${cannot}: update clawnode there.`;
+    // A gang would be given the same node again and again for a failure that is not its own.
+    const reason = isMember ? 'launch-failed' : 'executor-unavailable';
     this.#deps.fleet.reports.report(this.nodeId, [
       {
-        ...{ attemptId, epoch, revision: 1, state: 'killed', reason: 'executor-unavailable', message },
+        ...{ attemptId, epoch, revision: 1, state: 'killed', reason, message },
         ...{ acceptedAtMs: nowMs, finishedAtMs: nowMs, sandbox: 'none', limitations: [], logEnd: 0 },
       },
     ]);

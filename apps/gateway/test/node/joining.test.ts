@@ -140,6 +140,17 @@ describe('who is kept out', () => {
     expect(view.message).toContain('update clawnode there');
   });
 
+  test('an older agent gets no members of gangs, which would not wait for each other there', async () => {
+    await joinFleet(gateway);
+    const { id } = await gateway.api.call('workload.run', {
+      spec: { command: ['work'], gang: { members: 2 } },
+      waitMs: 10_000,
+    });
+    const view = await gateway.api.call('workload.inspect', { workload: id });
+    expect(view).toMatchObject({ state: 'failed', endReason: 'launch-failed' });
+    expect(view.message).toContain('update clawnode there');
+  });
+
   test('versions that do not meet: it is told which, and that trying again is of no use', async () => {
     const node = await FakeNode.connect(gateway.nodeUrl);
     node.register({ versions: { min: 7, max: 9 } });
