@@ -52,6 +52,9 @@ export class TransferMachine {
   #chainBroken = false;
   /** Slots that were ended in the chain at hand, which its failure would bring back. */
   #ended: number[] = [];
+  /** Of the items of the batch at hand that move anything: numbers of their accounts, or −1. */
+  readonly #debits = new Int32Array(MAX_BATCH_ITEMS);
+  readonly #credits = new Int32Array(MAX_BATCH_ITEMS);
 
   constructor(tables: TransferTables) {
     this.#tables = tables;
@@ -74,6 +77,16 @@ export class TransferMachine {
     const results = new Uint8Array(count);
     this.#tables.ids.touch(this.#views.halves, HALF.id);
     this.#tables.ids.touch(this.#views.halves, HALF.pending);
+    this.#tables.accounts.findAll(
+      this.#views.halves,
+      { at: HALF.debit, stride: TRANSFER_HALVES },
+      this.#debits,
+    );
+    this.#tables.accounts.findAll(
+      this.#views.halves,
+      { at: HALF.credit, stride: TRANSFER_HALVES },
+      this.#credits,
+    );
     for (let item = 0; item < count; item += 1) this.#step(item, results);
     return results;
   }
@@ -158,9 +171,9 @@ export class TransferMachine {
   #move(item: number, word: number, half: number, flags: number): number {
     const { accounts, pending } = this.#tables;
     const { halves, words } = this.#views;
-    const debit = accounts.find(halves, half + HALF.debit);
+    const debit = this.#debits[item] as number;
     if (debit < 0) return RESULTS['debit-account-not-found'].code;
-    const credit = accounts.find(halves, half + HALF.credit);
+    const credit = this.#credits[item] as number;
     if (credit < 0) return RESULTS['credit-account-not-found'].code;
     const amount = u64(words, word + WORD.amount);
     const fault = this.#moveFault(debit, credit, amount);
