@@ -65,8 +65,8 @@ export class AccountTable {
   }
 
   /**
-   * Writes the numbers of many accounts, as `find` answers them, into `numbers`; faster than one by one, as no
-   * lookup waits for another.
+   * Writes the numbers of many accounts, as `find` answers them, into `numbers`; faster than one by one, as
+   * no lookup waits for another.
    */
   findAll(words: Uint32Array, { at, stride }: Every, numbers: Int32Array): void {
     let seen = 0;
