@@ -1,12 +1,13 @@
 import { WHOLE_GPU } from '../scheduler/cluster/demand.ts';
 import { milliOf, withFree } from '../scheduler/gpu-fit.ts';
+import type { PlacedMember, PlacementTrace } from '../scheduler/placement.ts';
 import type { Amounts } from '../scheduler/queues/amounts.ts';
 import type { Shape } from '../scheduler/resources.ts';
 import type { SnapshotNode } from '../scheduler/snapshot.ts';
 import { isEnded } from '../workload/lifecycle.ts';
 import type { WorkloadTable } from '../workload/workload-table.ts';
 
-/** A place on a node that is kept for a workload that waits. */
+/** A place on a node that is kept for a workload that waits, or for one member of it. */
 export interface PlaceHold {
   readonly workloadId: string;
   /** `preemption`: others make room for it. `blocked`: those that run there end in time by their limits. */
@@ -17,6 +18,8 @@ export interface PlaceHold {
   readonly nodeId: string;
   readonly shape: Shape;
   readonly devices: readonly string[];
+  /** Of a gang: which member it is. */
+  readonly member?: PlacedMember & { readonly trace: PlacementTrace };
   /** Attempts that end first. */
   readonly awaits: readonly string[];
   /** When it starts at the latest, if they end by their limits; wall clock. */
@@ -31,7 +34,8 @@ const NO_HOLDS: readonly PlaceHold[] = [];
 export class PlaceHolds {
   readonly #workloads: Pick<WorkloadTable, 'attempt'>;
   readonly #onFreed: (nodeId: string) => void;
-  readonly #byWorkload = new Map<string, PlaceHold>();
+  /** Of a gang by rank. */
+  readonly #byWorkload = new Map<string, readonly PlaceHold[]>();
   readonly #onNode = new Map<string, PlaceHold[]>();
 
   /** @param onFreed a place on this node is kept no more: others may have room there now. */
@@ -40,37 +44,47 @@ export class PlaceHolds {
     this.#onFreed = onFreed;
   }
 
+  /** Workloads for which places are kept. */
   get size(): number {
     return this.#byWorkload.size;
   }
 
   all(): readonly PlaceHold[] {
-    return [...this.#byWorkload.values()];
+    return [...this.#byWorkload.values()].flat();
   }
 
+  /** Of a gang that of rank 0. */
   of(workloadId: string): PlaceHold | undefined {
-    return this.#byWorkload.get(workloadId);
+    return this.#byWorkload.get(workloadId)?.[0];
+  }
+
+  /** One list for each workload; of a gang by rank. */
+  byWorkload(): readonly (readonly PlaceHold[])[] {
+    return [...this.#byWorkload.values()];
   }
 
   on(nodeId: string): readonly PlaceHold[] {
     return this.#onNode.get(nodeId) ?? NO_HOLDS;
   }
 
-  /** One for each workload: a new one takes the place of the old. */
-  keep(hold: PlaceHold): void {
-    this.release(hold.workloadId);
-    this.#byWorkload.set(hold.workloadId, hold);
-    this.#onNode.set(hold.nodeId, [...this.on(hold.nodeId), hold]);
+  /** All those of one workload: they take the place of what was kept for it. */
+  keep(...holds: readonly PlaceHold[]): void {
+    const [first] = holds;
+    if (!first) return;
+    this.release(first.workloadId);
+    this.#byWorkload.set(first.workloadId, holds);
+    for (const hold of holds) this.#onNode.set(hold.nodeId, [...this.on(hold.nodeId), hold]);
   }
 
   release(workloadId: string): void {
-    const hold = this.#byWorkload.get(workloadId);
-    if (!hold) return;
+    const holds = this.#byWorkload.get(workloadId) ?? NO_HOLDS;
     this.#byWorkload.delete(workloadId);
-    const rest = this.on(hold.nodeId).filter((one) => one !== hold);
-    if (rest.length > 0) this.#onNode.set(hold.nodeId, rest);
-    else this.#onNode.delete(hold.nodeId);
-    this.#onFreed(hold.nodeId);
+    for (const nodeId of new Set(holds.map((hold) => hold.nodeId))) {
+      const rest = this.on(nodeId).filter((one) => one.workloadId !== workloadId);
+      if (rest.length > 0) this.#onNode.set(nodeId, rest);
+      else this.#onNode.delete(nodeId);
+      this.#onFreed(nodeId);
+    }
   }
 
   /**

@@ -9,6 +9,7 @@ import { QueuePlanOrder, type QueuedShape } from '../scheduler/queues/queue-plan
 import { explainQueueStop } from '../scheduler/queues/queue-usage.ts';
 import type { Shape } from '../scheduler/resources.ts';
 import type { Waiting } from '../scheduler/explain.ts';
+import { startOfGang } from './held-gang.ts';
 import type { FleetPacking } from '../scheduler/score/fleet-packing.ts';
 import type { SnapshotNode } from '../scheduler/snapshot.ts';
 import { BackfillPlaces } from './backfill-places.ts';
@@ -24,6 +25,8 @@ export interface QueuePlannerDeps {
   /** The fleet as of the last plan. */
   readonly groups: NodeGroups;
   readonly topology: FleetTopology;
+  /** Has both of them take account of the nodes that have changed since. */
+  readonly follow: () => void;
 }
 
 /** What the queues have to say in a turn: who is next, who waits for a limit, whose place is kept. */
@@ -34,14 +37,14 @@ export class QueuePlanner {
   readonly #backfill: BackfillPlaces;
 
   constructor(deps: QueuePlannerDeps) {
-    const { core, packing, mayMove } = deps;
+    const { core, packing } = deps;
     this.#deps = deps;
     this.#holds = new PlaceHolds(core.workloads, (nodeId) => {
       core.nodes.touch(nodeId);
       core.capacityChanged(nodeId);
     });
     const holds = this.#holds;
-    this.#room = new MakeRoom({ core, packing, holds, mayMove, fleet: () => this.#fleet() });
+    this.#room = new MakeRoom({ ...deps, holds, fleet: () => this.#fleet() });
     this.#backfill = new BackfillPlaces({ core, packing, holds });
   }
 
@@ -68,12 +71,13 @@ export class QueuePlanner {
   }
 
   /** Those for whom a place is kept, as soon as it is free. The caller applies one before it asks on. */
-  *heldStarts(): Generator<Placement, void, undefined> {
-    for (const hold of this.#holds.all()) {
-      const placement = this.#startOf(hold);
-      if (!placement) continue;
-      yield placement;
-      this.#holds.release(hold.workloadId);
+  *heldStarts(): Generator<readonly Placement[], void, undefined> {
+    for (const kept of this.#holds.byWorkload()) {
+      const [first] = kept;
+      const placements = first?.member ? this.#startOfGang(first.workloadId, kept) : this.#startOf(first);
+      if (!first || !placements) continue;
+      yield placements;
+      this.#holds.release(first.workloadId);
     }
   }
 
@@ -165,14 +169,24 @@ export class QueuePlanner {
     return first;
   }
 
-  #startOf({ workloadId, nodeId, shape: held }: PlaceHold): Placement | undefined {
+  #startOfGang(workloadId: string, kept: readonly PlaceHold[]): readonly Placement[] | undefined {
+    const { core } = this.#deps;
+    const shape = core.pending.shapeOf(workloadId);
+    const placements = shape && startOfGang(core, this.#holds, kept);
+    return placements && this.#isWithinLimits(workloadId, shape) ? placements : undefined;
+  }
+
+  #startOf(hold: PlaceHold | undefined): readonly Placement[] | undefined {
+    if (!hold) return undefined;
+    const { workloadId, nodeId, shape: held } = hold;
     const { core, packing } = this.#deps;
     const shape = core.pending.shapeOf(workloadId);
     const node = core.nodes.node(nodeId);
     if (!shape || !node || !this.#isWithinLimits(workloadId, held)) return undefined;
     const view = this.#holds.masked(core.nodes.view(node), workloadId);
     const asked = { key: workloadId, shape: held, workloadIds: [workloadId], nodeIds: new Set([nodeId]) };
-    return planPlacements({ nodes: [view] }, [asked], 1, packing).placements[0];
+    const { placements } = planPlacements({ nodes: [view] }, [asked], 1, packing);
+    return placements.length > 0 ? placements : undefined;
   }
 
   /** Whichever of the GPUs it may get. */

@@ -11,6 +11,7 @@ import {
   type WorkloadSpec,
 } from '@clawbernetes/protocol';
 import type { FleetCore } from '../fleet-core.ts';
+import { explainRoom } from '../queues/explain-room.ts';
 import { explainStop } from '../queues/explain-stop.ts';
 import { QueueQuestions } from '../queues/queue-questions.ts';
 import type { QueuePlanner } from '../queues/queue-planner.ts';
@@ -148,7 +149,7 @@ export class FleetQuestions {
   /** What is kept for it, or kept from it for others. */
   #withPlaces({ id, namespace }: WorkloadRecord, explained: WaitExplanation): WaitExplanation {
     const hold = this.#queues.holdOf(id);
-    if (!hold) return explained;
+    if (!hold) return this.#withRoom(id, namespace, explained);
     const node = this.#core.nodes.node(hold.nodeId)?.name ?? hold.nodeId;
     const names = hold.awaits.flatMap((attemptId) => {
       const attempt = this.#core.workloads.attempt(attemptId);
@@ -165,6 +166,18 @@ export class FleetQuestions {
       message: `On ${node}, once what makes room for it there has ended.`,
     };
     return { ...explained, message, start };
+  }
+
+  /** Who may have to go for it, or may not yet. */
+  #withRoom(workloadId: string, namespace: string, explained: WaitExplanation): WaitExplanation {
+    const { accounts, pending, queues } = this.#core;
+    const group = pending.groupOf(workloadId);
+    if (!group || (queues.regime.isPlain && !accounts.runsBelow(group.queue, group.priority)))
+      return explained;
+    const nameOf = (id: string): string => this.#nameFor(id, namespace);
+    const situation = this.#queues.situation();
+    const room = explainRoom({ core: this.#core, situation, workloadId, group, nameOf });
+    return room === '' ? explained : { ...explained, message: `${explained.message} ${room}` };
   }
 
   /** Nothing but time stands in its way so far. */
@@ -196,15 +209,20 @@ export class FleetQuestions {
   }
 
   /** Of others than the asker's own only that they are there. */
+  #nameFor(workloadId: string, namespace: string): string {
+    const workload = this.#core.workloads.workload(workloadId);
+    if (!workload) return workloadId;
+    return workload.namespace === namespace ? workload.name : `a workload of ${workload.namespace}`;
+  }
+
   #holder(attempt: AttemptRecord, namespace: string): Holder {
     const { workloadId, nodeId, devices, gpuMilli, cpuMilli, memoryMib } = attempt;
     const workload = this.#core.workloads.workload(workloadId);
     const endsAtMs = workload && this.#endsAtMs(attempt, workload);
-    const isOwn = attempt.namespace === namespace;
     return {
       ...{ workloadId, nodeId, devices, cpuMilli, memoryMib },
       ...(gpuMilli === undefined ? {} : { gpuMilli }),
-      name: isOwn ? (workload?.name ?? workloadId) : `a workload of ${attempt.namespace}`,
+      name: this.#nameFor(workloadId, namespace),
       ...(endsAtMs === undefined ? {} : { endsAtMs }),
       graceMs: workload?.spec.stopGraceMs ?? 0,
     };

@@ -173,6 +173,12 @@ export class PendingQueue {
     return found;
   }
 
+  /** The group in which a workload waits. */
+  groupOf(workloadId: string): QueuedShape | undefined {
+    const group = this.#groupOf.get(workloadId);
+    return group && queuedShape(group, 0);
+  }
+
   /** What a workload that waits asks for. */
   shapeOf(workloadId: string): Shape | undefined {
     return this.#groupOf.get(workloadId)?.shape;

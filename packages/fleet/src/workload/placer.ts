@@ -36,7 +36,8 @@ export class Placer {
     this.#core = core;
     const { packing } = this;
     const [groups, topology] = [this.#groups, this.#topology];
-    this.#queues = new QueuePlanner({ core, packing, mayMove, groups, topology });
+    const follow = (): void => this.#follow();
+    this.#queues = new QueuePlanner({ core, packing, mayMove, groups, topology, follow });
   }
 
   /** What tells what a place costs; asking it changes nothing but what it remembers. */
@@ -59,7 +60,7 @@ export class Placer {
     this.#queues.begin();
     if (!pending.hasOpen && this.#changed.size === 0) return this.#fill();
     this.#follow();
-    for (const placement of this.#queues.heldStarts()) this.#applyKept(placement);
+    for (const placements of this.#queues.heldStarts()) this.#applyKept(placements);
     this.#follow();
     // What arrives often is kept room for, whether or not it gets any now.
     for (const shape of pending.takeArrivals())
@@ -92,7 +93,7 @@ export class Placer {
   #fill(): false {
     if (!this.#queues.mayFill) return false;
     this.#follow();
-    for (const placement of this.#queues.fillers()) this.#applyKept(placement);
+    for (const placement of this.#queues.fillers()) this.#applyKept([placement]);
     return false;
   }
 
@@ -129,9 +130,10 @@ export class Placer {
   }
 
   /** One that has its place already: the plan was made with it alone. */
-  #applyKept(placement: Placement): void {
-    this.#left.set(placement.nodeId, placement.before);
-    this.#apply(placement);
+  #applyKept(placements: readonly Placement[]): void {
+    // Of several on one node the first one found it as it is.
+    for (const { nodeId, before } of placements.toReversed()) this.#left.set(nodeId, before);
+    this.#applyAll(placements);
   }
 
   /** The view that a plan of this turn was made with. */

@@ -70,3 +70,23 @@ test('a clock that is set back keeps no place longer', async () => {
   expect(fleet.states(urgent, other)).toEqual(['queued', 'reserved']);
   await fleet.close();
 });
+
+test('some that cannot be helped keep nobody from being helped', async () => {
+  const fleet = await QueueFleet.open({});
+  fleet.fixture.join('a', 2);
+  fleet.fixture.join('busy', 1);
+  const first = fleet.submit('default', 2, low);
+  await fleet.settle();
+  fleet.runAll();
+  for (let gpus = 4; gpus < 24; gpus += 1) fleet.submit('default', gpus, { priority: 9 });
+  fleet.submit('default', 2, { priority: 0 });
+  for (let second = 0; second < 10; second += 1) {
+    // Something changes all the time.
+    const brief = fleet.submit('default', 1, { priority: 20, nodeSelector: { node: 'busy' } });
+    await fleet.settle(500);
+    fleet.fixture.report(fleet.fixture.attemptOf(brief), { state: 'exited', exitCode: 0, revision: 1 });
+    await fleet.settle(500);
+  }
+  expect(fleet.states(first)).toEqual(['preempting']);
+  await fleet.close();
+});

@@ -4,7 +4,7 @@ import type { RemedyStep, WhyView } from '@clawbernetes/protocol';
 import { workloadSpecSchema } from '@clawbernetes/protocol';
 import { describe, expect, test } from 'vitest';
 import type { WorkloadRecord } from '../../src/index.ts';
-import { QueueFleet } from './queue-fleet.ts';
+import { QueueFleet, unguarded } from './queue-fleet.ts';
 
 const why = (fleet: QueueFleet, workload: WorkloadRecord): WhyView => fleet.fleet.questions.why(workload, []);
 
@@ -129,5 +129,25 @@ test('more work is imagined within the limits of its queue', async () => {
   const before = fleet.fleet.queues.list();
   whatIf('r');
   expect(fleet.fleet.queues.list()).toEqual(before);
+  await fleet.close();
+});
+
+test('what may be stopped for it is named, and what is protected and for how long', async () => {
+  const guards = { minRuntimeMs: 300_000, coolDownMs: 0, maxPreemptions: 3 };
+  const fleet = await QueueFleet.open({}, unguarded({ guards }));
+  fleet.fixture.join('a', 2);
+  const works = [1, 2].map(() => fleet.submit('default', 1, { priority: -5 }));
+  await fleet.settle();
+  fleet.runAll();
+  const urgent = fleet.submit('default', 2, { priority: 5 });
+  await fleet.settle(100_000);
+  const { waiting } = fleet.fleet.questions.why(urgent, []);
+  expect(waiting?.message).toMatch(
+    new RegExp(`w[12] may be stopped for it once it has run for 5m 00s, in 3m \\d+s, 1 more later\\.`),
+  );
+  const equal = fleet.submit('default', 2, { priority: -5 });
+  await fleet.settle(1000);
+  expect(fleet.fleet.questions.why(equal, []).waiting?.message).not.toContain('may be stopped');
+  expect(works).toHaveLength(2);
   await fleet.close();
 });

@@ -20,9 +20,22 @@ import { spreadRoom } from './spread-room.ts';
 export function placeGang(
   draft: Draft,
   topology: FleetTopology,
-  { workloadId, shape }: { readonly workloadId: string; readonly shape: ShapeOfGang },
+  gang: WaitingGang,
 ): readonly Placement[] | undefined {
-  if (isSurelyFull(topology, shape)) return undefined;
+  return isSurelyFull(topology, gang.shape) ? undefined : placeInDraft(draft, topology, gang);
+}
+
+export interface WaitingGang {
+  readonly workloadId: string;
+  readonly shape: ShapeOfGang;
+}
+
+/** The same where nodes of the draft may have more room than the topology knows of. */
+export function placeInDraft(
+  draft: Draft,
+  topology: FleetTopology,
+  { workloadId, shape }: WaitingGang,
+): readonly Placement[] | undefined {
   const fleet = gangFleet(topology, shape, draft.moved());
   const plan = planShape(topology, fleet, shape);
   if (plan.kind === 'refusal') return undefined;

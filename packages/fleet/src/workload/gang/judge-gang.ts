@@ -117,7 +117,8 @@ function judgeReleasing({ workload, members, maxMoves }: GangFacts, why?: GangRe
   if (members.every((member) => standingOf(member) === 'done')) return { kind: 'end', state: 'succeeded' };
   const wantsAnew =
     why?.next === 'queue' || (why?.hasFailed === true && members.some((member) => isLostMember(member, why)));
-  return wantsAnew && mayBeginAnew(workload, maxMoves) ? { kind: 'queue' } : { kind: 'end', state: 'failed' };
+  const moves = why?.cause === 'preemptor' ? Infinity : maxMoves;
+  return wantsAnew && mayBeginAnew(workload, moves) ? { kind: 'queue' } : { kind: 'end', state: 'failed' };
 }
 
 /** The others may have failed because this one was gone. */

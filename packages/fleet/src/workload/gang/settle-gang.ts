@@ -81,8 +81,10 @@ export function orderRelease(core: FleetCore, { id: attemptId, nodeId, epoch }: 
 function queueAgain(core: FleetCore, workload: WorkloadRecord, gang: GangRecord): WorkloadRecord {
   const { release: why, ...released } = inPhase(core, gang, 'released');
   const members = core.workloads.members(workload.id);
+  // What makes room for others has done nothing wrong.
+  const isPreempted = why?.cause === 'preemptor';
   const hasBegun = members.some(({ startedAtMs }) => startedAtMs !== undefined);
-  const inVain = hasBegun ? 0 : (gang.inVain ?? 0) + 1;
+  const inVain = hasBegun || isPreempted ? 0 : (gang.inVain ?? 0) + 1;
   // The first time it was bad luck; then whatever keeps it from getting ready is given time to pass.
   const delayMs = inVain > 1 ? delayBefore(IN_VAIN, inVain - 1) : 0;
   const formerNodeId = members[0]?.nodeId ?? '';
@@ -90,7 +92,7 @@ function queueAgain(core: FleetCore, workload: WorkloadRecord, gang: GangRecord)
     ...workload,
     gang: { ...released, inVain },
     state: 'queued',
-    moves: (workload.moves ?? 0) + 1,
+    ...(isPreempted ? {} : { moves: (workload.moves ?? 0) + 1 }),
     anew: { policy: 'move', formerNodeId, delayMs, notBeforeMs: core.clock.nowMs() + delayMs },
   };
   const message = why?.message ?? 'it lost a member';
@@ -165,7 +167,8 @@ const ABSENT: ReadonlySet<MemberStanding> = new Set(['unknown', 'leaving', 'gone
 export function gangState(workload: WorkloadRecord, members: readonly AttemptRecord[]): WorkloadState {
   const { gang, stopRequested } = workload;
   if (!gang || gang.phase === 'released') return 'queued';
-  if (stopRequested || gang.phase === 'releasing') return 'stopping';
+  if (stopRequested || gang.phase === 'releasing')
+    return !stopRequested && gang.release?.cause === 'preemptor' ? 'preempting' : 'stopping';
   const standings = members.map(standingOf);
   if (gang.phase === 'gathering')
     return members.every(({ revision }) => revision === 0) ? 'reserved' : 'preparing';
