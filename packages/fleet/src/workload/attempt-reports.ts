@@ -130,10 +130,10 @@ export class AttemptReports {
       orderStart(this.#core, attempt, workload);
       return;
     }
-    // Only the node's word that it will not begin there is proof.
-    if (neverAccepted && workload.spec.exclusive) return orderStop(this.#core, attempt, workload);
+    // An order to start may still be under way: only the node's word that it will not begin is proof.
+    if (neverAccepted) return orderStop(this.#core, attempt, workload);
     const { unknownSinceMs: _, ...known } = attempt;
-    const message = neverAccepted ? 'it was stopped before it began' : 'its node no longer knows it';
+    const message = 'its node no longer knows it';
     const finishedAtMs = this.#core.clock.nowMs();
     commitAttempt(
       this.#core,
