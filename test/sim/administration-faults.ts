@@ -5,6 +5,8 @@ import type { VirtualMachine } from './virtual-machine.ts';
 
 /** What was taken out comes back after up to so long, ms. */
 const OUT_MS = 300_000;
+/** Until a node that fell silent has lost its lease, and some; ms. */
+const SILENT_MS = 45_000;
 
 /** People take nodes out and put them back while work is under way; what is refused is refused. */
 export class AdministrationFaults {
@@ -60,6 +62,30 @@ export class AdministrationFaults {
     });
     if (isAway) clock.after(130_000, () => void machine.startAgent());
     clock.after(200_000, () => this.#open(node));
+  }
+
+  /** A person vouches that a node out of reach is gone for good; yet it comes back, with its work. */
+  abandon(random: Random): void {
+    const { name: node } = this.#machine(random);
+    const { clock, network } = this.#simulation;
+    const backMs = SILENT_MS * (1 + 2 * random.fraction());
+    const isAdmittedFirst = random.fraction() < 0.5;
+    network.sever([node]);
+    clock.after(SILENT_MS, () => {
+      this.#vouch(node);
+      this.#do('node.retire', { node, force: true });
+    });
+    clock.after(backMs, () => network.heal([node]));
+    clock.after(backMs + (isAdmittedFirst ? -1000 : 20_000), () => this.#do('node.approve', { node }));
+    clock.after(backMs + SILENT_MS, () => this.#open(node));
+  }
+
+  /** All that may run there is given up by a person. */
+  #vouch(node: string): void {
+    const { gateway, rows } = this.#simulation;
+    const known = gateway?.fleet.nodes().find(({ name }) => name === node);
+    for (const { workloadId } of known ? (gateway?.fleet.liveAttempts(known.id) ?? []) : [])
+      rows.forced.add(workloadId);
   }
 
   /** When all faults are over: everything is in use again. */

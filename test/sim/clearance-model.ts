@@ -1,6 +1,7 @@
 import type { NodeView } from '@clawbernetes/protocol';
 import type { FleetLook } from './fleet-look.ts';
 import type { Simulation } from './simulation.ts';
+import type { VirtualMachine } from './virtual-machine.ts';
 
 /** Until work is told to leave a node where it must not be: a tick of 1 s, and the store; ms. */
 const LEAVE_MS = 10_000;
@@ -27,12 +28,24 @@ export class ClearanceModel {
   check(look: FleetLook): void {
     const before = this.#due;
     this.#due = new Map();
-    for (const node of look.views()) {
+    for (const record of look.nodes) {
+      if (this.#isEmpty(look, record)) continue;
+      const node = look.view(record);
       if (node.connectivity !== 'connected') continue;
       this.#checkOffers(look, node, before);
       this.#checkUnwanted(look, node, before);
       if (!look.fleet.freeze) this.#checkNode(look, node, before);
     }
+  }
+
+  /** Then nothing is due on it. */
+  #isEmpty(look: FleetLook, { id, name, eligibility }: FleetLook['nodes'][number]): boolean {
+    const { size = 0 } = this.#machine(name)?.supervisor ?? {};
+    return look.live(id).length === 0 && size === 0 && eligibility !== 'draining';
+  }
+
+  #machine(name: string): VirtualMachine | undefined {
+    return this.#simulation.machines.find((one) => one.name === name);
   }
 
   #checkOffers(look: FleetLook, node: NodeView, before: ReadonlyMap<string, number>): void {
@@ -46,8 +59,7 @@ export class ClearanceModel {
   /** What was given up by force while its node was away is stopped there. */
   #checkUnwanted(look: FleetLook, { id: nodeId, name }: NodeView, before: ReadonlyMap<string, number>): void {
     const held = look.held(nodeId);
-    const machine = this.#simulation.machines.find((one) => one.name === name);
-    for (const id of machine?.supervisor.liveAttempts() ?? [])
+    for (const id of this.#machine(name)?.supervisor.liveAttempts() ?? [])
       if (!held.has(id)) this.#isDue(before, `${id} still runs on ${name}, against our will`, ANSWERED_MS);
   }
 

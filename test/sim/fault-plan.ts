@@ -33,8 +33,10 @@ export const FAULT_RATES = {
   drain: 5,
   taint: 3,
   retire: 2,
+  'forced-retire': 3,
   'forced-stop': 3,
   'config-edits': 4,
+  'quota-edits': 4,
   burst: 6,
 } as const;
 export type Fault = keyof typeof FAULT_RATES;

@@ -31,6 +31,7 @@ export interface FaultTargets {
   /** Where something runs that never ends by itself, nor for want of contact. */
   machineOfEndless(): string | undefined;
   editConfig(): void;
+  editQuota(): void;
 }
 
 /** Breaks things as planned, and lets them come back. Counts what it did. */
@@ -63,7 +64,9 @@ export class Faults {
       taint: (random) => administration.taint(random),
       retire: (random) => administration.retire(random),
       'forced-stop': (random) => this.#giveUp(random),
-      'config-edits': (random) => this.#editConfig(random),
+      'forced-retire': (random) => administration.abandon(random),
+      'config-edits': (random) => this.#editOften(random, () => targets.editConfig()),
+      'quota-edits': (random) => this.#editOften(random, () => targets.editQuota()),
       burst: () => targets.submitBurst(),
     };
   }
@@ -247,9 +250,10 @@ export class Faults {
     this.#simulation.clock.after(120_000, () => (machine.pullsFail = false));
   }
 
-  #editConfig(random: Random): void {
+  /** While work comes and goes, and earlier edits are still under way. */
+  #editOften(random: Random, what: () => void): void {
     const edit = (left: number): void => {
-      this.#targets.editConfig();
+      what();
       if (left > 0) this.#simulation.clock.after(5000 * random.fraction(), () => edit(left - 1));
     };
     edit(EDITS);

@@ -3,6 +3,9 @@ import { expect, test } from 'vitest';
 import { FAULT_RATES, FAULTS, noFaults, planFaults, type FaultPlan } from './fault-plan.ts';
 import { runSimulation, type SimulationReport } from './run-simulation.ts';
 import { shrink } from './shrink.ts';
+import { simCommand } from './sim-command.ts';
+import type { SeedResult } from './soak-seed.ts';
+import { emptyTotals, totalsOf } from './soak-totals.ts';
 import { LEGAL, MACHINES, missingTransitions } from './transitions.ts';
 
 const NODES = 5;
@@ -11,6 +14,23 @@ test('a longer run begins as the shorter one', () => {
   const [short, long] = [planFaults(7, NODES, 1), planFaults(7, NODES, 3)];
   expect(short.faults.length).toBeGreaterThan(10);
   expect(long.faults.slice(0, short.faults.length)).toEqual(short.faults);
+});
+
+test('at a tenth of the pace a tenth of the faults strike', () => {
+  const [whole, calm] = [planFaults(7, NODES, 300), planFaults(7, NODES, 300, 0.1)];
+  expect(calm.faults.length / whole.faults.length).toBeCloseTo(0.1, 2);
+});
+
+test('totals of a soak add up, and name what failed with its command', () => {
+  const plan = { seed: 5, hours: 2, pace: 0.5 };
+  const report = { ...reportOf(planFaults(5, NODES, 2), false, 2), cpuSeconds: 6 };
+  const well: SeedResult = { plan, report, violations: [], command: 'command', line: '' };
+  const dead: SeedResult = { ...well, report: undefined, violations: ['it did not end'] };
+  const totals = [well, well, dead].reduce(totalsOf, emptyTotals());
+  expect(totals).toMatchObject({ seeds: 3, hours: 4, steps: 2, cpuSecondsPerHour: 3 });
+  expect(totals.violations).toEqual([{ command: 'command', violation: 'it did not end' }]);
+  expect(totals.missing.length).toBeGreaterThan(50);
+  expect(simCommand({ ...plan, nodes: 6 })).toBe('npm run sim -- --seed 5 --hours 2 --pace 0.5');
 });
 
 test('over many hours each fault strikes about as often as its rate says', () => {

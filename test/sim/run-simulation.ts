@@ -104,6 +104,7 @@ class Run {
       forceStop: (random) => void this.#work.forceStop(random),
       machineOfEndless: () => this.#work.machineOfEndless(),
       editConfig: () => void this.#config.update(),
+      editQuota: () => void this.#queues.edit(),
     });
     this.#startMs = simulation.clock.monotonicMs();
   }

@@ -38,10 +38,16 @@ const report = await runSimulation(plan, {
   stopAtFirst: values['stop-at-first'],
   maxSteps: Number(values['max-steps']),
 });
-if (values.json) console.log(JSON.stringify(report));
+if (values.json) console.log(JSON.stringify({ ...report, cpuSeconds: cpuSeconds() }));
 else tell(report);
 if (report.violations.length > 0 && !values['no-shrink'] && !values.json) await tellSmaller(plan, report);
 process.exit(report.violations.length === 0 ? 0 : 1);
+
+/** Of this process. */
+function cpuSeconds(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1e6;
+}
 
 function chosenPlan(): FaultPlan {
   const whole = planFaults(Number(values.seed), Number(values.nodes), Number(values.hours), pace);
@@ -72,8 +78,8 @@ async function tellSmaller(failing: FaultPlan, failed: SimulationReport): Promis
   });
   for (const line of smaller.report.story) console.log(line);
   for (const violation of smaller.report.violations) console.log(`VIOLATION ${violation}`);
-  const { plan } = smaller;
-  const chosen = plan.faults.map(({ index }) => index).join(',');
-  const command = simCommand({ ...plan, hours: Math.ceil(plan.hours * 10_000) / 10_000 });
+  const { faults, hours } = smaller.plan;
+  const chosen = faults.map(({ index }) => index).join(',');
+  const command = simCommand({ ...smaller.plan, hours: Math.ceil(hours * 10_000) / 10_000 });
   console.log(`${command} --faults ${chosen || 'none'} --stop-at-first`);
 }

@@ -56,10 +56,10 @@ export const LEGAL: Readonly<Record<Machine, readonly Edge[]>> = {
   eligibility: edges(
     'new: joining verifying',
     'joining: verifying retired',
-    'verifying: schedulable cordoned draining',
-    'schedulable: cordoned draining',
-    'cordoned: schedulable draining',
-    'draining: cordoned schedulable drained',
+    'verifying: schedulable cordoned draining retired',
+    'schedulable: cordoned draining retired',
+    'cordoned: schedulable draining retired',
+    'draining: cordoned schedulable drained retired',
     'drained: schedulable retired',
     'retired: verifying',
   ),
@@ -106,6 +106,10 @@ export const RARE: readonly { readonly key: string; readonly because: string }[]
   ...(['stopping', 'succeeded', 'failed', 'cancelled', 'reserved'] as const).map((to) => ({
     key: `workload: preempting → ${to}`,
     because: 'a person, or a good end, must come in between while it is being stopped (preemption.test.ts)',
+  })),
+  ...(['verifying', 'cordoned', 'draining'] as const).map((from) => ({
+    key: `eligibility: ${from} → retired`,
+    because: 'a node must be out of reach in that state when a person gives it up (node-axes.test.ts)',
   })),
   {
     key: 'gpu: released → quarantined',

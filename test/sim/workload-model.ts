@@ -302,7 +302,8 @@ export class WorkloadModel {
     if (PolicyModel.endedWithItsNode(view)) return true;
     const { attempts = 0, spent = 0 } = budgets?.replace ?? {};
     const isLost = attempt?.state === 'lost' && attempt.endReason === 'supervisor-lost';
-    if (mayBeLost && isLost && spent === attempts) return true;
+    const isGivenUp = attempt?.state === 'lost' && this.#simulation.rows.overridden.has(attempt.id);
+    if (((mayBeLost && isLost) || isGivenUp) && spent === attempts) return true;
     const wasNotPulled = this.#simulation.machines.some(({ notPulled }) => notPulled.has(attempt?.id ?? ''));
     return wasNotPulled && attempt?.endReason === 'launch-failed';
   }
