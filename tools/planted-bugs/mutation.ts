@@ -7,6 +7,8 @@ export interface Mutation {
   /** Stands there exactly once. */
   readonly find: string;
   readonly replace: string;
+  /** The tests that find it where the simulator does not: a file, from the root of the project. */
+  readonly test?: string;
 }
 
 /** The source with the defect. @throws Error where the text is not there exactly once. */

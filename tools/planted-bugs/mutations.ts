@@ -298,6 +298,18 @@ export const MUTATIONS: readonly Mutation[] = [
     replace: '    this.#flush();',
   },
   {
+    name: 'of a GPU that is shared only the newest share counts',
+    file: `${FLEET}/node/snapshot-node.ts`,
+    find: 'held.set(device, (held.get(device) ?? 0) + gpuMilli);',
+    replace: 'held.set(device, gpuMilli);',
+  },
+  {
+    name: 'work starts beyond the limit of its queue',
+    file: `${FLEET}/scheduler/queues/queue-plan-order.ts`,
+    find: '    if (stop) return stop;\n    for (const { name } of tree',
+    replace: '    void stop;\n    for (const { name } of tree',
+  },
+  {
     name: 'a gang begins with its first member that is ready',
     file: `${FLEET}/workload/gang/judge-gang.ts`,
     find: 'const isReady = standings.every(',
