@@ -70,7 +70,7 @@ export const DEFAULT_FLEET_OPTIONS: FleetOptions = {
   maxUnstoredRows: 20_000,
   retainEnded: 20_000,
   retainEvents: 1_000_000,
-  placementsPerTurn: 500,
+  placementsPerTurn: 200,
   offerAgainAfterMs: 5_000,
   gangReadyMs: 900_000,
   gangGraceMs: 60_000,

@@ -2,7 +2,7 @@ import Database from 'better-sqlite3';
 
 const TABLES = ['workload', 'attempt', 'event'] as const;
 /** As many placements as a turn of the fleet may make. */
-const PER_TRANSACTION = 500;
+const PER_TRANSACTION = 200;
 
 interface Insert {
   readonly statement: Database.Statement;
