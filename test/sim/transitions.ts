@@ -111,6 +111,14 @@ export const RARE: readonly { readonly key: string; readonly because: string }[]
     key: `eligibility: ${from} → retired`,
     because: 'a node must be out of reach in that state when a person gives it up (node-axes.test.ts)',
   })),
+  ...(['accepted → killed', 'placed → stopping', 'placed → ready'] as const).map((edge) => ({
+    key: `attempt: ${edge}`,
+    because: 'all reports of what was between must be lost on the way (lifecycle.test.ts)',
+  })),
+  {
+    key: 'gpu: quarantined → missing',
+    because: 'a broken card must fall off the bus just before its agent looks again (node-axes.test.ts)',
+  },
   {
     key: 'gpu: released → quarantined',
     because: 'a second fault must come right after a person released the first',
