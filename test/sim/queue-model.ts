@@ -122,8 +122,12 @@ export class QueueModel {
       const { preemptions = 0 } = workload ?? {};
       if (!workload || preemptions === (this.#preemptions.get(id) ?? 0)) continue;
       this.#preemptions.set(id, preemptions);
-      for (const { evicted, nodeId } of fleet.attemptViews(workload))
-        if (evicted?.cause === 'preemptor') this.#keptUntilMs.set(nodeId, untilMs);
+      for (const { evicted, nodeId } of fleet.attemptViews(workload)) {
+        if (evicted?.cause !== 'preemptor') continue;
+        this.#keptUntilMs.set(nodeId, untilMs);
+        // If it went for a gang, what is free for its other members is kept as well, wherever that is.
+        if (waitsAGang(fleet)) for (const { id: anyNode } of nodes) this.#keptUntilMs.set(anyNode, untilMs);
+      }
     }
   }
 
@@ -162,6 +166,10 @@ export class QueueModel {
     this.#editing -= 1;
     this.#used.clear();
   }
+}
+
+function waitsAGang(fleet: FleetLook['fleet']): boolean {
+  return fleet.workloads('default').some(({ state, spec }) => spec.gang && state === 'queued');
 }
 
 /** GPUs by queue, of those above as well. */
