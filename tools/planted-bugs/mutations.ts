@@ -79,11 +79,12 @@ export const MUTATIONS: readonly Mutation[] = [
     file: `${FLEET}/workload/attempt-reports.ts`,
     find: '      orderStart(this.#core, attempt, workload);\n      return;',
     replace: '      return;',
+    test: 'packages/fleet/test/unit/fleet.test.ts',
   },
   {
-    name: 'an offer that is on its way is called lost',
+    name: 'an offer that may be on its way is called lost once it is stopped',
     file: `${FLEET}/workload/attempt-reports.ts`,
-    find: '    if (neverAccepted && this.#mayBeOnItsWay(attempt)) return;\n',
+    find: '    if (neverAccepted) return orderStop(this.#core, attempt, workload);\n',
     replace: '',
   },
   {
