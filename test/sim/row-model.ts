@@ -135,6 +135,9 @@ export class RowModel implements BatchListener {
       if (record) this.#accept(key, record);
       else this.#rows.delete(key);
     }
+    // A reservation that was not stored was never made: the next one may have its number.
+    this.#gangEpochs.clear();
+    for (const row of this.#rows.values()) if ('epoch' in row) this.#noteEpoch(row as StoredAttempt);
     for (const [key] of this.#connectivity) this.#connectivity.set(key, 'suspect');
     this.#freeze = 'free';
     this.#reconciled.clear();
@@ -227,14 +230,21 @@ export class RowModel implements BatchListener {
   }
 
   /** All members of one reservation of a gang have the same, those that join later too. */
-  #isKnownEpoch({ id, workloadId, generation, epoch }: StoredAttempt): boolean {
-    if (generation === undefined) return false;
-    const key = `${workloadId}/${generation}`;
-    const known = this.#gangEpochs.get(key);
-    this.#gangEpochs.set(key, known ?? epoch);
+  #isKnownEpoch(attempt: StoredAttempt): boolean {
+    const { id, epoch } = attempt;
+    const known = this.#noteEpoch(attempt);
     if (known && (known.term !== epoch.term || known.counter !== epoch.counter))
       this.#violate(`${id} has another epoch than the gang that it is a member of`);
     return known !== undefined;
+  }
+
+  /** Answers the one that is known of its reservation, if it is a member of a gang. */
+  #noteEpoch({ workloadId, generation, epoch }: StoredAttempt): StoredAttempt['epoch'] | undefined {
+    if (generation === undefined) return undefined;
+    const key = `${workloadId}/${generation}`;
+    const known = this.#gangEpochs.get(key);
+    this.#gangEpochs.set(key, known ?? epoch);
+    return known;
   }
 
   #node(before: StoredNode | undefined, after: StoredNode): void {
