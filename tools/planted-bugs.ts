@@ -48,14 +48,16 @@ async function test(tree: PlantedTree, file: string): Promise<string | undefined
 /** What found it; undefined if nothing did. */
 function judge(tree: PlantedTree, mutation: Mutation): Promise<string | undefined> {
   const { test: file } = mutation;
-  return tree.with(mutation, async () => {
-    if (file !== undefined) return test(tree, file);
-    for (const seed of seeds) {
-      const found = await simulate(tree, seed);
-      if (found !== undefined) return found;
-    }
-    return undefined;
-  });
+  return tree.with(mutation, () => (file === undefined ? simulateAll(tree) : test(tree, file)));
+}
+
+/** What the first seed that fails shows. */
+async function simulateAll(tree: PlantedTree): Promise<string | undefined> {
+  for (const seed of seeds) {
+    const found = await simulate(tree, seed);
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }
 
 const wanted = process.argv.slice(2);
@@ -64,7 +66,7 @@ const chosen = MUTATIONS.filter(
 );
 const seeds = await seedsOf(root);
 await using tree = await PlantedTree.open(root);
-const healthy = await simulate(tree, seeds[0] ?? '1');
+const healthy = await simulateAll(tree);
 if (healthy !== undefined) {
   console.error(`The simulator fails without any planted bug; mend that first. ${healthy}`);
   process.exitCode = 1;

@@ -86,6 +86,7 @@ export const MUTATIONS: readonly Mutation[] = [
     file: `${FLEET}/workload/attempt-reports.ts`,
     find: '    if (neverAccepted) return orderStop(this.#core, attempt, workload);\n',
     replace: '',
+    test: 'packages/fleet/test/unit/bounds.test.ts',
   },
   {
     name: 'stale digest accepted',
