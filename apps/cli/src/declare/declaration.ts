@@ -16,6 +16,8 @@ export type Action<Options> = (call: Call<Options>) => Promise<number | void>;
 export interface Declaration<Options> {
   /** Name and operands, such as `info <node>`. */
   readonly usage: string;
+  /** Another name, which people try who know it from elsewhere. */
+  readonly alias?: string;
   readonly summary: string;
   readonly options?: readonly Option[];
   readonly examples: readonly string[];
@@ -38,6 +40,7 @@ export interface Runtime {
 
 export function declare<Options>(parent: Command, runtime: Runtime, declaration: Declaration<Options>): void {
   const command = parent.command(declaration.usage).description(declaration.summary);
+  if (declaration.alias !== undefined) command.alias(declaration.alias);
   for (const option of declaration.options ?? []) command.addOption(option);
   addGlobalOptions(command, declaration);
   addExamples(command, declaration.examples);

@@ -11,6 +11,7 @@ export function declareNodeCommands(node: Command, runtime: Runtime): void {
   });
   declare(node, runtime, {
     usage: 'info <node>',
+    alias: 'show',
     summary: 'one node in full: hardware, executors, what is free',
     examples: ['node info gpu-07'],
     load: async () => (await import('../commands/node.ts')).showNode,

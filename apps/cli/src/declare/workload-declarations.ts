@@ -93,6 +93,7 @@ function declareWorkloadGroup(workload: Command, runtime: Runtime): void {
   declareWhy(workload, runtime);
   declare(workload, runtime, {
     usage: 'inspect <workload>',
+    alias: 'show',
     summary: 'a workload in full, with its attempts and events',
     examples: ['workload inspect nightly', 'workload inspect nightly -f json'],
     load: async () => (await import('../commands/workload.ts')).inspectWorkload,

@@ -24,6 +24,7 @@ const cli = (...args: string[]): Promise<CliResult> => runCli(args, { home });
 const MISTAKES: readonly (readonly [args: string, says: RegExp])[] = [
   ['run --gpu 1 -- true', /unknown option --gpu; did you mean --gpus\?/],
   ['statu', /unknown command statu; did you mean status\?/],
+  ['workload show', /missing required argument 'workload'\.\nSee ".*workload show --help"/],
   ['node lst', /unknown command lst; did you mean list\?/],
   ['run --gpus many -- true', /--gpus <count>.*whole number/],
   ['run --memory lots -- true', /512m or 2g/],

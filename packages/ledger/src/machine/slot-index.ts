@@ -53,9 +53,7 @@ export class SlotIndex {
     return number === 0 ? 0 : u32(entries, (number - 1) * ENTRY_STRIDE);
   }
 
-  /**
-   * Leads the key at `at` to the entry at `place`; `free` is what `find` answered just now.
-   */
+  /** Leads the key at `at` to the entry at `place`; `free` is what `find` answered just now. */
   add(free: number, words: Uint32Array, at: number, place: number): void {
     const hash = this.#hash(words, at);
     const isFull = 2 * (this.#size + 1) > this.#mask + 1;
