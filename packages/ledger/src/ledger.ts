@@ -39,7 +39,7 @@ export const DEFAULT_LEDGER_OPTIONS: Omit<LedgerOptions, 'ledgerId'> = {
   maxQueuedBytes: 64 * 1024 * 1024,
   maxQueuedRequests: 100_000,
   frameBytes: 512 * 1024,
-  framesInFlight: 4,
+  framesInFlight: 8,
   heldIds: 500_000,
   maxIdRuns: 64,
   rememberedMs: 60_000,
