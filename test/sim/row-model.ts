@@ -52,6 +52,8 @@ export class RowModel implements BatchListener {
   #inFlight = 0;
   /** In the present batch. */
   readonly #placed: StoredAttempt[] = [];
+  /** In the present batch, by id: its rows come before its events, which say in which order all was done. */
+  readonly #evicted = new Map<string, StoredAttempt>();
 
   constructor({ transitions, clock, violate, tell, onReconciled }: RowModelDeps) {
     this.#transitions = transitions;
@@ -75,6 +77,8 @@ export class RowModel implements BatchListener {
       if (key !== undefined) keys.push(key);
     }
     for (const attempt of this.#placed.splice(0)) this.#judgePlacement(attempt);
+    for (const id of this.#evicted.keys()) this.#violate(`${id} was evicted, and no event tells of it`);
+    this.#evicted.clear();
     this.#placements.batchEnded();
     const batch = keys.map((key) => [key, this.#rows.get(key)] as const);
     this.#inFlight += 1;
@@ -211,7 +215,7 @@ export class RowModel implements BatchListener {
     // So does one that has failed; a member is given up for the silence of its node only.
     const isReleased = after.generation !== undefined && after.evicted?.cause !== 'node-loss';
     if (before && !before.evicted && after.evicted && !isAsked && !isReleased)
-      this.#placements.evicted(after);
+      this.#evicted.set(after.id, after);
   }
 
   #workload(id: string): StoredWorkload | undefined {
@@ -268,10 +272,11 @@ export class RowModel implements BatchListener {
       this.#freeze = change === 'frozen' ? 'frozen' : 'free';
       this.#placements.forgetSilence();
     }
+    if (type === 'attempt.evicted' || type === 'attempt.given-up') this.#judgeEviction(attemptOf(columns));
     if (type === 'attempt.lost' && cause === 'user') {
-      const facts = JSON.parse(String(columns['facts'])) as { readonly attempt: string };
-      if (!this.forced.has(subject)) this.#violate(`${facts.attempt} was given up, and nobody asked for it`);
-      this.overridden.add(facts.attempt);
+      const attempt = attemptOf(columns);
+      if (!this.forced.has(subject)) this.#violate(`${attempt} was given up, and nobody asked for it`);
+      this.overridden.add(attempt);
     }
     if (type === 'node.reconciled') {
       this.#reconciled.add(subject);
@@ -284,10 +289,21 @@ export class RowModel implements BatchListener {
     this.#placements.connectivity(subject, change);
   }
 
+  /** By whether there is a freeze at this moment of its turn. */
+  #judgeEviction(attemptId: string): void {
+    const attempt = this.#evicted.get(attemptId);
+    if (attempt && this.#evicted.delete(attemptId)) this.#placements.evicted(attempt);
+  }
+
   #see(machine: Machine, subject: string, from: string, to: string): void {
     if (from !== to && !this.#transitions.see(machine, from, to))
       this.#violate(`${machine} ${subject} went from ${from} to ${to}`);
   }
+}
+
+/** Whom an event of an attempt is about. */
+function attemptOf({ facts }: Readonly<Record<string, unknown>>): string {
+  return (JSON.parse(String(facts)) as { readonly attempt: string }).attempt;
 }
 
 function recordOf(fleet: Fleet, key: string): object | undefined {
