@@ -20,7 +20,7 @@ export async function runCli(deps: ContextDeps, config: CliConfig): Promise<numb
     if (!isCommanderError(error)) return reportError(error, where);
     if (wasAnswered(error)) return 0;
     if (wasIncomplete(error)) return 5;
-    return reportError(usageError(error, config.argv), where);
+    return reportError(usageError(error, config.argv, program), where);
   }
 }
 

@@ -1,4 +1,4 @@
-import { CommanderError } from 'commander';
+import { CommanderError, type Command } from 'commander';
 import { errorMessage, type CodedError } from '@clawbernetes/kernel';
 import { invalidArguments } from './errors.ts';
 
@@ -17,8 +17,11 @@ export function wasIncomplete(error: CommanderError): boolean {
   return error.code === 'commander.help';
 }
 
+/** Commands of one name that are worth a mention. */
+const MAX_PLACES = 4;
+
 /** `unknown option --gpu; did you mean --gpus?` with where to read on. */
-export function usageError(error: CommanderError, argv: readonly string[]): CodedError {
+export function usageError(error: CommanderError, argv: readonly string[], program: Command): CodedError {
   const message = errorMessage(error)
     .replace(/^error: /, '')
     .replace(/unknown (option|command) '([^']*)'/, 'unknown $1 $2')
@@ -28,30 +31,47 @@ export function usageError(error: CommanderError, argv: readonly string[]): Code
   const hint =
     excess && argv.includes('-f') && argv.includes('json')
       ? FORMAT_HINT
-      : `See "${helpFor(argv, error.code)}".`;
-  return invalidArguments(`${message}${/[.?!]$/.test(message) ? '' : '.'}\n${hint}`);
+      : `See "${[...wordsOf(argv, program), '--help'].join(' ')}".`;
+  const places = error.code === 'commander.unknownCommand' ? elsewhere(message, program) : [];
+  return invalidArguments(`${sentence(message, places)}\n${hint}`);
 }
 
 const FORMAT_HINT = '-f means --follow here; write --format json.';
 
-/** Help of the command that the words name, as far as they name one. */
-function helpFor(argv: readonly string[], code: string): string {
-  const words = argv.filter((word) => /^[a-z]+$/.test(word));
-  const unknown = code === 'commander.unknownCommand';
-  let depth = 1;
-  while (GROUPS.has(words.slice(0, depth).join(' '))) depth += 1;
-  return ['clawbernetes', ...words.slice(0, unknown ? depth - 1 : depth), '--help'].join(' ');
+/** Whoever writes `logs` means `workload logs`: better than a name that only looks alike. */
+function sentence(message: string, places: readonly string[]): string {
+  if (places.length === 0) return /[.?!]$/.test(message) ? message : `${message}.`;
+  return `${message.replace(/; did you mean .*$/, '')}; did you mean ${places.join(', or ')}?`;
 }
 
-const GROUPS: ReadonlySet<string> = new Set([
-  'node',
-  'workload',
-  'config',
-  'ledger',
-  'molt',
-  'molt wallet',
-  'molt stake',
-  'molt escrow',
-  'molt agreement',
-  'molt receipt',
-]);
+/** Commands of groups that have the very name which the program does not know. */
+function elsewhere(message: string, program: Command): readonly string[] {
+  const word = /unknown command (\S+?)(?:[;.]|$)/.exec(message)?.[1];
+  const places = descendants(program).filter((command) => namesOf(command).includes(word ?? ''));
+  return places.length > MAX_PLACES ? [] : places.map((command) => pathOf(command).slice(1).join(' '));
+}
+
+function descendants(command: Command): readonly Command[] {
+  return command.commands.flatMap((child) => [child, ...descendants(child)]);
+}
+
+/** The words that name a command, as far as they do; others are options and their values. */
+function wordsOf(argv: readonly string[], program: Command): readonly string[] {
+  const words = [program.name()];
+  let command = program;
+  for (const word of argv) {
+    const next = command.commands.find((child) => namesOf(child).includes(word));
+    if (!next) continue;
+    words.push(word);
+    command = next;
+  }
+  return words;
+}
+
+function namesOf(command: Command): readonly string[] {
+  return [command.name(), ...command.aliases()];
+}
+
+function pathOf(command: Command): readonly string[] {
+  return command.parent ? [...pathOf(command.parent), command.name()] : [command.name()];
+}

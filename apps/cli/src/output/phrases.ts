@@ -46,7 +46,8 @@ export function oneLine(text: string, limit = 60): string {
 }
 
 const COMMANDS =
-  'run|workload|exec|status|node|gpu|what-if|events|up|down|invoke|config|token|molt|ledger|completion';
+  'run|workload|exec|status|node|gpu|queue|reservation|what-if|events|molt|ledger|up|down|invoke|config|token|' +
+  'completion|help|--help';
 const COMMAND_IN_TEXT = new RegExp(`\\bclawbernetes (?=(?:${COMMANDS})\\b)`, 'g');
 
 /** Commands named in a message as this user has to type them: `npx clawbernetes …` in a clone. */

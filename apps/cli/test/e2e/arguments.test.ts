@@ -2,6 +2,7 @@
 // word.
 import { createServer, type AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { asTyped } from '../../src/output/phrases.ts';
 import { makeHome, removeHome, runCli, type CliResult } from './cli-process.ts';
 
 let home = '';
@@ -25,7 +26,10 @@ const MISTAKES: readonly (readonly [args: string, says: RegExp])[] = [
   ['run --gpu 1 -- true', /unknown option --gpu; did you mean --gpus\?/],
   ['statu', /unknown command statu; did you mean status\?/],
   ['workload show', /missing required argument 'workload'\.\nSee ".*workload show --help"/],
-  ['node lst', /unknown command lst; did you mean list\?/],
+  ['node lst', /unknown command lst; did you mean list\?\nSee ".*clawbernetes node --help"/],
+  ['logs train', /unknown command logs; did you mean workload logs\?\nSee ".*clawbernetes --help"/],
+  ['drain gpu-1', /unknown command drain; did you mean node drain\?/],
+  ['queue --weight 2', /unknown option --weight.*\nSee ".*clawbernetes queue --help"/],
   ['run --gpus many -- true', /--gpus <count>.*whole number/],
   ['run --memory lots -- true', /512m or 2g/],
   ['run --timeout soon -- true', /"soon" is not a duration/],
@@ -101,4 +105,12 @@ describe('without a gateway', () => {
     });
     expect(await cli('token')).toMatchObject({ code: 1, stderr: expect.stringContaining('clawbernetes up') });
   });
+});
+
+it('names every command in messages as it is typed', async () => {
+  const { stdout } = await cli('--help');
+  const [, list = ''] = stdout.split('Commands:\n');
+  const commands = Array.from(list.matchAll(/^ {2}([a-z-]+) /gm), ([, name]) => `clawbernetes ${name}`);
+  expect(commands.length).toBeGreaterThan(15);
+  for (const command of commands) expect(asTyped(command, 'npx clawbernetes')).toBe(`npx ${command}`);
 });
