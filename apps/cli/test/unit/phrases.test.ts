@@ -7,6 +7,7 @@ it.each([
   ['Already typed: npx clawbernetes run -- x', 'Already typed: npx clawbernetes run -- x'],
   ['A clawbernetes gateway', 'A clawbernetes gateway'],
   ['See "clawbernetes up".', 'See "npx clawbernetes up".'],
+  ['See "clawbernetes --help".', 'See "npx clawbernetes --help".'],
 ])('%s', (text, expected) => {
   expect(asTyped(text, 'npx clawbernetes')).toBe(expected);
   expect(asTyped(text, 'clawbernetes')).toBe(text);
