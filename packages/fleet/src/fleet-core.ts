@@ -1,5 +1,5 @@
 import type { Clock, Logger, Random } from '@clawbernetes/kernel';
-import type { Cause, Epoch } from '@clawbernetes/protocol';
+import type { Cause, Epoch, WorkloadState } from '@clawbernetes/protocol';
 import type { FleetWriter } from './fleet-writer.ts';
 import type { GpuPolicy } from './node/gpu-condition.ts';
 import type { NodeTable } from './node/node-table.ts';
@@ -152,9 +152,10 @@ export function commitAttempt(
   message: string,
   facts: Readonly<Record<string, string | number | boolean>> = {},
 ): void {
+  const first = core.workloads.attempt(attempt.id) === undefined;
   core.workloads.putAttempt(attempt);
   core.accounts.follow(attempt);
-  core.writer.writeAttempt(attempt);
+  core.writer.writeAttempt(attempt, { first });
   core.nodes.touch(attempt.nodeId);
   const state = attempt.unknownSinceMs === undefined ? attempt.state : 'unknown';
   core.writer.record({
@@ -167,7 +168,10 @@ export function commitAttempt(
   });
 }
 
-/** Stores a workload's new state, with an event if the state changed. */
+/** States that a workload has with its attempt, whose event says so, about the same subject. */
+const TOLD_BY_ATTEMPT: ReadonlySet<WorkloadState> = new Set(['reserved', 'preparing', 'starting']);
+
+/** Stores a workload's new state, with an event if the state changed and no attempt's event tells it. */
 export function commitWorkload(
   core: FleetCore,
   workload: WorkloadRecord,
@@ -178,6 +182,7 @@ export function commitWorkload(
   core.workloads.putWorkload(workload);
   core.writer.writeWorkload(workload, { first: before === undefined });
   if (before?.state === workload.state) return;
+  if (TOLD_BY_ATTEMPT.has(workload.state) && !workload.spec.gang) return;
   core.writer.record({
     namespace: workload.namespace,
     type: `workload.${workload.state}`,

@@ -81,8 +81,8 @@ export class FleetWriter {
     void this.#begin();
   }
 
-  writeAttempt(attempt: AttemptRecord): void {
-    this.#rows.attempt(attempt);
+  writeAttempt(attempt: AttemptRecord, isNew = { first: false }): void {
+    this.#rows.attempt(attempt, isNew);
     void this.#begin();
   }
 

@@ -36,10 +36,10 @@ function readWorkload(row: Row, spec: WorkloadRecord['spec']): WorkloadRecord {
   };
 }
 
-export function attemptRow(attempt: AttemptRecord): RowChange {
+export function attemptRow(attempt: AttemptRecord, { first }: { readonly first: boolean }): RowChange {
   const { id, workloadId, namespace, state, ...data } = attempt;
   const row = { id, workload_id: workloadId, namespace, state, data: JSON.stringify(data) };
-  return { table: 'attempt', upsert: row };
+  return first ? { table: 'attempt', insert: row } : { table: 'attempt', upsert: row };
 }
 
 export function readAttempt(row: Row): AttemptRecord {

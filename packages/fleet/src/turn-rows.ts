@@ -8,7 +8,7 @@ import { attemptRow, workloadRow } from './rows.ts';
  */
 export class TurnRows {
   readonly #workloads = new Map<string, { workload: WorkloadRecord; readonly first: boolean }>();
-  readonly #attempts = new Map<string, AttemptRecord>();
+  readonly #attempts = new Map<string, { attempt: AttemptRecord; readonly first: boolean }>();
   readonly #others: RowChange[] = [];
 
   workload(workload: WorkloadRecord, isNew: { readonly first: boolean }): void {
@@ -17,8 +17,10 @@ export class TurnRows {
     else this.#workloads.set(workload.id, { workload, ...isNew });
   }
 
-  attempt(attempt: AttemptRecord): void {
-    this.#attempts.set(attempt.id, attempt);
+  attempt(attempt: AttemptRecord, isNew: { readonly first: boolean }): void {
+    const known = this.#attempts.get(attempt.id);
+    if (known) known.attempt = attempt;
+    else this.#attempts.set(attempt.id, { attempt, ...isNew });
   }
 
   /** Rows of other tables, and removals: what is removed is never written again. */
@@ -30,7 +32,7 @@ export class TurnRows {
     const changes: RowChange[] = [];
     for (const { workload, first } of this.#workloads.values())
       changes.push(workloadRow(workload, { first }));
-    for (const attempt of this.#attempts.values()) changes.push(attemptRow(attempt));
+    for (const { attempt, first } of this.#attempts.values()) changes.push(attemptRow(attempt, { first }));
     return changes.concat(this.#others);
   }
 }

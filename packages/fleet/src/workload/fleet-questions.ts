@@ -39,6 +39,7 @@ const NO_NODES: ReadonlySet<string> = new Set();
 /** Steps on the way of every attempt, which explain nothing. */
 const ROUTINE = new Set([
   ...['attempt.offered', 'attempt.accepted', 'attempt.preparing', 'attempt.ready', 'attempt.running'],
+  // Of a gang.
   ...['workload.reserved', 'workload.preparing', 'workload.starting'],
 ]);
 

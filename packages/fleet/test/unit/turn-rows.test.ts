@@ -36,9 +36,12 @@ const placed: AttemptRecord = {
 it('writes a new workload that is placed at once as one new row, and its attempt', () => {
   const rows = new TurnRows();
   rows.workload(queued, { first: true });
-  rows.attempt(placed);
+  rows.attempt(placed, { first: true });
   rows.workload(reserved, { first: false });
-  expect(rows.changes()).toEqual([workloadRow(reserved, { first: true }), attemptRow(placed)]);
+  expect(rows.changes()).toEqual([
+    workloadRow(reserved, { first: true }),
+    attemptRow(placed, { first: true }),
+  ]);
 });
 
 it('leaves the specification of a workload alone that has a row already', () => {
@@ -51,9 +54,9 @@ it('leaves the specification of a workload alone that has a row already', () => 
 it('writes the newest state of an attempt only', () => {
   const rows = new TurnRows();
   const ended: AttemptRecord = { ...placed, state: 'exited', exitCode: 0, revision: 3 };
-  rows.attempt(placed);
-  rows.attempt(ended);
-  expect(rows.changes()).toEqual([attemptRow(ended)]);
+  rows.attempt(placed, { first: false });
+  rows.attempt(ended, { first: false });
+  expect(rows.changes()).toEqual([attemptRow(ended, { first: false })]);
 });
 
 it('removes after it has written, so that a workload which ends and goes in one turn is gone', () => {
