@@ -147,6 +147,6 @@ it('a drained node retires, and what is not supported yet is refused by name', a
   await cli('node', 'drain', 'beta');
   await cli('node', 'retire', 'beta');
   expect((await fleet.client.command('fleet.status', {})).nodes.total).toBe(1);
-  const together = { gang: { members: 2 }, exclusive: true };
+  const together = { gang: { members: 2, topology: { level: 'numa' as const } } };
   await expect(fleet.sh('true', together)).rejects.toMatchObject({ code: 'not-supported' });
 });

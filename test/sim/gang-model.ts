@@ -1,5 +1,7 @@
 import type { Random } from '@clawbernetes/kernel';
-import { hasEnded, type CommandInput } from '@clawbernetes/protocol';
+import { hasEnded, type CommandInput, type WorkloadView } from '@clawbernetes/protocol';
+import { GangPolicyModel } from './gang-policy-model.ts';
+import { randomPolicies } from './policy-model.ts';
 import type { Simulation } from './simulation.ts';
 
 type Fleet = NonNullable<Simulation['gateway']>['fleet'];
@@ -32,15 +34,25 @@ const MAX_LIVE = 12;
 export class GangModel {
   readonly #simulation: Simulation;
   readonly #random: Random;
+  readonly #policyRandom: Random;
   readonly #live = new Map<string, KnownGang>();
+  readonly #policies: GangPolicyModel;
   /** Since when a gang has been in parts; monotonic ms. */
   #partial = new Map<string, number>();
   #made = 0;
   #isQuiet = false;
 
-  constructor(simulation: Simulation, random: Random) {
+  /** @param policyRandom keeps what they ask for when they end apart from what they are. */
+  constructor(simulation: Simulation, random: Random, policyRandom: Random) {
     this.#simulation = simulation;
     this.#random = random;
+    this.#policyRandom = policyRandom;
+    this.#policies = new GangPolicyModel(simulation);
+  }
+
+  /** Whether a place may be kept there for one that restarts. */
+  mayKeep(nodeId: string): boolean {
+    return this.#policies.mayKeep(nodeId);
   }
 
   async submit(): Promise<void> {
@@ -81,13 +93,17 @@ export class GangModel {
     const { gateway, clock } = this.#simulation;
     const before = this.#partial;
     this.#partial = new Map();
-    if (!gateway) return;
+    if (!gateway) return this.#policies.restarted();
     for (const gang of [...this.#live.values()]) {
       const workload = gateway.fleet.findWorkload(gang.id);
       // One that was not stored when its gateway died was not acknowledged either.
       if (!workload) this.#simulation.violate(`the gang ${gang.id} was acknowledged and is gone`);
-      else if (hasEnded(workload.state)) this.#ended(gateway.fleet, gang, workload.state);
-      else this.#checkOne(gateway.fleet, gang, { before, nowMs: clock.monotonicMs() });
+      else if (hasEnded(workload.state))
+        this.#ended(gateway.fleet, gang, gateway.fleet.workloadView(workload));
+      else {
+        this.#policies.check(gateway.fleet, workload);
+        this.#checkOne(gateway.fleet, gang, { before, nowMs: clock.monotonicMs() });
+      }
     }
   }
 
@@ -124,9 +140,16 @@ export class GangModel {
       gang: { members: most, ...(least < most ? { minMembers: least } : {}) },
       // Else most would be on one node, and nothing would part them.
       ...(chance(0.8) ? { spread } : {}),
+      ...this.#policiesOf(endless),
     };
     const known = { exitCode, least, most, endless, mayBeStopped: false };
     return { input: { spec, idempotencyKey: `sim-gang-${this.#made}` }, known };
+  }
+
+  #policiesOf(endless: boolean): ReturnType<typeof randomPolicies> & { readonly network?: 'none' } {
+    const random = this.#policyRandom;
+    const policies = random.fraction() < 0.7 ? randomPolicies(random, { endless, times: 2.5 }) : {};
+    return random.fraction() < 0.1 ? { ...policies, network: 'none' } : policies;
   }
 
   #checkOne(
@@ -179,16 +202,22 @@ export class GangModel {
     return this.#simulation.machines.find((one) => one.name === name)?.supervisor.stateOf(id);
   }
 
-  #ended(fleet: Fleet, { id, exitCode, least, mayBeStopped }: KnownGang, state: string): void {
+  #ended(fleet: Fleet, { id, exitCode, least, mayBeStopped }: KnownGang, view: WorkloadView): void {
     this.#live.delete(id);
+    this.#policies.forget(id);
+    const { state } = view;
     const members = fleet.members(id);
     const done = members.filter((one) => one.state === 'exited' && one.exitCode === 0).length;
     if (state === 'succeeded' && (exitCode !== 0 || done < least))
       this.#simulation.violate(`the gang ${id} succeeded with ${done} of ${least} members`);
     if (state === 'cancelled' && !mayBeStopped && !this.#isQuiet)
       this.#simulation.violate(`the gang ${id} was cancelled, and nobody asked for it`);
-    const isExplained = members.some((one) => one.endReason === 'launch-failed') || mayBeStopped;
+    const isExplained =
+      mayBeStopped ||
+      members.some((one) => one.endReason === 'launch-failed') ||
+      GangPolicyModel.endedByFault(view, members);
     if (state === 'failed' && exitCode === 0 && !isExplained)
       this.#simulation.violate(`the gang ${id} failed, and none of its members did`);
+    if (!mayBeStopped) this.#policies.checkEnd(view, members);
   }
 }

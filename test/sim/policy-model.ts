@@ -15,9 +15,15 @@ const BEGIN_MS = 5000;
 const LEASE_MS = 30_000;
 const MORE_MS = 60_000;
 
-/** What a workload asks for: mostly nothing. One without an end is there when contact is lost. */
-export function randomPolicies(random: Random, { endless }: { readonly endless: boolean }): Policies {
-  const chance = (of: number): boolean => random.fraction() < of;
+/**
+ * What a workload asks for: mostly nothing. One without an end is there when contact is lost. @param times as
+ * likely.
+ */
+export function randomPolicies(
+  random: Random,
+  { endless, times = 1 }: { readonly endless: boolean; readonly times?: number },
+): Policies {
+  const chance = (of: number): boolean => random.fraction() < of * times;
   const limits = () => ({
     attempts: 1 + Math.floor(random.fraction() * 2),
     delayMs: Math.floor(random.fraction() ** 2 * 20_000),
@@ -48,9 +54,14 @@ export class PolicyModel {
   checkExclusive(): void {
     const launches = this.#simulation.machines.flatMap(({ supervisor }) => supervisor.liveLaunches());
     const exclusive = launches.filter(({ spec }) => spec.exclusive);
-    for (const [id, live] of Map.groupBy(exclusive, ({ workloadId }) => workloadId))
-      if (live.length > 1)
+    for (const [id, live] of Map.groupBy(exclusive, ({ workloadId }) => workloadId)) {
+      // Of a gang each member is one.
+      const ranks = new Set(live.map(({ spec }) => spec.env['CLAWBERNETES_RANK'])).size;
+      if (ranks < live.length)
         this.#simulation.violate(`${id} is exclusive and runs ${live.length} times at once`);
+      const epochs = new Set(live.map(({ epoch }) => `${epoch.term}.${epoch.counter}`));
+      if (epochs.size > 1) this.#simulation.violate(`${id} is exclusive and lives in ${epochs.size} epochs`);
+    }
   }
 
   /** Whether it waits for its delay; nobody waits longer than that. */

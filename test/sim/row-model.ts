@@ -33,6 +33,8 @@ export class RowModel implements BatchListener {
   readonly overridden = new Set<string>();
   /** Workloads that a person ended by force. */
   readonly forced = new Set<string>();
+  /** Gangs that need not restart where they were. */
+  readonly letGo = new Set<string>();
   readonly #transitions: Transitions;
   readonly #violate: (what: string) => void;
   readonly #tell: (fact: string) => void;
@@ -278,6 +280,7 @@ export class RowModel implements BatchListener {
       if (!this.forced.has(subject)) this.#violate(`${attempt} was given up, and nobody asked for it`);
       this.overridden.add(attempt);
     }
+    if (type === 'workload.released') this.letGo.add(subject);
     if (type === 'node.reconciled') {
       this.#reconciled.add(subject);
       this.#onReconciled(subject);

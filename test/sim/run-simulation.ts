@@ -44,6 +44,7 @@ const SUBMIT_CHANCE = 0.15;
 /** Keeps the work apart from what else follows from the seed. */
 const WORK_SALT = 0x30b5;
 const GANG_SALT = 0x6a46;
+const GANG_POLICY_SALT = 0x51c3;
 const QUEUE_SALT = 0x9e17;
 /** After the last fault: time for all work to end and all differences to be repaired. */
 const QUIET_MS = 1_500_000;
@@ -87,12 +88,14 @@ class Run {
     this.#random = seededRandom(plan.seed ^ WORK_SALT);
     this.#work = new WorkloadModel(simulation, this.#random);
     const gangRandom = seededRandom(plan.seed ^ GANG_SALT);
-    this.#gangs = new GangModel(simulation, gangRandom);
+    this.#gangs = new GangModel(simulation, gangRandom, seededRandom(plan.seed ^ GANG_POLICY_SALT));
     this.#gangChance = (of: number): boolean => gangRandom.fraction() < of;
     const queueRandom = seededRandom(plan.seed ^ QUEUE_SALT);
     this.#queues = new QueueModel(simulation, queueRandom);
     this.#queueChance = (of: number): boolean => queueRandom.fraction() < of;
-    this.#fleet = new FleetModel(simulation, (nodeId) => this.#queues.mayKeep(nodeId));
+    this.#fleet = new FleetModel(simulation, (nodeId) =>
+      [this.#queues, this.#gangs].some((model) => model.mayKeep(nodeId)),
+    );
     this.#config = new ConfigModel(simulation, simulation.violate);
     this.#faults = new Faults(simulation, {
       supervisorCrashed: () => this.#work.supervisorCrashed(),
@@ -212,8 +215,8 @@ class Run {
     const { gateway } = this.#simulation;
     const look = gateway && new FleetLook(gateway.fleet);
     this.#queues.check(look);
+    this.#gangs.check();
     this.#fleet.check(look, this.#work.live);
     this.#work.check();
-    this.#gangs.check();
   }
 }

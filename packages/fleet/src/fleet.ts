@@ -34,11 +34,11 @@ import {
 } from './views.ts';
 import { AttemptReports } from './workload/attempt-reports.ts';
 import { GangCare } from './workload/gang/gang-care.ts';
-import { spokesman } from './workload/gang/settle-gang.ts';
+import { spokesman } from './workload/gang/next-gang-step.ts';
 import { FleetQuestions } from './workload/fleet-questions.ts';
 import { PendingQueue } from './workload/pending-queue.ts';
 import { Placer } from './workload/placer.ts';
-import { waitingShape } from './workload/policy/begin-anew.ts';
+import { beginToWait } from './workload/policy/begin-anew.ts';
 import { DelayedStarts } from './workload/policy/delayed-starts.ts';
 import { passFences } from './workload/policy/fence.ts';
 import { explainAnew, explainDelay, formerNode } from './workload/policy/waiting-words.ts';
@@ -334,7 +334,7 @@ export class Fleet implements AsyncDisposable {
   #begin(workloadIds: readonly string[]): void {
     for (const id of workloadIds) {
       const workload = this.#core.workloads.workload(id);
-      if (workload) this.#core.pending.add(workload, waitingShape(this.#core, workload));
+      if (workload) beginToWait(this.#core, workload);
     }
     void this.#core.writer.durable().catch(() => undefined);
   }

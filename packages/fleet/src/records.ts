@@ -24,7 +24,10 @@ export interface Tries {
 /** How a workload begins anew after an attempt of it has ended. */
 export interface BeginningAnew {
   readonly policy: BeginPolicy;
-  /** Where it ran: `restart` goes only there, `reschedule` never, `replace` only if there is no other. */
+  /**
+   * Where it ran, or the member of a gang that was the reason: `restart` goes only there (a gang where all of
+   * its members were), `reschedule` never, `replace` only if there is no other.
+   */
   readonly formerNodeId: string;
   readonly delayMs: number;
   /** Wall clock. */
@@ -60,6 +63,10 @@ export interface GangRecord {
   readonly sinceMs: number;
   /** Reservations before this one, in a row, of which no member began. */
   readonly inVain?: number;
+  /** When all were ready and let begin, on the wall clock. */
+  readonly begunAtMs?: number;
+  /** When `replace` was spent on members of it last, on the wall clock. */
+  readonly mendedAtMs?: number;
   readonly release?: GangRelease;
 }
 

@@ -168,16 +168,23 @@ export const placementFields = {
   exclusive: z
     .boolean()
     .optional()
-    .describe('Never begins anew before it is proven that its former attempt has ended.'),
+    .describe(
+      'Never begins anew before it is proven that its former attempt has ended; a gang, that all have.',
+    ),
   restart: restartSchema
     .optional()
-    .describe('On the same node, after it ended by itself; its time limit ends it for good.'),
+    .describe(
+      'On the same node, after it ended by itself; its time limit ends it for good. A gang restarts as a whole.',
+    ),
   reschedule: rescheduleSchema
     .optional()
     .describe('On another node, after it failed and no restarts are left, or was taken off.'),
   replace: replaceSchema
     .optional()
-    .describe('Elsewhere, after its node, or what runs work there, was lost; spends no restarts.'),
+    .describe(
+      'Elsewhere, after its node, or what runs work there, was lost; spends no restarts. Of a gang the member ' +
+        'alone, if there is a place for it near the others; absent = as often as need be.',
+    ),
 };
 
 export const gpuShareFields = {

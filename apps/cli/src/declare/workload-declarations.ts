@@ -16,18 +16,20 @@ const runOptions = (): Option[] => [
   new Option('--stop-grace <duration>', 'between polite stop and kill (default: 10s)').argParser(duration),
   new Option('--network <mode>', 'host (default) or none').argParser(oneOf('host', 'none')),
   new Option('-l, --label <key=value>', 'label of the workload; may be repeated').argParser(pairs),
-  new Option('--restart <count>', 'after a failure begin anew on the same node, so often').argParser(
-    wholeNumber,
-  ),
+  new Option(
+    '--restart <count>',
+    'after a failure begin anew on the same node, a gang as a whole on its nodes, so often',
+  ).argParser(wholeNumber),
   new Option('--restart-on <end>', 'failure (default), or always: after a good end, too').argParser(
     oneOf('failure', 'always'),
   ),
   new Option('--reschedule <count>', 'after a failure begin anew on another node, so often').argParser(
     wholeNumber,
   ),
-  new Option('--replace <count>', 'begin anew elsewhere when its node was lost, so often').argParser(
-    wholeNumber,
-  ),
+  new Option(
+    '--replace <count>',
+    'begin anew elsewhere when its node was lost, so often; of a gang, only the member if that is enough',
+  ).argParser(wholeNumber),
   new Option('--retry-delay <duration>', 'before it begins anew; doubles each time (default: 1s)').argParser(
     duration,
   ),
@@ -36,7 +38,7 @@ const runOptions = (): Option[] => [
     '--on-disconnect <action>',
     'while its node has no contact: continue (default), or stop=5m: end after so long',
   ).argParser(disconnection),
-  new Option('--exclusive', 'never begin anew before its former end is proven'),
+  new Option('--exclusive', 'never begin anew before its former end, of a gang that of all, is proven'),
 ];
 
 export function declareWorkloadCommands(program: Command, runtime: Runtime): void {
@@ -55,6 +57,7 @@ export function declareWorkloadCommands(program: Command, runtime: Runtime): voi
       'run --name nightly --memory 2g --cpus 1.5 --timeout 2h -d -- make all',
       'run --restart 5 --reschedule 2 --replace 3 -d -- python3 train.py',
       'run --exclusive --on-disconnect stop=5m --replace 3 -d -- ./writer',
+      'run --members 8 --gpus 8 --restart 3 --replace 5 -d -- torchrun train.py',
     ],
     load: async () => (await import('../run/run-command.ts')).runCommand,
   });

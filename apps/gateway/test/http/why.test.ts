@@ -47,7 +47,9 @@ test('what cannot be answered is refused with a code and a sentence', async () =
     code: 'invalid-input',
   });
   expect(
-    await api.refusal('fleet.what-if', { spec: { ...work, exclusive: true, gang: { members: 2 } } }),
+    await api.refusal('fleet.what-if', {
+      spec: { ...work, gang: { members: 2, topology: { level: 'numa' } } },
+    }),
   ).toMatchObject({
     code: 'not-supported',
   });

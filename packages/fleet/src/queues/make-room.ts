@@ -134,7 +134,7 @@ export class MakeRoom {
     const { core, fleet, holds } = this.#deps;
     const { regime } = core.queues;
     const situation = queueSituation(queueState(core), fleet(), core.pending.queued());
-    for (const { queue, amounts } of holds.all())
+    for (const { queue, amounts } of holds.uncounted())
       if (!regime.isPlain) situation.usage.charge(queue, amounts, regime.isPreemptible(queue));
     const input = { ...situation, guards: core.options.queues.guards, nowMs: core.clock.nowMs() };
     const claims = new Evictions({ ...input, units: [] });
@@ -155,7 +155,7 @@ export class MakeRoom {
     const { core, holds } = this.#deps;
     const { regime } = core.queues;
     if (regime.isPlain) return;
-    for (const { queue, amounts } of holds.all())
+    for (const { queue, amounts } of holds.uncounted())
       situation.usage.refund(queue, amounts, regime.isPreemptible(queue));
   }
 

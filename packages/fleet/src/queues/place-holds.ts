@@ -10,8 +10,11 @@ import type { WorkloadTable } from '../workload/workload-table.ts';
 /** A place on a node that is kept for a workload that waits, or for one member of it. */
 export interface PlaceHold {
   readonly workloadId: string;
-  /** `preemption`: others make room for it. `blocked`: those that run there end in time by their limits. */
-  readonly kind: 'preemption' | 'blocked';
+  /**
+   * `preemption`: others make room for it. `blocked`: those that run there end in time by their limits.
+   * `restart`: it was there, and begins anew.
+   */
+  readonly kind: 'preemption' | 'blocked' | 'restart';
   readonly queue: string;
   /** What it will count in its queue. */
   readonly amounts: Amounts;
@@ -51,6 +54,12 @@ export class PlaceHolds {
 
   all(): readonly PlaceHold[] {
     return [...this.#byWorkload.values()].flat();
+  }
+
+  /** Those that nothing counts yet: what restarts counts itself until it has ended. */
+  *uncounted(): Generator<PlaceHold, void, undefined> {
+    for (const hold of this.all())
+      if (hold.kind !== 'restart' || hold.awaits.every((id) => this.#hasEnded(id))) yield hold;
   }
 
   /** Of a gang that of rank 0. */
@@ -98,6 +107,11 @@ export class PlaceHolds {
       node = this.#without(node, hold);
     }
     return node;
+  }
+
+  #hasEnded(attemptId: string): boolean {
+    const attempt = this.#workloads.attempt(attemptId);
+    return !attempt || isEnded(attempt.state);
   }
 
   /** What is awaited comes back to the place that is kept, so only the rest is taken from what is free. */

@@ -16,6 +16,7 @@ import { BackfillPlaces } from './backfill-places.ts';
 import { queueSituation, queueState, type AlikeNodes, type QueueSituation } from './queue-situation.ts';
 import { MakeRoom } from './make-room.ts';
 import { PlaceHolds, type PlaceHold } from './place-holds.ts';
+import { RestartPlaces } from './restart-places.ts';
 
 export interface QueuePlannerDeps {
   readonly core: FleetCore;
@@ -35,6 +36,7 @@ export class QueuePlanner {
   readonly #holds: PlaceHolds;
   readonly #room: MakeRoom;
   readonly #backfill: BackfillPlaces;
+  readonly #restarts: RestartPlaces;
 
   constructor(deps: QueuePlannerDeps) {
     const { core, packing } = deps;
@@ -46,6 +48,7 @@ export class QueuePlanner {
     const holds = this.#holds;
     this.#room = new MakeRoom({ ...deps, holds, fleet: () => this.#fleet() });
     this.#backfill = new BackfillPlaces({ core, packing, holds });
+    this.#restarts = new RestartPlaces(core, holds);
   }
 
   /** A node as others see it than those for whom a place is kept there, or as `owner` does. */
@@ -53,9 +56,11 @@ export class QueuePlanner {
     return this.#holds.masked(view, owner);
   }
 
-  /** What waited for limits that are eased may be tried again. */
+  /** What waited for limits that are eased may be tried again; places are kept for what restarts. */
   begin(): void {
     const { accounts, pending } = this.#deps.core;
+    this.#restarts.dropOld();
+    this.#restarts.follow();
     accounts.advance();
     pending.ease(accounts.takeEdited());
   }
@@ -64,7 +69,7 @@ export class QueuePlanner {
     const { core, groups, packing, topology } = this.#deps;
     if (core.queues.regime.isPlain) return planPlacements(groups, waiting, limit, packing, topology);
     const order = this.#order(waiting);
-    for (const { queue, amounts } of this.#holds.all()) order.charge(queue, amounts);
+    for (const { queue, amounts } of this.#holds.uncounted()) order.charge(queue, amounts);
     const { stops, ...plan } = planByQueue({ groups, order, packing, topology }, limit);
     core.pending.stop(waiting, stops);
     return plan;
@@ -74,7 +79,7 @@ export class QueuePlanner {
   *heldStarts(): Generator<readonly Placement[], void, undefined> {
     for (const kept of this.#holds.byWorkload()) {
       const [first] = kept;
-      const placements = first?.member ? this.#startOfGang(first.workloadId, kept) : this.#startOf(first);
+      const placements = first?.member ? this.#startOfGang(first, kept) : this.#startOf(first);
       if (!first || !placements) continue;
       yield placements;
       this.#holds.release(first.workloadId);
@@ -90,6 +95,16 @@ export class QueuePlanner {
   /** Whether places are kept that others may use for a while. */
   get mayFill(): boolean {
     return this.#backfill.isKeeping;
+  }
+
+  /** Whether places are kept for what restarts. */
+  get mayRestart(): boolean {
+    return this.#restarts.isKeeping;
+  }
+
+  /** Gives up those that nobody came for in time; answers whether there were any. */
+  dropOldRestarts(): boolean {
+    return this.#restarts.dropOld();
   }
 
   /** After a plan, and from time to time: who should make room for whom, and for whom to keep a place. */
@@ -169,10 +184,17 @@ export class QueuePlanner {
     return first;
   }
 
-  #startOfGang(workloadId: string, kept: readonly PlaceHold[]): readonly Placement[] | undefined {
+  #startOfGang(
+    { workloadId, kind }: PlaceHold,
+    kept: readonly PlaceHold[],
+  ): readonly Placement[] | undefined {
     const { core } = this.#deps;
-    const shape = core.pending.shapeOf(workloadId);
-    const placements = shape && startOfGang(core, this.#holds, kept);
+    const isRestart = kind === 'restart';
+    const shape = isRestart
+      ? this.#restarts.shapeOf(workloadId, kept.length)
+      : core.pending.shapeOf(workloadId);
+    const placements =
+      shape && (isRestart ? this.#restarts.startOf(workloadId, kept) : startOfGang(core, this.#holds, kept));
     return placements && this.#isWithinLimits(workloadId, shape) ? placements : undefined;
   }
 
@@ -212,6 +234,7 @@ export class QueuePlanner {
     const { core } = this.#deps;
     const nowMs = core.clock.monotonicMs();
     for (const hold of this.#holds.all()) {
+      if (hold.kind === 'restart') continue;
       const node = core.nodes.node(hold.nodeId);
       const isGood = node !== undefined && core.nodes.view(node).schedulable;
       const isWanted = core.pending.shapeOf(hold.workloadId) !== undefined;

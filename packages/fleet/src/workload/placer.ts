@@ -83,10 +83,11 @@ export class Placer {
    * whether something may be placed now.
    */
   tick(): boolean {
-    if (!this.#core.pending.hasBlocked) return false;
+    const isReleased = this.#queues.dropOldRestarts();
+    if (!this.#core.pending.hasBlocked && !this.#queues.mayRestart) return isReleased;
     this.#follow();
     this.#queues.end();
-    return this.#changed.size > 0 || this.#queues.mayFill;
+    return isReleased || this.#changed.size > 0 || this.#queues.mayFill;
   }
 
   /** Lets what ends in time use places that are kept for later. */

@@ -3,17 +3,18 @@ import { apiError, type WorkloadSpec } from '@clawbernetes/protocol';
 /** Levels below a node: all members of a gang on one of its NVLink islands or NUMA nodes. */
 const WITHIN_A_NODE: ReadonlySet<string | undefined> = new Set(['nvlink-island', 'numa']);
 
+/** What a program meets the others of its gang by: without a network it is not told, nor could it use it. */
+const RENDEZVOUS = /MASTER_ADDR|MASTER_PORT|CLAWBERNETES_GANG_HOSTS|--rdzv|--master[-_](addr|port)/;
+
+function asksForRendezvous({ command, env }: WorkloadSpec): boolean {
+  return [...command, ...Object.entries(env).flat()].some((text) => RENDEZVOUS.test(text));
+}
+
 /** What a specification may ask for that this version cannot do, by field: whether it asks for it. */
 const UNSUPPORTED: Readonly<Record<string, (spec: WorkloadSpec) => boolean>> = {
   'gang.topology.level': ({ gang }) => WITHIN_A_NODE.has(gang?.topology?.level),
-  'gang with network none': ({ gang, network }) => gang !== undefined && network === 'none',
-  'gang with restart': ({ gang, restart }) => gang !== undefined && restart !== undefined,
-  'gang with reschedule.attempts': ({ gang, reschedule }) =>
-    gang !== undefined && (reschedule?.attempts ?? 0) > 0,
-  'gang with replace': ({ gang, replace }) => gang !== undefined && replace !== undefined,
-  'gang with onDisconnect.action stop': ({ gang, onDisconnect }) =>
-    gang !== undefined && onDisconnect?.action === 'stop',
-  'gang with exclusive': ({ gang, exclusive }) => gang !== undefined && exclusive === true,
+  'gang with network none whose program asks for a rendezvous': (spec) =>
+    spec.gang !== undefined && spec.network === 'none' && asksForRendezvous(spec),
 };
 
 /**

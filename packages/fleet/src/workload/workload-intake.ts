@@ -48,13 +48,14 @@ export class WorkloadIntake {
   stop(workload: WorkloadRecord, force: boolean): WorkloadRecord {
     if (hasEnded(workload.state)) return workload;
     const attempt = this.#core.workloads.latestAttempt(workload.id);
-    if (force && attempt?.unknownSinceMs !== undefined) this.#refuseGuess(workload, attempt);
-    const stopping = { ...workload, stopRequested: true };
     const attempts = workload.spec.gang
       ? this.#core.workloads.members(workload.id)
       : attempt
         ? [attempt]
         : [];
+    const unknown = attempts.find((each) => each.unknownSinceMs !== undefined && !isEnded(each.state));
+    if (force && unknown) this.#refuseGuess(workload, unknown);
+    const stopping = { ...workload, stopRequested: true };
     for (const each of attempts) if (!isEnded(each.state)) this.#stopAttempt(each, stopping, force);
     return settleWorkload(this.#core, stopping, 'user');
   }

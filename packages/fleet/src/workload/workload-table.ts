@@ -1,6 +1,7 @@
 import { hasEnded } from '@clawbernetes/protocol';
 import type { AttemptRecord, WorkloadRecord } from '../records.ts';
 import { GangMembers } from './gang/gang-members.ts';
+import { keepsItsPlaces } from './gang/own-places.ts';
 import { isEnded } from './lifecycle.ts';
 
 /**
@@ -16,6 +17,7 @@ export class WorkloadTable {
   readonly #byKey = new Map<string, string>();
   readonly #ended = new Set<string>();
   readonly #reserved = new Set<string>();
+  readonly #restarting = new Set<string>();
   /** Ascending: ids sort by time, so that a new one nearly always comes last. */
   readonly #ids: string[] = [];
 
@@ -87,6 +89,11 @@ export class WorkloadTable {
     return this.#reserved.values();
   }
 
+  /** Gangs whose places are kept for them while they restart. */
+  restarting(): ReadonlySet<string> {
+    return this.#restarting;
+  }
+
   hasLive(workloadId: string): boolean {
     return this.attemptsOf(workloadId).some(({ state }) => !isEnded(state));
   }
@@ -147,15 +154,19 @@ export class WorkloadTable {
     this.#gangs.delete(id);
     this.#workloads.delete(id);
     this.#ended.delete(id);
+    this.#restarting.delete(id);
     if (!workload) return attempts;
     this.#ids.splice(this.#indexOf(id), 1);
     this.#dropKeys(workload);
     return attempts;
   }
 
-  #noteGang({ id, gang, state }: WorkloadRecord): void {
+  #noteGang(workload: WorkloadRecord): void {
+    const { id, gang, state } = workload;
     if (gang?.phase === 'released' || hasEnded(state)) this.#reserved.delete(id);
     else this.#reserved.add(id);
+    if (keepsItsPlaces(workload)) this.#restarting.add(id);
+    else this.#restarting.delete(id);
   }
 
   #addId(id: string): void {

@@ -194,7 +194,7 @@ describe('what if', () => {
     expect(told).toMatchObject({ waits: 1, waiting: { reason: 'waiting-for-capacity' } });
     expect(told.message).toMatch(/^3 of 4 would start now, on /);
     expect(whatIf(fixture, { spec: gpus(5) })).toMatchObject({ waits: 1, waiting: { reason: 'never-fits' } });
-    const gang = { ...gpus(1), gang: { members: 2 }, exclusive: true };
+    const gang = { ...gpus(1), gang: { members: 2, topology: { level: 'numa' as const } } };
     expect(codeOf(() => whatIf(fixture, { spec: gang }))).toBe('not-supported');
   });
 

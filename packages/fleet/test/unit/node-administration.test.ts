@@ -332,7 +332,7 @@ describe('labels, taints and affinity', () => {
 
 test.each([
   ['gang.topology.level', { gang: { members: 2, topology: { level: 'numa' } } }],
-  ['gang with restart', { gang: { members: 2 }, restart: { attempts: 1 } }],
+  ['gang with network none', { gang: { members: 2 }, network: 'none', env: { AT: '--rdzv_endpoint=a:1' } }],
 ] as const)('%s is refused as long as it is not honoured', (field, spec) => {
   fixture.join('a', 4);
   const attempt = (): unknown => fixture.submit(spec);

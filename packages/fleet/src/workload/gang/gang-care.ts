@@ -5,6 +5,7 @@ import type { FleetTopology } from '../../scheduler/gang/fleet-topology.ts';
 import { isEnded } from '../lifecycle.ts';
 import { addMember } from './gang-placer.ts';
 import { isGivenUp, lossOf, minMembers, standingOf } from './judge-gang.ts';
+import { goesOnWithout, mendOf, type Mend } from './mend-gang.ts';
 import { withinLimits } from './within-limits.ts';
 import { Stopwatches } from './stopwatches.ts';
 import { seatsFor } from './replace-lost.ts';
@@ -113,8 +114,9 @@ export class GangCare {
   }
 
   /** Members that were out of reach for all of the grace; answers whether there are any. */
-  #giveUp({ id, name }: WorkloadRecord): boolean {
+  #giveUp({ id, name, spec }: WorkloadRecord): boolean {
     const { core, mayGiveUp } = this.#deps;
+    const after = spec.exclusive ? 'Nothing takes its place before its end is proven.' : '';
     // One that is out of reach as a whole goes on there, as other work does.
     const isInReach = core.workloads
       .members(id)
@@ -127,6 +129,7 @@ export class GangCare {
       any = true;
       const node = core.nodes.node(member.nodeId)?.name ?? member.nodeId;
       const message = `${node} was out of reach for more than ${formatDuration(core.options.gangGraceMs)}.`;
+      const gone = `The member of rank ${member.rank ?? 0} of ${name} is given up: ${message}`;
       const givenUp: AttemptRecord = { ...member, evicted: { cause: 'node-loss', message } };
       core.workloads.putAttempt(givenUp);
       core.writer.writeAttempt(givenUp);
@@ -135,7 +138,7 @@ export class GangCare {
         type: 'attempt.given-up',
         subject: id,
         cause: 'node-loss',
-        message: `The member of rank ${member.rank ?? 0} of ${name} is given up: ${message} It is stopped if it comes back.`,
+        message: `${gone} It is stopped if it comes back. ${after}`.trimEnd(),
         facts: { attempt: member.id, node: member.nodeId, number: member.number },
       });
     }
@@ -150,12 +153,13 @@ export class GangCare {
     const { core } = this.#deps;
     const members = core.workloads.members(workload.id);
     const left = members.length - gone.length;
-    // The others cannot be told a new address of rank 0, nor can a member join what is nearly over.
-    const canJoin = !hasDone && left > 0 && !gone.some(({ rank }) => rank === 0);
-    const ranks = gone.map(({ rank = 0 }) => rank);
+    const now = { nowMs: core.clock.nowMs(), graceMs: core.options.gangGraceMs };
+    const mend = mendOf(workload, gone, { ...now, members: members.length });
+    // Nor can a member join what is nearly over.
+    const canJoin = !hasDone && left > 0 && mend !== undefined;
     // Where it was not looked for yet, nobody knows that there is no place.
-    if (canJoin && this.#seat(workload, ranks) !== 'no-room') return;
-    const goesOn = left >= minMembers(workload) && !gone.some(({ rank }) => rank === 0);
+    if (canJoin && this.#seat(workload, mend) !== 'no-room') return;
+    const goesOn = left >= minMembers(workload) && gone.every((member) => goesOnWithout(workload, member));
     if (goesOn || (isWaiting && left >= minMembers(workload))) return;
     releaseGang(core, workload, lossOf(gone[0]));
   }
@@ -166,11 +170,11 @@ export class GangCare {
     if (members.length >= most || this.#deps.core.pending.hasOpen) return;
     // What has lost members goes first.
     if (this.#seatings <= MAX_SEATINGS / 2) return;
-    this.#seat(workload, [members.length]);
+    this.#seat(workload, { ranks: [members.length], spent: {} });
   }
 
-  /** Places for all of these ranks; `later` if too many others were looked for in this round. */
-  #seat(workload: WorkloadRecord, ranks: readonly number[]): 'seated' | 'no-room' | 'later' {
+  /** Places for all of its ranks; `later` if too many others were looked for in this round. */
+  #seat(workload: WorkloadRecord, { ranks, spent }: Mend): 'seated' | 'no-room' | 'later' {
     const { core, topology } = this.#deps;
     const { version } = core.nodes;
     if (this.#noRoom.get(workload.id) === version) return 'no-room';
@@ -183,7 +187,7 @@ export class GangCare {
       this.#noRoom.set(workload.id, version);
       return 'no-room';
     }
-    let current = workload;
+    let current: WorkloadRecord = { ...workload, ...spent };
     for (const placement of places) current = addMember(core, current, placement);
     settleGang(core, current, 'scheduler');
     return 'seated';

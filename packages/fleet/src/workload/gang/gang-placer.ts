@@ -2,6 +2,7 @@ import { assert, newId, present } from '@clawbernetes/kernel';
 import { commitAttempt, commitWorkload, type FleetCore } from '../../fleet-core.ts';
 import type { AttemptRecord, GangRecord, WorkloadRecord } from '../../records.ts';
 import { afterPlacement, type Placement, type PlacedMember } from '../../scheduler/placement.ts';
+import { isProvenEnded } from '../policy/next-step.ts';
 import { freeMasterPort, hostsOf } from './member-environment.ts';
 import { orderStart } from './order-start.ts';
 import { settleGang } from './settle-gang.ts';
@@ -16,6 +17,8 @@ export function reserveGang(core: FleetCore, placements: readonly Placement[]): 
   const members = placements.map(requireMember);
   const first = present(members[0], 'a member of a placed gang');
   const { anew: _, ...waiting } = present(core.workloads.workload(first.workloadId), 'a placed workload');
+  if (waiting.spec.exclusive)
+    assert(core.workloads.attemptsOf(waiting.id).every(isProvenEnded), 'an exclusive gang runs nowhere else');
   core.pending.remove(waiting.id);
   const gang: GangRecord = {
     generation: (waiting.gang?.generation ?? 0) + 1,
@@ -50,6 +53,9 @@ export function reserveGang(core: FleetCore, placements: readonly Placement[]): 
 export function addMember(core: FleetCore, workload: WorkloadRecord, placement: Placement): WorkloadRecord {
   const member = requireMember(placement);
   const { nodeId, shape, devices } = placement;
+  const former = core.workloads.members(workload.id)[member.member.rank];
+  if (former && workload.spec.exclusive)
+    assert(isProvenEnded(former), 'a rank of an exclusive gang runs nowhere else');
   const view = core.nodes.view(present(core.nodes.node(nodeId), 'the node of a placement'));
   // The place may have been chosen from less than there is: what is kept there for others is left out.
   const after = afterPlacement(view, shape, devices);

@@ -36,22 +36,27 @@ export function isGivenUp({ evicted }: AttemptRecord): boolean {
   return evicted?.cause === 'node-loss';
 }
 
+/**
+ * How a reservation was over, as far as it decides what follows. `loss`: of a member with its node. `move`:
+ * the fleet took it off its nodes. `given-up`: the same, where it wants no others.
+ */
+export type GangEnd = 'good' | 'failure' | 'time-limit' | 'loss' | 'move' | 'preempted' | 'given-up';
+
 /** What follows for a gang as a whole. */
 export type GangVerdict =
   | { readonly kind: 'stay' }
   /** All are ready: their programs may begin. */
   | { readonly kind: 'begin' }
   | { readonly kind: 'release'; readonly release: GangRelease }
-  /** Its members have ended: it waits for other places, or is over. */
-  | { readonly kind: 'queue' }
-  | { readonly kind: 'end'; readonly state: 'succeeded' | 'failed' | 'cancelled' };
+  /** Its members have ended: what follows is the business of `nextGangStep`. */
+  | { readonly kind: 'over'; readonly end: GangEnd }
+  | { readonly kind: 'cancelled' };
 
 export interface GangFacts {
   readonly workload: WorkloadRecord;
   readonly gang: GangRecord;
   /** By rank. */
   readonly members: readonly AttemptRecord[];
-  readonly maxMoves: number;
 }
 
 /** Pure; time plays no part in it: see `GangCare`. */
@@ -77,6 +82,10 @@ function release(why: GangRelease): GangVerdict {
   return { kind: 'release', release: why };
 }
 
+function over(end: GangEnd): GangVerdict {
+  return { kind: 'over', end };
+}
+
 /** Nothing has begun, so nothing is lost by beginning anew. */
 function judgeGathering({ members }: GangFacts, standings: readonly MemberStanding[]): GangVerdict {
   const missing = standings.findIndex((standing) => standing === 'gone' || standing === 'leaving');
@@ -92,7 +101,7 @@ function judgeRunning({ workload, members }: GangFacts, standings: readonly Memb
   const done = standings.filter((standing) => standing === 'done').length;
   const gone = standings.filter((standing) => standing === 'gone').length;
   if (done === 0 || done + gone < members.length) return STAY;
-  if (done >= minMembers(workload)) return { kind: 'end', state: 'succeeded' };
+  if (done >= minMembers(workload)) return over('good');
   return release(lossOf(members[standings.indexOf('gone')]));
 }
 
@@ -110,24 +119,33 @@ export function lossOf(member: AttemptRecord | undefined): GangRelease {
   };
 }
 
-function judgeReleasing({ workload, members, maxMoves }: GangFacts, why?: GangRelease): GangVerdict {
-  const hasEnded = members.every((member) => isEnded(member.state) || standingOf(member) === 'gone');
-  if (!hasEnded) return STAY;
-  if (workload.stopRequested) return { kind: 'end', state: 'cancelled' };
-  if (members.every((member) => standingOf(member) === 'done')) return { kind: 'end', state: 'succeeded' };
-  const wantsAnew =
-    why?.next === 'queue' || (why?.hasFailed === true && members.some((member) => isLostMember(member, why)));
-  const moves = why?.cause === 'preemptor' ? Infinity : maxMoves;
-  return wantsAnew && mayBeginAnew(workload, moves) ? { kind: 'queue' } : { kind: 'end', state: 'failed' };
+function judgeReleasing({ workload, members }: GangFacts, why?: GangRelease): GangVerdict {
+  // Of exclusive work no rank may be there twice: silence alone does not end a member of it.
+  const isOver = (member: AttemptRecord): boolean =>
+    isEnded(member.state) || (workload.spec.exclusive !== true && standingOf(member) === 'gone');
+  if (!members.every(isOver)) return STAY;
+  if (workload.stopRequested) return { kind: 'cancelled' };
+  if (members.every((member) => standingOf(member) === 'done')) return over('good');
+  if (why?.next === 'queue') return over(endOfRelease(why));
+  if (why?.hasFailed !== true) return over('given-up');
+  // The others may have failed because one was gone.
+  if (members.some(isLostMember)) return over('loss');
+  if (members.some((member) => isTakenAway(member, why))) return over('move');
+  const isTimeUp = members.some(({ endReason }) => endReason === 'timeout');
+  return over(isTimeUp ? 'time-limit' : 'failure');
 }
 
-/** The others may have failed because this one was gone. */
-function isLostMember(member: AttemptRecord, why: GangRelease): boolean {
+function endOfRelease({ cause }: GangRelease): GangEnd {
+  if (cause === 'preemptor') return 'preempted';
+  return cause === 'node-loss' ? 'loss' : 'move';
+}
+
+/** Its node, or what ran it there, took it along: nobody stopped it. */
+export function isLostMember(member: AttemptRecord): boolean {
   if (isGivenUp(member) || member.state === 'lost') return true;
-  if (member.evicted && member.evicted.message !== why.message) return true;
-  return member.endReason !== 'stopped' && OF_THE_NODE.has(member.endReason) && isEnded(member.state);
+  return isEnded(member.state) && member.endReason !== 'stopped' && OF_THE_NODE.has(member.endReason);
 }
 
-function mayBeginAnew({ moves = 0, nodeId, spec }: WorkloadRecord, maxMoves: number): boolean {
-  return nodeId === undefined && spec.reschedule?.evicted !== 'end' && moves < maxMoves;
+function isTakenAway({ evicted }: AttemptRecord, why: GangRelease): boolean {
+  return evicted !== undefined && evicted.message !== why.message;
 }

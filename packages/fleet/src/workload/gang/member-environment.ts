@@ -30,12 +30,13 @@ export function memberEnvironment(
 ): Readonly<Record<string, string>> {
   const { members, minMembers = members } = spec.gang ?? { members: gang.size };
   const list = hosts.join(',');
+  const isNamed = spec.network !== 'none' && list.length <= MAX_HOSTS_BYTES;
   const environment: Record<string, string> = {
     CLAWBERNETES_RANK: String(rank),
     CLAWBERNETES_MEMBERS: String(Math.max(gang.size, hosts.length)),
-    ...(list.length <= MAX_HOSTS_BYTES ? { CLAWBERNETES_GANG_HOSTS: list } : {}),
-    MASTER_ADDR: hosts[0] ?? '',
-    MASTER_PORT: String(gang.masterPort),
+    ...(isNamed ? { CLAWBERNETES_GANG_HOSTS: list } : {}),
+    // Without a network there is nobody to meet.
+    ...(spec.network === 'none' ? {} : { MASTER_ADDR: hosts[0] ?? '', MASTER_PORT: String(gang.masterPort) }),
     NODE_RANK: String(rank),
     NNODES: minMembers === members ? String(members) : `${minMembers}:${members}`,
   };

@@ -4,9 +4,11 @@ import { commitWorkload, orderNode, orderStop, type FleetCore } from '../../flee
 import type { AttemptRecord, GangRecord, GangRelease, WorkloadRecord } from '../../records.ts';
 import { describeEnd } from '../describe-end.ts';
 import { isEnded } from '../lifecycle.ts';
-import { wait, waitNoMore } from '../policy/begin-anew.ts';
-import { delayBefore } from '../policy/next-step.ts';
-import { judgeGang, standingOf, type GangVerdict, type MemberStanding } from './judge-gang.ts';
+import { nodeIsLeft, wait, waitNoMore } from '../policy/begin-anew.ts';
+import type { NextStep } from '../policy/next-step.ts';
+import { describeBeginning, describeObstruction } from '../policy/policy-words.ts';
+import { isLostMember, judgeGang, standingOf, type GangEnd, type MemberStanding } from './judge-gang.ts';
+import { inVainAfter, nextGangStep, spokesman } from './next-gang-step.ts';
 
 /**
  * Brings a gang in line with its members: lets their programs begin once all are ready, gives up its places
@@ -17,19 +19,18 @@ export function settleGang(core: FleetCore, settled: WorkloadRecord, cause: Caus
   const { gang } = settled;
   if (!gang || gang.phase === 'released') return settleWaiting(core, settled, cause);
   const members = core.workloads.members(settled.id);
-  const { maxMoves } = core.options;
-  const verdict = judgeGang({ workload: settled, gang, members, maxMoves });
+  const verdict = judgeGang({ workload: settled, gang, members });
   switch (verdict.kind) {
     case 'stay':
       return keep(core, settled, cause);
     case 'begin':
-      return begin(core, { ...settled, gang: inPhase(core, gang, 'running') }, members);
+      return begin(core, settled, gang, members);
     case 'release':
       return releaseGang(core, settled, verdict.release);
-    case 'queue':
-      return queueAgain(core, settled, gang);
-    case 'end':
-      return end(core, settled, verdict, cause);
+    case 'over':
+      return goOn(core, settled, { gang, end: verdict.end, cause });
+    case 'cancelled':
+      return endGang(core, settled, { state: 'cancelled', cause });
   }
 }
 
@@ -68,9 +69,15 @@ function inPhase({ clock }: FleetCore, gang: GangRecord, phase: GangRecord['phas
   return { ...gang, phase, sinceMs: clock.nowMs() };
 }
 
-function begin(core: FleetCore, workload: WorkloadRecord, members: readonly AttemptRecord[]): WorkloadRecord {
+function begin(
+  core: FleetCore,
+  workload: WorkloadRecord,
+  gang: GangRecord,
+  members: readonly AttemptRecord[],
+): WorkloadRecord {
   for (const member of members) orderRelease(core, member);
-  return keep(core, workload, 'scheduler');
+  const running = inPhase(core, gang, 'running');
+  return keep(core, { ...workload, gang: { ...running, begunAtMs: running.sinceMs } }, 'scheduler');
 }
 
 /** Lets a member begin that waits at its barrier; safe to repeat. */
@@ -78,47 +85,90 @@ export function orderRelease(core: FleetCore, { id: attemptId, nodeId, epoch }: 
   orderNode(core, nodeId, { kind: 'release', attemptId, epoch });
 }
 
-function queueAgain(core: FleetCore, workload: WorkloadRecord, gang: GangRecord): WorkloadRecord {
-  const { release: why, ...released } = inPhase(core, gang, 'released');
+interface Over {
+  readonly gang: GangRecord;
+  readonly end: GangEnd;
+  readonly cause: Cause;
+}
+
+/** What follows a reservation that is over, decided here once. */
+function goOn(core: FleetCore, workload: WorkloadRecord, { gang, end, cause }: Over): WorkloadRecord {
   const members = core.workloads.members(workload.id);
-  // What makes room for others has done nothing wrong.
-  const isPreempted = why?.cause === 'preemptor';
-  const hasBegun = members.some(({ startedAtMs }) => startedAtMs !== undefined);
-  const inVain = hasBegun || isPreempted ? 0 : (gang.inVain ?? 0) + 1;
-  // The first time it was bad luck; then whatever keeps it from getting ready is given time to pass.
-  const delayMs = inVain > 1 ? delayBefore(IN_VAIN, inVain - 1) : 0;
-  const formerNodeId = members[0]?.nodeId ?? '';
+  const { maxMoves, gangGraceMs: graceMs } = core.options;
+  const step = nextGangStep(
+    { workload, gang, members, end },
+    {
+      nowMs: core.clock.nowMs(),
+      placesAreLeft: members.some((one) => isLostMember(one) || nodeIsLeft(core, one.nodeId, workload)),
+      ...{ maxMoves, graceMs },
+    },
+  );
+  const state = end === 'good' ? 'succeeded' : 'failed';
+  if (step.step === 'end') return endGang(core, workload, { state, cause, step });
+  return queueAgain(core, workload, { gang, end, step });
+}
+
+function queueAgain(
+  core: FleetCore,
+  workload: WorkloadRecord,
+  { gang, end, step }: Pick<Over, 'gang' | 'end'> & { readonly step: NextStep & { readonly step: 'begin' } },
+): WorkloadRecord {
+  const { release: why, ...released } = inPhase(core, gang, 'released');
+  const { anew, tries } = step;
+  const members = core.workloads.members(workload.id);
+  const isMove = anew.policy === 'move' && end !== 'preempted';
   const next: WorkloadRecord = {
     ...workload,
-    gang: { ...released, inVain },
+    gang: { ...released, inVain: inVainAfter(gang, members, end) },
     state: 'queued',
-    ...(isPreempted ? {} : { moves: (workload.moves ?? 0) + 1 }),
-    anew: { policy: 'move', formerNodeId, delayMs, notBeforeMs: core.clock.nowMs() + delayMs },
+    ...(isMove ? { moves: (workload.moves ?? 0) + 1 } : {}),
+    ...(tries ? { tries } : {}),
+    anew,
   };
-  const message = why?.message ?? 'it lost a member';
-  commitWorkload(core, next, why?.cause ?? 'system', `${workload.name} waits for other nodes: ${message}.`);
+  commitWorkload(core, next, why?.cause ?? 'system', describeQueued(core, next, why, members));
   wait(core, next);
   return next;
 }
 
-/** Between reservations of a gang none of which got ready, ms. */
-const IN_VAIN = { delayMs: 1000, maxDelayMs: 300_000 } as const;
+function describeQueued(
+  core: FleetCore,
+  workload: WorkloadRecord,
+  why: GangRelease | undefined,
+  members: readonly AttemptRecord[],
+): string {
+  const { name, anew, gang } = workload;
+  const message = why?.message ?? 'its members have ended';
+  if (!anew || anew.policy === 'move') return `${name} waits for other nodes: ${message}.`;
+  const first = why?.hasFailed ? spokesman(members) : undefined;
+  const end = first ? `rank ${first.rank ?? 0}: ${describeEnd(first)}` : message;
+  const former = core.nodes.node(anew.formerNodeId)?.name ?? anew.formerNodeId;
+  const beginning = describeBeginning(workload, former, anew.delayMs);
+  return `Reservation ${gang?.generation ?? 0} of ${name} is over: ${end}. It ${beginning}.`;
+}
 
 function settleWaiting(core: FleetCore, workload: WorkloadRecord, cause: Cause): WorkloadRecord {
-  if (workload.stopRequested) return end(core, workload, { kind: 'end', state: 'cancelled' }, cause);
+  if (workload.stopRequested) return endGang(core, workload, { state: 'cancelled', cause });
   return keep(core, { ...workload, state: 'queued' }, cause);
 }
 
-function end(
+export interface GangOutcome {
+  readonly state: 'succeeded' | 'failed' | 'cancelled';
+  readonly cause: Cause;
+  /** Why it does not begin anew, if that was decided. */
+  readonly step?: NextStep;
+}
+
+/** Ends a gang of which no member is left. */
+export function endGang(
   core: FleetCore,
   workload: WorkloadRecord,
-  { state }: GangVerdict & { readonly kind: 'end' },
-  cause: Cause,
+  { state, cause, step }: GangOutcome,
 ): WorkloadRecord {
   const members = core.workloads.members(workload.id);
   const finishedAtMs = Math.max(core.clock.nowMs(), workload.submittedAtMs);
   const next: WorkloadRecord = { ...workload, ...started(members), state, finishedAtMs };
-  commitWorkload(core, next, cause, describeGangEnd(next, members));
+  const obstruction = describeObstruction(next, step);
+  commitWorkload(core, next, cause, `${describeGangEnd(next, members)}${obstruction}`);
   waitNoMore(core, workload.id);
   core.writer.whenDurable(() => core.listeners.ended(workload.id));
   return next;
@@ -130,14 +180,6 @@ function describeGangEnd({ name, state, gang }: WorkloadRecord, members: readonl
   if (state === 'cancelled' || !first) return `${name} ${state}.`;
   const why = gang?.release && !gang.release.hasFailed ? `${gang.release.message}; ` : '';
   return `${name} ${state}: ${why}rank ${first.rank ?? 0}: ${describeEnd(first)}.`;
-}
-
-/** The member whose end says most of the gang's: the first that failed by itself, else that of rank 0. */
-export function spokesman(members: readonly AttemptRecord[]): AttemptRecord | undefined {
-  const failed = members
-    .filter((member) => standingOf(member) === 'failed')
-    .toSorted((left, right) => (left.finishedAtMs ?? 0) - (right.finishedAtMs ?? 0));
-  return failed[0] ?? members[0];
 }
 
 function keep(core: FleetCore, workload: WorkloadRecord, cause: Cause): WorkloadRecord {

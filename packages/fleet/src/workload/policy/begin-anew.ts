@@ -2,6 +2,7 @@ import type { FleetCore } from '../../fleet-core.ts';
 import type { WorkloadRecord } from '../../records.ts';
 import { expelling } from '../../scheduler/node-constraints.ts';
 import { shapeOf, type Shape } from '../../scheduler/resources.ts';
+import { wantsItsPlaces } from '../gang/own-places.ts';
 import { NODE_NAME_LABEL } from '../../scheduler/snapshot.ts';
 
 /** More than any other preference together: only where nothing else is possible. */
@@ -22,7 +23,13 @@ export function nodeIsLeft(
 
 /** Lets a workload that waits be placed: at once, or when its delay is over. */
 export function wait(core: FleetCore, workload: WorkloadRecord): void {
-  if (!core.delayed.add(workload)) core.pending.add(workload, waitingShape(core, workload));
+  if (!core.delayed.add(workload)) beginToWait(core, workload);
+}
+
+/** Its delay is over: it may be placed. A gang that wants the places that it had is not looked for others. */
+export function beginToWait(core: FleetCore, workload: WorkloadRecord): void {
+  if (!wantsItsPlaces(workload)) return core.pending.add(workload, waitingShape(core, workload));
+  for (const { nodeId } of core.workloads.members(workload.id)) core.capacityChanged(nodeId);
 }
 
 /** It waits no more, for its delay or for a place. */
@@ -36,7 +43,7 @@ export function waitingShape(
   { nodes }: Pick<FleetCore, 'nodes'>,
   { spec, nodeId, anew }: WorkloadRecord,
 ): Shape {
-  if (anew?.anywhere) return shapeOf(spec, nodeId);
+  if (anew?.anywhere || (spec.gang && anew?.policy === 'restart')) return shapeOf(spec, nodeId);
   if (anew?.policy === 'restart') return shapeOf(spec, anew.formerNodeId);
   const former = anew && nodes.node(anew.formerNodeId)?.name;
   if (former === undefined || anew?.policy === 'move') return shapeOf(spec, nodeId);

@@ -53,11 +53,22 @@ export function nextStep(workload: WorkloadRecord, attempt: AttemptRecord, conte
   if (attempt.evicted) return afterEviction(workload, attempt, context);
   const policies: readonly RetryPolicy[] =
     kind === 'good' ? ['restart'] : kind === 'failure' ? ['restart', 'reschedule'] : ['replace'];
-  const asked = policies.filter((policy) => mayUse(workload, policy));
-  const policy = asked.find((one) => left(workload, one) > 0);
-  if (policy !== undefined) return retry(workload, attempt, policy, context);
-  const last = asked.at(-1);
-  return last === undefined ? END : { step: 'end', because: 'used-up', policy: last };
+  const policy = firstLeft(workload, policies);
+  return policy === undefined ? usedUp(workload, policies) : retry(workload, attempt, policy, context);
+}
+
+/** The first of these policies that the workload asks for and has a try left of. */
+export function firstLeft(
+  workload: WorkloadRecord,
+  policies: readonly RetryPolicy[],
+): RetryPolicy | undefined {
+  return policies.find((policy) => mayUse(workload, policy) && left(workload, policy) > 0);
+}
+
+/** The end of one that has no try left of any of these policies. */
+export function usedUp(workload: WorkloadRecord, policies: readonly RetryPolicy[]): NextStep {
+  const policy = policies.findLast((one) => mayUse(workload, one));
+  return policy === undefined ? END : { step: 'end', because: 'used-up', policy };
 }
 
 export function endKind(attempt: AttemptRecord): EndKind {
@@ -120,14 +131,27 @@ function retry(
   if (isUnproven(workload, attempt)) return { step: 'end', because: 'unproven', policy };
   const isReleased = policy === 'restart' && nodeIsLeft;
   if (isReleased && endsWithItsPlace(workload)) return END;
-  const { [policy]: limits } = workload.spec;
-  assert(limits !== undefined, 'a policy that is used was asked for');
-  const before: Tries = workload.tries?.[policy] ?? { spent: 0, inARow: 0 };
-  const inARow = ranWell(attempt, limits.maxDelayMs) ? 1 : before.inARow + 1;
-  const tries = { ...workload.tries, [policy]: { spent: before.spent + 1, inARow } };
-  const delayMs = delayBefore(limits, inARow);
+  const { delayMs, tries } = spend(workload, policy, runMs(attempt));
   const anew = beginning(attempt, { policy, nowMs, delayMs });
   return { step: 'begin', anew: isReleased ? { ...anew, anywhere: true } : anew, tries };
+}
+
+/** One try of a policy that has one left. @param ranMs how long it ran since it began last. */
+export function spend(
+  { spec, tries }: Pick<WorkloadRecord, 'spec' | 'tries'>,
+  policy: RetryPolicy,
+  ranMs: number,
+): { readonly delayMs: number; readonly tries: NonNullable<WorkloadRecord['tries']> } {
+  const { [policy]: limits } = spec;
+  assert(limits !== undefined, 'a policy that is used was asked for');
+  const before: Tries = tries?.[policy] ?? { spent: 0, inARow: 0 };
+  assert(before.spent < limits.attempts, 'a policy that is used has a try left');
+  const ranWell = ranMs >= GOOD_RUN_DELAYS * limits.maxDelayMs;
+  const inARow = ranWell ? 1 : before.inARow + 1;
+  return {
+    delayMs: delayBefore(limits, inARow),
+    tries: { ...tries, [policy]: { spent: before.spent + 1, inARow } },
+  };
 }
 
 function beginning(
@@ -150,7 +174,7 @@ function left({ spec, tries }: WorkloadRecord, policy: RetryPolicy): number {
   return (spec[policy]?.attempts ?? 0) - (tries?.[policy]?.spent ?? 0);
 }
 
-function ranWell({ startedAtMs, finishedAtMs }: AttemptRecord, maxDelayMs: number): boolean {
-  if (startedAtMs === undefined || finishedAtMs === undefined) return false;
-  return finishedAtMs - startedAtMs >= GOOD_RUN_DELAYS * maxDelayMs;
+/** Less than any run, where it has none. */
+function runMs({ startedAtMs, finishedAtMs }: AttemptRecord): number {
+  return startedAtMs === undefined || finishedAtMs === undefined ? -1 : finishedAtMs - startedAtMs;
 }
