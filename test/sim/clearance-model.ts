@@ -20,14 +20,21 @@ export class ClearanceModel {
   readonly #deadlines = new Map<string, { readonly of: string; readonly atMs: number }>();
   /** Since when something has been due; monotonic ms. */
   #due = new Map<string, number>();
+  #isDraining = false;
 
   constructor(simulation: Simulation) {
     this.#simulation = simulation;
   }
 
+  /** Whether nothing becomes due by time alone. */
+  get isAtRest(): boolean {
+    return this.#due.size === 0 && !this.#isDraining;
+  }
+
   check(look: FleetLook): void {
     const before = this.#due;
     this.#due = new Map();
+    this.#isDraining = look.nodes.some(({ eligibility }) => eligibility === 'draining');
     for (const record of look.nodes) {
       if (this.#isEmpty(look, record)) continue;
       const node = look.view(record);

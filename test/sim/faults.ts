@@ -78,6 +78,12 @@ export class Faults {
     this.#strikes[fault](seededRandom(seed));
   }
 
+  /** What waits for its moment does not strike any more. */
+  disarm(): void {
+    this.#simulation.store.disarm();
+    for (const machine of this.#simulation.machines) machine.disarm();
+  }
+
   /** No more of them; what is out is mended and put back. Safe to repeat. */
   end(): void {
     this.#hardware.end();

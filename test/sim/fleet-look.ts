@@ -8,14 +8,17 @@ type Attempts = ReturnType<Fleet['liveAttempts']>;
 /** The fleet at one moment: what several models ask for is worked out once, and only if somebody asks. */
 export class FleetLook {
   readonly fleet: Fleet;
+  /** Whether anything but the time has changed since the look before. */
+  readonly isFresh: boolean;
   /** By name. */
   readonly nodes: readonly NodeRecord[];
   readonly #live = new Map<string, Attempts>();
   readonly #held = new Map<string, ReadonlySet<string>>();
   readonly #views = new Map<string, NodeView>();
 
-  constructor(fleet: Fleet) {
+  constructor(fleet: Fleet, { isFresh }: { readonly isFresh: boolean }) {
     this.fleet = fleet;
+    this.isFresh = isFresh;
     this.nodes = fleet.nodes();
   }
 

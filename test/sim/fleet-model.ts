@@ -17,8 +17,8 @@ const EXPIRED_MS = 31_000;
  * ms.
  */
 const WAKE_UP_MS = { settled: 500, unsettled: 60_000 } as const;
-/** Reasons are looked at this rarely: they are worked out anew for each. */
-const REASONS_EVERY = 4;
+/** Who waits is told why within so long, ms. */
+const EXPLAINED_MS = 2000;
 
 interface Fitting {
   readonly settledMs: number;
@@ -34,8 +34,10 @@ export class FleetModel {
   readonly #mayKeep: (nodeId: string) => boolean;
   /** Since when waiting workloads would have fitted; monotonic ms. */
   #fitting = new Map<string, Fitting>();
-  #unexplained = new Set<string>();
-  #checks = 0;
+  /** Since when somebody has waited without a reason; monotonic ms. */
+  #unexplained = new Map<string, number>();
+  /** Somebody waits though there is room, which may be kept for others for a while. */
+  #isRoomKept = false;
 
   /** @param mayKeep whether a place may be kept for somebody on this node. */
   constructor(simulation: Simulation, mayKeep: (nodeId: string) => boolean) {
@@ -51,7 +53,7 @@ export class FleetModel {
    * @param live workloads that have not ended.
    */
   check(look: FleetLook | undefined, live: Iterable<string>): void {
-    this.#checks += 1;
+    if (look && !look.isFresh && this.#isAtRest) return this.#checkLeases(look);
     this.#checkDevices();
     this.#policies.checkExclusive();
     if (!look) return;
@@ -60,6 +62,12 @@ export class FleetModel {
     this.#checkLeases(look);
     this.#clearance.check(look);
     this.#checkWaiting(look, live);
+  }
+
+  /** As long as nothing changes, time alone makes nothing wrong but the silence of nodes. */
+  get #isAtRest(): boolean {
+    const waits = this.#fitting.size > 0 || this.#unexplained.size > 0 || this.#isRoomKept;
+    return !waits && this.#clearance.isAtRest && this.#policies.isAtRest;
   }
 
   #checkDevices(): void {
@@ -115,7 +123,8 @@ export class FleetModel {
     };
     const before = this.#fitting;
     this.#fitting = new Map();
-    const unexplained = new Set<string>();
+    this.#isRoomKept = false;
+    const unexplained = new Map<string, number>();
     const delayed = this.#policies.look();
     for (const id of live) {
       const workload = fleet.findWorkload(id);
@@ -123,17 +132,28 @@ export class FleetModel {
       const { resources } = workload.spec;
       const nodes = look.views();
       const places = PolicyModel.placesFor(fleet, id, nodes);
-      const open = places.filter((node) => !this.#mayKeep(node.id) && fits(node, resources));
+      const fitting = places.filter((node) => fits(node, resources));
+      const open = fitting.filter((node) => !this.#mayKeep(node.id));
       if (open.length > 0) {
         this.#fits(id, open.some(isSettled), before);
-      } else if (this.#checks % REASONS_EVERY === 0 && !places.some((node) => fits(node, resources))) {
+      } else if (fitting.length > 0) {
+        this.#isRoomKept = true;
+      } else {
         const told = fleet.workloadView(workload).waiting;
-        if (!told) unexplained.add(id);
-        else this.#checkReason(id, told.reason, reasonsOf({ nodes, places, isSettled }, resources));
-        if (this.#unexplained.has(id) && !told) this.#violate(`${id} waits and nobody says why`);
+        if (told) this.#checkReason(id, told.reason, reasonsOf({ nodes, places, isSettled }, resources));
+        else unexplained.set(id, this.#unexplained.get(id) ?? this.#simulation.clock.monotonicMs());
       }
     }
-    if (this.#checks % REASONS_EVERY === 0) this.#unexplained = unexplained;
+    this.#unexplained = unexplained;
+    this.#checkExplained();
+  }
+
+  #checkExplained(): void {
+    const nowMs = this.#simulation.clock.monotonicMs();
+    const { gatewaySinceMs } = this.#simulation;
+    for (const [id, sinceMs] of this.#unexplained)
+      if (nowMs - Math.max(sinceMs, gatewaySinceMs) >= EXPLAINED_MS)
+        this.#violate(`${id} waits and nobody says why`);
   }
 
   #fits(id: string, settled: boolean, before: ReadonlyMap<string, Fitting>): void {

@@ -77,6 +77,11 @@ export class PolicyModel {
     return true;
   }
 
+  /** Whether none was seen to wait for its delay. */
+  get isAtRest(): boolean {
+    return this.#delayed.size === 0;
+  }
+
   /** Begins another look; answers what the last one saw. */
   look(): ReadonlyMap<string, number> {
     const before = this.#delayed;

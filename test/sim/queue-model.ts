@@ -26,6 +26,8 @@ export class QueueModel {
   readonly #ready = new Set<string>();
   /** By node, monotonic ms. */
   readonly #keptUntilMs = new Map<string, number>();
+  /** Nodes of which places may be kept for as long as nothing changes. */
+  #keeping: readonly string[] = [];
   readonly #preemptions = new Map<string, number>();
   #editing = 0;
   #made = 0;
@@ -91,6 +93,7 @@ export class QueueModel {
       this.#used.clear();
       return;
     }
+    if (!look.isFresh) return this.#keepOn();
     const { fleet } = look;
     const used = usedBy(look);
     for (const [queue, limit] of this.#limits) {
@@ -111,12 +114,12 @@ export class QueueModel {
   #lookForPlaces(look: FleetLook): void {
     const { fleet, nodes } = look;
     const untilMs = this.#simulation.clock.monotonicMs() + KEPT_MS;
-    for (const { id } of nodes) {
-      if (
-        look.live(id).some(({ workloadId }) => fleet.findWorkload(workloadId)?.spec.timeoutMs !== undefined)
-      )
-        this.#keptUntilMs.set(id, untilMs);
-    }
+    this.#keeping = nodes.flatMap(({ id }) =>
+      look.live(id).some(({ workloadId }) => fleet.findWorkload(workloadId)?.spec.timeoutMs !== undefined)
+        ? id
+        : [],
+    );
+    this.#keepOn();
     for (const { id } of this.#live.values()) {
       const workload = fleet.findWorkload(id);
       const { preemptions = 0 } = workload ?? {};
@@ -129,6 +132,11 @@ export class QueueModel {
         if (waitsAGang(fleet)) for (const { id: anyNode } of nodes) this.#keptUntilMs.set(anyNode, untilMs);
       }
     }
+  }
+
+  #keepOn(): void {
+    const untilMs = this.#simulation.clock.monotonicMs() + KEPT_MS;
+    for (const id of this.#keeping) this.#keptUntilMs.set(id, untilMs);
   }
 
   checkQuiet(): void {

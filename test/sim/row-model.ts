@@ -114,8 +114,9 @@ export class RowModel implements BatchListener {
 
   /** A node of this name has a new connection. */
   registered(name: string): void {
-    for (const [, row] of this.#rows)
-      if ('name' in row && 'eligibility' in row && row.name === name) this.#reconciled.delete(row.id);
+    for (const id of this.#reconciled)
+      if ((this.#rows.get(`node/${id}`) as StoredNode | undefined)?.name === name)
+        this.#reconciled.delete(id);
   }
 
   /** While nothing is under way to the store, memory is what the rows say. */

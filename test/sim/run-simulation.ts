@@ -50,6 +50,8 @@ const QUEUE_SALT = 0x9e17;
 const QUIET_MS = 1_500_000;
 /** Until then everything that was taken out is put back, ms. */
 const RESTORED_MS = 300_000;
+/** The longest that something may be out once no more faults come, ms. */
+const MAX_OUT_MS = 1_200_000;
 
 /**
  * Runs the whole system under the faults of the plan and reports what it saw; the same plan gives the same
@@ -61,6 +63,7 @@ export async function runSimulation(
 ): Promise<SimulationReport> {
   const run = await Run.open(plan, options);
   await run.live();
+  await run.recover();
   await run.quieten();
   return run.report();
 }
@@ -79,6 +82,8 @@ class Run {
   readonly #faults: Faults;
   readonly #random;
   readonly #startMs: number;
+  /** Of the simulation, when it was looked at last. */
+  #changes = -1;
   #livedMs = 0;
 
   private constructor(plan: FaultPlan, options: SimulationOptions, simulation: Simulation) {
@@ -140,7 +145,18 @@ class Run {
     this.#livedMs = this.#sinceMs;
   }
 
-  /** No more faults: everything ends, and everything is told. */
+  /** No more faults: what is down, or cut off, comes back when its time is over. */
+  async recover(): Promise<void> {
+    this.#faults.disarm();
+    const { clock } = this.#simulation;
+    for (let passedMs = 0; this.#simulation.isDamaged && !this.#isOver; passedMs += STEP_MS) {
+      if (passedMs >= MAX_OUT_MS) return this.#simulation.violate('what is down does not come back');
+      await clock.advance(STEP_MS);
+      this.#check();
+    }
+  }
+
+  /** Everything ends, and everything is told. */
   async quieten(): Promise<void> {
     if (this.#isOver) return;
     this.#gangs.quieten();
@@ -201,10 +217,10 @@ class Run {
     if (chance(0.03)) void this.#work.finishOne({ spare: ENDLESS });
     if (chance(0.01)) void this.#config.update();
     if (gangs(0.008)) void this.#gangs.submit();
-    if (gangs(0.002)) void this.#gangs.finishOne();
+    if (gangs(0.004)) void this.#gangs.finishOne();
     if (queues(0.02)) void this.#queues.submit();
     if (queues(0.01)) void this.#queues.edit();
-    if (queues(0.003)) void this.#queues.finishOne();
+    if (queues(0.01)) void this.#queues.finishOne();
   }
 
   #submit(count: number): void {
@@ -212,11 +228,13 @@ class Run {
   }
 
   #check(): void {
-    const { gateway } = this.#simulation;
-    const look = gateway && new FleetLook(gateway.fleet);
+    const { gateway, changes } = this.#simulation;
+    const isFresh = this.#changes !== changes;
+    this.#changes = changes;
+    const look = gateway && new FleetLook(gateway.fleet, { isFresh });
     this.#queues.check(look);
     this.#gangs.check();
     this.#fleet.check(look, this.#work.live);
-    this.#work.check();
+    this.#work.check({ isFresh });
   }
 }

@@ -19,6 +19,7 @@ import type { CommandInput, CommandName, CommandOutput } from '@clawbernetes/pro
 import { MemoryDisk, openMemoryStore } from '@clawbernetes/storage';
 import { memoryDisk } from '@clawbernetes/telemetry';
 import { createHash } from 'node:crypto';
+import { isSignOfLife } from './frame-kind.ts';
 import { ProcessClock } from './process-clock.ts';
 import { RowModel } from './row-model.ts';
 import { StoreGate, type Boundary } from './store-gate.ts';
@@ -69,6 +70,7 @@ export class Simulation {
   #gateway: { readonly gateway: Gateway; readonly clock: ProcessClock; readonly sinceMs: number } | undefined;
   #armedDownMs = RESTART_MS;
   #requests = 0;
+  #changes = 0;
   frames = 0;
 
   private constructor(seed: number, nodes: number) {
@@ -79,6 +81,7 @@ export class Simulation {
     this.store = new StoreGate(this.rows, () => this.crashGateway(this.#armedDownMs));
     const observe = (from: string, to: string, frame: Uint8Array): void => {
       this.frames += 1;
+      if (!isSignOfLife(frame, { fromGateway: from === 'gateway' })) this.#changes += 1;
       if (from !== 'gateway') this.heardAtMs.set(from, this.clock.monotonicMs());
       this.#trace.update(`${this.clock.monotonicMs()} ${from} ${to} ${frame.length}\n`).update(frame);
     };
@@ -117,6 +120,21 @@ export class Simulation {
   /** Since when the present gateway serves, monotonic ms. */
   get gatewaySinceMs(): number {
     return this.#gateway?.sinceMs ?? Infinity;
+  }
+
+  /** Whether a process is down, or a machine reaches nobody. */
+  get isDamaged(): boolean {
+    return !this.gateway || !this.network.isWhole || this.machines.some(({ isUp }) => !isUp);
+  }
+
+  /**
+   * Rises with whatever changes what the models look at: rows under way or stored, frames but signs of life,
+   * what machines run, gateways. The same number says that only time has passed.
+   */
+  get changes(): number {
+    let changes = this.#changes + this.store.changes;
+    for (const { supervisor } of this.machines) changes += supervisor.changes;
+    return changes;
   }
 
   /** Hash of the trace so far. */
@@ -175,6 +193,7 @@ export class Simulation {
       OPTIONS,
     );
     this.#gateway = { gateway, clock, sinceMs: this.clock.monotonicMs() };
+    this.#changes += 1;
     this.rows.restored(gateway.fleet);
     this.network.listener = (channel) => gateway.acceptNode(channel);
     gateway.onFailed((error) => this.#failed(error, gateway));
@@ -193,6 +212,7 @@ export class Simulation {
     this.rows.compare(this.#gateway.gateway.fleet);
     this.rows.crashed();
     this.network.listener = undefined;
+    this.#changes += 1;
     this.#gateway.clock.kill();
     this.#gateway = undefined;
     for (const link of [...this.network.links]) link.die(link.gatewayEnd);

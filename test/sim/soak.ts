@@ -4,8 +4,8 @@ import { parseArgs } from 'node:util';
 import { emptyTotals, totalsOf, type SoakTotals } from './soak-totals.ts';
 import { runSeed, type SeedPlan } from './soak-seed.ts';
 
-/** What a run remembers grows with its hours, so it is not much longer. */
-const HOURS_PER_SEED = 4;
+/** Long enough that the start and the calm end of a run, which are not counted, weigh little. */
+const HOURS_PER_SEED = 20;
 
 const { values } = parseArgs({
   options: {

@@ -14,6 +14,7 @@ export class StoreGate {
   readonly #listener: BatchListener;
   readonly #crash: () => void;
   #armed: Boundary | undefined;
+  #changes = 0;
 
   constructor(listener: BatchListener, crash: () => void) {
     this.#listener = listener;
@@ -23,6 +24,16 @@ export class StoreGate {
   /** The next batch of this or a later gateway is its last. */
   arm(boundary: Boundary): void {
     this.#armed = boundary;
+  }
+
+  /** No longer. */
+  disarm(): void {
+    this.#armed = undefined;
+  }
+
+  /** Rises with each batch that is handed over, and when it is durable. */
+  get changes(): number {
+    return this.#changes;
   }
 
   guard(store: Store): Store {
@@ -42,6 +53,7 @@ export class StoreGate {
     const boundary = changes.length > 0 ? this.#armed : undefined;
     if (boundary !== undefined) this.#armed = undefined;
     const batch = this.#listener.submitted(changes);
+    this.#changes += 1;
     if (boundary === 'before') return this.#dead();
     const storing = store.submit(changes);
     if (boundary === 'during') {
@@ -52,6 +64,7 @@ export class StoreGate {
     }
     await storing;
     batch.durable();
+    this.#changes += 1;
     return boundary === 'after' ? this.#dead() : undefined;
   }
 

@@ -102,6 +102,11 @@ export class VirtualMachine {
     this.#armed = { ...crash, onCrash };
   }
 
+  /** No longer. */
+  disarm(): void {
+    this.#armed = undefined;
+  }
+
   #guarded(supervisor: Supervisor): Supervisor {
     return {
       ...supervisor,

@@ -215,8 +215,9 @@ export class VirtualNetwork {
     for (const link of [...this.links]) if (names.includes(link.name)) link.cut();
   }
 
-  isSevered(name: string): boolean {
-    return this.#severed.has(name);
+  /** Whether nobody is severed. */
+  get isWhole(): boolean {
+    return this.#severed.size === 0;
   }
 
   forget(link: VirtualLink): void {

@@ -1,3 +1,4 @@
+import type { Gateway } from '@clawbernetes/gateway';
 import type { Random } from '@clawbernetes/kernel';
 import { hasEnded, type CommandInput, type WorkloadView } from '@clawbernetes/protocol';
 import { PolicyModel, randomPolicies } from './policy-model.ts';
@@ -20,6 +21,8 @@ interface Known extends Request {
   /** A supervisor died while it lived, and perhaps the workload with it. */
   mayBeLost: boolean;
   end: WorkloadView | undefined;
+  /** What the fleet had of it when its end was looked at last. */
+  seen: { readonly workload: object; readonly attempt: object | undefined } | undefined;
 }
 
 /** Ended workloads are looked at again this rarely: they should not change. */
@@ -76,8 +79,8 @@ export class WorkloadModel {
 
   /** A request as before: one that had no answer, or one that had. It must not make a second workload. */
   async submitAgain(): Promise<void> {
-    const known = [...this.#known.values()];
-    const request = this.#unanswered.shift() ?? known[Math.floor(this.#random.fraction() * known.length)];
+    const at = Math.floor(this.#random.fraction() * this.#known.size);
+    const request = this.#unanswered.shift() ?? this.#known.values().drop(at).next().value;
     if (request) await this.#send(request);
   }
 
@@ -196,7 +199,8 @@ export class WorkloadModel {
       const before = this.#byKey.get(key);
       if (before && before.id !== id) this.#violate(`${key} made ${before.id} and ${id}`);
       if (before) return;
-      const known = { ...request, id, mayBeStopped: false, stopped: false, mayBeLost: false, end: undefined };
+      const flags = { mayBeStopped: false, stopped: false, mayBeLost: false };
+      const known = { ...request, id, ...flags, end: undefined, seen: undefined };
       this.#known.set(id, known);
       this.#byKey.set(key, known);
       this.#live.set(id, known);
@@ -223,19 +227,30 @@ export class WorkloadModel {
   }
 
   /** What the fleet says of workloads counts once it is durable. */
-  check(): void {
+  check({ isFresh }: { readonly isFresh: boolean }): void {
     const { gateway } = this.#simulation;
     if (!gateway) return;
-    const seen: [Known, WorkloadView][] = [];
     this.#checks += 1;
-    for (const known of this.#checks % FULL_CHECK_EVERY === 0 ? this.#known.values() : this.#live.values()) {
+    const isFull = this.#checks % FULL_CHECK_EVERY === 0;
+    // What has not changed says what it said.
+    if (!isFresh && !isFull) return;
+    const seen: [Known, WorkloadView][] = [];
+    for (const known of isFull ? this.#known.values() : this.#live.values()) {
       const workload = gateway.fleet.findWorkload(known.id);
       if (workload === undefined) this.#violate(`${known.id} was acknowledged and is gone`);
-      else if (known.end || hasEnded(workload.state))
+      else if ((known.end || hasEnded(workload.state)) && !this.#isAsSeen(known, workload, gateway))
         seen.push([known, gateway.fleet.workloadView(workload)]);
     }
     const judge = (): void => seen.forEach(([known, view]) => this.#judge(known, view));
     gateway.fleet.durable().then(judge, () => undefined);
+  }
+
+  /** Records are never changed in place: the same ones say what they said. */
+  #isAsSeen(known: Known, workload: object, { fleet }: Gateway): boolean {
+    const attempt = fleet.latestAttempt(known.id);
+    const isSame = known.seen?.workload === workload && known.seen.attempt === attempt;
+    known.seen = { workload, attempt };
+    return isSame && known.end !== undefined;
   }
 
   #judge(known: Known, view: WorkloadView): void {

@@ -68,6 +68,7 @@ export class VirtualSupervisor {
   readonly #disk = memoryDisk();
   readonly #listeners = new Set<Listeners>();
   readonly #contacts: ContactWatch;
+  #changes = 0;
 
   constructor(
     { clock, random }: { readonly clock: Clock; readonly random: Random },
@@ -81,6 +82,11 @@ export class VirtualSupervisor {
       uptimeMs: () => clock.monotonicMs(),
       expired: (attemptId) => this.#disconnected(attemptId),
     });
+  }
+
+  /** Rises with every change of an attempt that it holds. */
+  get changes(): number {
+    return this.#changes;
   }
 
   /** How many attempts it holds, the ended ones that are not forgotten included. */
@@ -278,6 +284,7 @@ export class VirtualSupervisor {
   }
 
   #tell({ status }: VirtualAttempt): void {
+    this.#changes += 1;
     for (const listeners of this.#listeners) for (const tell of listeners.status) tell(status);
   }
 
@@ -287,6 +294,7 @@ export class VirtualSupervisor {
       if (!attempt || !isTerminal(attempt.status.state)) continue;
       attempt.log.remove();
       this.#attempts.delete(attemptId);
+      this.#changes += 1;
     }
   }
 
