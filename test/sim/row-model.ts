@@ -3,6 +3,7 @@ import type { Gateway } from '@clawbernetes/gateway';
 import type { RowChange } from '@clawbernetes/storage';
 import type { BatchListener } from './store-gate.ts';
 import { PlacementModel } from './placement-model.ts';
+import { ReservationRows } from './reservation-rows.ts';
 import {
   isTerminalState,
   type StoredAttempt,
@@ -45,6 +46,7 @@ export class RowModel implements BatchListener {
   /** Nodes that have shown over their present connection what they run. */
   readonly #reconciled = new Set<string>();
   readonly #placements: PlacementModel;
+  readonly #reservations: ReservationRows;
   /** Of a row, the record of memory that was found to say the same. */
   readonly #alike = new WeakMap<StoredRow, object>();
   #freeze = 'free';
@@ -62,6 +64,7 @@ export class RowModel implements BatchListener {
     this.#violate = violate;
     this.#tell = tell;
     this.#onReconciled = onReconciled;
+    this.#reservations = new ReservationRows(violate);
     this.#placements = new PlacementModel({
       node: (id) => this.#rows.get(`node/${id}`) as StoredNode | undefined,
       connectivity: (id) => this.#connectivity.get(id),
@@ -78,7 +81,10 @@ export class RowModel implements BatchListener {
       const key = this.#take(change);
       if (key !== undefined) keys.push(key);
     }
-    for (const attempt of this.#placed.splice(0)) this.#judgePlacement(attempt);
+    for (const attempt of this.#placed.splice(0)) {
+      this.#judgePlacement(attempt);
+      this.#reservations.placed(attempt, this.#workload(attempt.workloadId));
+    }
     for (const id of this.#evicted.keys()) this.#violate(`${id} was evicted, and no event tells of it`);
     this.#evicted.clear();
     this.#placements.batchEnded();
@@ -149,6 +155,7 @@ export class RowModel implements BatchListener {
     this.#freeze = 'free';
     this.#reconciled.clear();
     this.#placements.restarted();
+    this.#reservations.restored(new Set(fleet.reservations.list().map(({ name }) => name)));
   }
 
   /** Of what was under way, some batches were stored. */
@@ -171,9 +178,13 @@ export class RowModel implements BatchListener {
   }
 
   #take(change: RowChange): string | undefined {
-    if ('delete' in change) return void this.#rows.delete(`${change.table}/${String(change.delete['id'])}`);
+    if ('delete' in change) {
+      if (change.table === 'reservation') this.#reservations.deleted(String(change.delete['name']));
+      return void this.#rows.delete(`${change.table}/${String(change.delete['id'])}`);
+    }
     const columns = 'insert' in change ? change.insert : change.upsert;
     if (change.table === 'event') this.#event(columns);
+    if (change.table === 'reservation') this.#reservations.stored(columns);
     if (change.table !== 'workload' && change.table !== 'attempt' && change.table !== 'node')
       return undefined;
     const { data, spec, workload_id: workloadId, ...plain } = columns;

@@ -6,6 +6,7 @@ import { FleetLook } from './fleet-look.ts';
 import { FleetModel } from './fleet-model.ts';
 import { GangModel } from './gang-model.ts';
 import { QueueModel } from './queue-model.ts';
+import { ReservationModel } from './reservation-model.ts';
 import { Simulation } from './simulation.ts';
 import type { TransitionCounts } from './transitions.ts';
 import { WorkloadModel } from './workload-model.ts';
@@ -46,6 +47,7 @@ const WORK_SALT = 0x30b5;
 const GANG_SALT = 0x6a46;
 const GANG_POLICY_SALT = 0x51c3;
 const QUEUE_SALT = 0x9e17;
+const RESERVATION_SALT = 0x5ca1;
 /** After the last fault: time for all work to end and all differences to be repaired. */
 const QUIET_MS = 1_500_000;
 /** Until then everything that was taken out is put back, ms. */
@@ -78,6 +80,8 @@ class Run {
   readonly #gangChance;
   readonly #queues: QueueModel;
   readonly #queueChance;
+  readonly #reservations: ReservationModel;
+  readonly #reservationChance;
   readonly #config: ConfigModel;
   readonly #faults: Faults;
   readonly #random;
@@ -98,8 +102,11 @@ class Run {
     const queueRandom = seededRandom(plan.seed ^ QUEUE_SALT);
     this.#queues = new QueueModel(simulation, queueRandom);
     this.#queueChance = (of: number): boolean => queueRandom.fraction() < of;
+    const calendarRandom = seededRandom(plan.seed ^ RESERVATION_SALT);
+    this.#reservations = new ReservationModel(simulation, calendarRandom);
+    this.#reservationChance = (of: number): boolean => calendarRandom.fraction() < of;
     this.#fleet = new FleetModel(simulation, (nodeId) =>
-      [this.#queues, this.#gangs].some((model) => model.mayKeep(nodeId)),
+      [this.#queues, this.#gangs, this.#reservations].some((model) => model.mayKeep(nodeId)),
     );
     this.#config = new ConfigModel(simulation, simulation.violate);
     this.#faults = new Faults(simulation, {
@@ -166,6 +173,7 @@ class Run {
       void this.#work.finishOne();
       void this.#gangs.finishOne();
       if (passedMs % 30_000 === 0) void this.#queues.release();
+      if (passedMs % 30_000 === 0) void this.#reservations.release();
       void this.#queues.finishOne();
       if (passedMs % 5000 === 0) void this.#work.finishUnknown();
       await clock.advance(STEP_MS);
@@ -221,6 +229,9 @@ class Run {
     if (queues(0.02)) void this.#queues.submit();
     if (queues(0.01)) void this.#queues.edit();
     if (queues(0.01)) void this.#queues.finishOne();
+    const reservations = (of: number): boolean => this.#reservationChance(of * pace);
+    if (reservations(0.003)) void this.#reservations.create();
+    if (reservations(0.0005)) void this.#reservations.deleteOne();
   }
 
   #submit(count: number): void {
@@ -233,6 +244,7 @@ class Run {
     this.#changes = changes;
     const look = gateway && new FleetLook(gateway.fleet, { isFresh });
     this.#queues.check(look);
+    this.#reservations.check(look);
     this.#gangs.check();
     this.#fleet.check(look, this.#work.live);
     this.#work.check({ isFresh });

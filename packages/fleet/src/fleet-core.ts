@@ -7,6 +7,7 @@ import type { AttemptRecord, WorkloadRecord } from './records.ts';
 import { DEFAULT_THRASH_GUARDS, type ThrashGuards } from './scheduler/queues/victims.ts';
 import type { QueueAccounts } from './queues/queue-accounts.ts';
 import type { QueueTable } from './queues/queue-table.ts';
+import type { Calendar } from './calendar/calendar.ts';
 import type { PendingQueue } from './workload/pending-queue.ts';
 import type { DelayedStarts } from './workload/policy/delayed-starts.ts';
 import type { WorkloadTable } from './workload/workload-table.ts';
@@ -134,6 +135,7 @@ export interface FleetCore {
   readonly nodes: NodeTable;
   readonly pending: PendingQueue;
   readonly queues: QueueTable;
+  readonly calendar: Calendar;
   readonly accounts: QueueAccounts;
   readonly delayed: DelayedStarts;
   readonly listeners: FleetListeners;

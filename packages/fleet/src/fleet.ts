@@ -20,6 +20,9 @@ import { NodeTable } from './node/node-table.ts';
 import { QueueAccounts } from './queues/queue-accounts.ts';
 import { QueueAdministration } from './queues/queue-administration.ts';
 import { QueueTable } from './queues/queue-table.ts';
+import { Calendar } from './calendar/calendar.ts';
+import { CalendarCare } from './calendar/calendar-care.ts';
+import { ReservationAdministration } from './calendar/reservation-administration.ts';
 import type { AttemptRecord, NodeRecord, WorkloadRecord } from './records.ts';
 import { readEvent } from './rows.ts';
 import type { Waiting } from './scheduler/explain.ts';
@@ -73,10 +76,12 @@ export class Fleet implements AsyncDisposable {
   readonly config: ConfigEntries;
   readonly questions: FleetQuestions;
   readonly queues: QueueAdministration;
+  readonly reservations: ReservationAdministration;
   readonly #core: FleetCore;
   readonly #placer: Placer;
   readonly #clearance: Clearance;
   readonly #gangCare: GangCare;
+  readonly #calendarCare: CalendarCare;
   readonly #store: Store;
   readonly #tokens: Map<string, JoinTokenRecord>;
   readonly #timer: Timer;
@@ -89,6 +94,8 @@ export class Fleet implements AsyncDisposable {
     const nodes = new NodeTable(workloads);
     const queues = new QueueTable();
     queues.load(rows.queues);
+    const calendar = new Calendar({ clock, workloads });
+    calendar.load(rows.reservations);
     let counter = 0;
     this.#store = store;
     this.#onEnded = deps.listeners.ended;
@@ -100,6 +107,7 @@ export class Fleet implements AsyncDisposable {
       nodes,
       pending: new PendingQueue((spec) => queues.regime.queueOf(spec)),
       queues,
+      calendar,
       accounts: new QueueAccounts({ clock, options, workloads, nodes, queues }),
       delayed: new DelayedStarts(clock, (ids) => this.#begin(ids)),
       listeners: { ...deps.listeners, ended: (id) => this.#ended(id) },
@@ -114,6 +122,7 @@ export class Fleet implements AsyncDisposable {
       queues: this.#placer.queues,
     });
     this.queues = new QueueAdministration(this.#core);
+    this.reservations = new ReservationAdministration(this.#core);
     const retention = new Retention(this.#core, rows.firstSequence);
     this.intake = new WorkloadIntake(this.#core);
     this.reports = new AttemptReports(this.#core);
@@ -121,6 +130,7 @@ export class Fleet implements AsyncDisposable {
     this.gpuHealth = new GpuHealth(this.#core);
     this.registry = new NodeRegistry(this.#core, this.gpuHealth, (nodeId) => this.reports.loseSight(nodeId));
     this.#clearance = new Clearance(this.#core, { mayMove: () => this.registry.freeze === undefined });
+    this.#calendarCare = new CalendarCare(this.#core, () => this.registry.freeze === undefined);
     this.#gangCare = new GangCare({
       core: this.#core,
       topology: () => this.#placer.topology(),
@@ -140,6 +150,7 @@ export class Fleet implements AsyncDisposable {
       if (this.registry.tick()) clock.after(0, tick);
       for (const { id } of nodes.nodes()) this.#care(id);
       this.#gangCare.run();
+      this.#calendarCare.run();
       if (this.#placer.tick()) void writer.durable().catch(() => undefined);
     };
     this.#timer = every(clock, TICK_MS, tick);

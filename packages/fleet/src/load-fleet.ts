@@ -16,6 +16,7 @@ export interface FleetRows {
   readonly lastSequence: number;
   readonly config: readonly Row[];
   readonly queues: readonly Row[];
+  readonly reservations: readonly Row[];
   readonly tokens: readonly JoinTokenRecord[];
   /** Puts nodes, workloads and attempts into the tables. */
   readonly fill: (core: FleetCore) => void;
@@ -27,13 +28,14 @@ export interface FleetRows {
  */
 export async function loadFleet(store: Store, clock: Clock): Promise<FleetRows> {
   // While one table is read, what was read of another is made into records.
-  const [nodes, workloads, attempts, tokens, config, queues] = await Promise.all([
+  const [nodes, workloads, attempts, tokens, config, queues, reservations] = await Promise.all([
     readTable(store, 'node', readNode),
     readTable(store, 'workload', workloadReader()),
     readTable(store, 'attempt', readAttempt),
     readTable(store, 'join_token', readJoinToken),
     readConfig(store),
     readQueues(store),
+    readReservations(store),
   ]);
   const [first, last] = [await edge(store, 'asc'), await edge(store, 'desc')];
   return {
@@ -41,6 +43,7 @@ export async function loadFleet(store: Store, clock: Clock): Promise<FleetRows> 
     lastSequence: last,
     config,
     queues,
+    reservations,
     tokens,
     fill: (core) => {
       for (const node of nodes) {
@@ -83,6 +86,11 @@ function readTable<RecordOfRow extends { readonly id: string }>(
 
 async function readQueues(store: Store): Promise<Row[]> {
   const select = store.rows.selectFrom('queue').selectAll().orderBy('queue');
+  return readPages((limit, rows) => select.limit(limit).offset(rows.length).execute());
+}
+
+async function readReservations(store: Store): Promise<Row[]> {
+  const select = store.rows.selectFrom('reservation').selectAll().orderBy('name');
   return readPages((limit, rows) => select.limit(limit).offset(rows.length).execute());
 }
 

@@ -70,6 +70,14 @@ async function createQueueTable(database: Database): Promise<void> {
     .execute();
 }
 
+async function createReservationTable(database: Database): Promise<void> {
+  await database.schema
+    .createTable('reservation')
+    .addColumn('name', 'text', (column) => column.primaryKey())
+    .addColumn('data', 'text')
+    .execute();
+}
+
 /** The fleet's tables; migrations only go forward and are never edited once released. */
 export const fleetSchema: Schema = {
   tables: [
@@ -80,11 +88,13 @@ export const fleetSchema: Schema = {
     { name: 'event', key: ['sequence'] },
     { name: 'config_entry', key: ['namespace', 'key', 'version'] },
     { name: 'queue', key: ['queue'] },
+    { name: 'reservation', key: ['name'] },
   ],
   migrations: [
     { name: 'fleet-0001-workloads', up: createWorkloadTables },
     { name: 'fleet-0002-nodes', up: createNodeTables },
     { name: 'fleet-0003-events-and-config', up: createEventAndConfigTables },
     { name: 'fleet-0004-queues', up: createQueueTable },
+    { name: 'fleet-0005-reservations', up: createReservationTable },
   ],
 };

@@ -67,6 +67,14 @@ export {
 export { openApiDocument } from './open-api.ts';
 export { DEFAULT_QUEUE, type QueueSettings, type QueueView, type Quota } from './queue.ts';
 export {
+  reservationRequestSchema,
+  type ReservationPurpose,
+  type ReservationRequest,
+  type ReservationRequestInput,
+  type ReservationView,
+  type RunningPolicy,
+} from './reservation.ts';
+export {
   ATTEMPT_STATES,
   BEGIN_POLICIES,
   CAUSES,

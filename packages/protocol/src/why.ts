@@ -23,6 +23,7 @@ export const OBSTACLES = [
   'draining',
   'unreachable',
   'not-ready',
+  'reserved',
   'gpus-in-use',
   'gpu-share-in-use',
   'nvlink-in-use',
@@ -54,6 +55,9 @@ export const REMEDY_STEPS = [
   'release-gpu',
   'reconnect',
   'raise-limit',
+  'ask-timeout',
+  'wait-reservation',
+  'delete-reservation',
   'wait',
 ] as const;
 
@@ -101,6 +105,9 @@ const remedyStepSchema = z.object({
   gpuIds: z.array(z.string()).optional().describe('To bring back into use.'),
   queue: z.string().optional().describe('Whose limit is to be raised.'),
   limit: quotaSchema.optional().describe('All of its limit then.'),
+  timeoutMs: count.optional().describe('Its time limit then.'),
+  reservations: z.array(z.string()).optional().describe('Names of those in the way.'),
+  endsAtMs: timeMs.optional().describe('When the reservation is in the way no more.'),
   until: z.array(holderSchema).optional().describe('Workloads that have to end first.'),
 });
 export type RemedyStep = z.output<typeof remedyStepSchema>;

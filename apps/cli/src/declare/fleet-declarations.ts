@@ -3,6 +3,7 @@ import { declare, declareGroup, type Runtime } from './declaration.ts';
 import { declareGpuCommands, declareNodeCommands } from './node-declarations.ts';
 import { wholeNumber } from './option-values.ts';
 import { declareQueueCommands } from './queue-declarations.ts';
+import { declareReservationCommands } from './reservation-declarations.ts';
 import { declareWhatIf } from './why-declarations.ts';
 
 export function declareFleetCommands(program: Command, runtime: Runtime): void {
@@ -15,6 +16,10 @@ export function declareFleetCommands(program: Command, runtime: Runtime): void {
   declareNodeCommands(declareGroup(program, 'node', 'the machines of the fleet'), runtime);
   declareGpuCommands(declareGroup(program, 'gpu', 'the GPUs of the fleet'), runtime);
   declareQueueCommands(declareGroup(program, 'queue', 'who may use how much of the fleet'), runtime);
+  declareReservationCommands(
+    declareGroup(program, 'reservation', 'capacity kept for a while, for work or maintenance'),
+    runtime,
+  );
   declareWhatIf(program, runtime);
   declare(program, runtime, {
     usage: 'events',

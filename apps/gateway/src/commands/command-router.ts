@@ -8,6 +8,7 @@ import { invalidInput } from './invalid-input.ts';
 import { nodeHandlers } from './node-handlers.ts';
 import { settlementHandlers } from '../settlement/settlement-handlers.ts';
 import { queueHandlers } from './queue-handlers.ts';
+import { reservationHandlers } from './reservation-handlers.ts';
 import { systemHandlers } from './system-handlers.ts';
 import { whyHandlers } from './why-handlers.ts';
 import { workloadHandlers } from './workload-handlers.ts';
@@ -29,6 +30,7 @@ export class CommandRouter {
       ...nodeHandlers(deps),
       ...whyHandlers(deps),
       ...queueHandlers(deps),
+      ...reservationHandlers(deps),
       ...settlementHandlers(deps),
     };
   }

@@ -5,6 +5,7 @@ import { planPlacements } from '../scheduler/plan.ts';
 import { neverFits } from '../scheduler/fit.ts';
 import { BackfillTests, DEFAULT_BACKFILL_LIMITS, earliestStart } from '../scheduler/queues/earliest-start.ts';
 import type { QueuedShape } from '../scheduler/queues/queue-plan-order.ts';
+import { spanOf } from '../scheduler/queues/reservation.ts';
 import type { FleetPacking } from '../scheduler/score/fleet-packing.ts';
 import type { SnapshotNode } from '../scheduler/snapshot.ts';
 import { FleetTimeline, type WaitingShape } from './fleet-timeline.ts';
@@ -95,7 +96,7 @@ export class BackfillPlaces {
       tries -= 1;
       const node = core.nodes.node(nodeId);
       if (!node || holds.of(workloadId)) continue;
-      const view = holds.masked(core.nodes.view(node), owner);
+      const view = holds.masked(core.nodes.view(node), owner, { use: workloadId });
       const asked = { key, shape, workloadIds: [workloadId], nodeIds: new Set([nodeId]) };
       yield* planPlacements({ nodes: [view] }, [asked], 1, packing).placements;
     }
@@ -118,9 +119,10 @@ export class BackfillPlaces {
     this.#keep(work, start.domainId, start.startMs);
   }
 
-  #keep({ id, queue, shape }: WaitingShape, nodeId: string, startMs: number): void {
+  #keep(work: WaitingShape, nodeId: string, startMs: number): void {
+    const { id, queue, shape } = work;
     const { core, holds, packing } = this.#deps;
-    const then = this.#timeline.nodeAt(nodeId, id, { fromMs: startMs, toMs: Infinity }, 'latestMs');
+    const then = this.#timeline.nodeAt(nodeId, id, spanOf(work, startMs), 'latestMs');
     const asked = { key: id, shape, workloadIds: [id] };
     const now = core.nodes.node(nodeId);
     if (!then || !now) return;

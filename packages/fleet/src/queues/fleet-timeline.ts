@@ -36,8 +36,11 @@ export class FleetTimeline implements CapacityTimeline<WaitingShape> {
   }
 
   endsMs(nodeId: string, ends: EndBound): readonly number[] {
-    const live = this.#core.workloads.liveOn(nodeId);
-    return live.map((attempt) => this.endOf(attempt, ends)).filter((endMs) => endMs < Infinity);
+    const { workloads, calendar } = this.#core;
+    const live = workloads.liveOn(nodeId).map((attempt) => this.endOf(attempt, ends));
+    const reservations = calendar.on(nodeId).map(({ reservation }) => reservation);
+    const reserved = reservations.flatMap(({ startMs, endMs }) => [startMs, endMs]);
+    return [...live, ...reserved].filter((endMs) => endMs < Infinity);
   }
 
   /** The node once all has ended that ends before the span begins; undefined if it takes no work. */
@@ -51,8 +54,7 @@ export class FleetTimeline implements CapacityTimeline<WaitingShape> {
       view,
       over.map((attempt) => ({ ...attempt, name: attempt.id, graceMs: 0 })),
     );
-    const later = (startMs: number): boolean => startMs >= span.toMs;
-    return this.#holds.masked(then, owner, later);
+    return this.#holds.masked(then, owner, { span });
   }
 
   /** Wall clock; it is killed after its grace. Infinity if nobody knows, as for what has not begun. */

@@ -1,7 +1,9 @@
 import { WHOLE_GPU } from '../scheduler/cluster/demand.ts';
 import { milliOf, withFree } from '../scheduler/gpu-fit.ts';
 import type { PlacedMember, PlacementTrace } from '../scheduler/placement.ts';
+import type { TimedUse } from '../scheduler/calendar/calendar-reservation.ts';
 import type { Amounts } from '../scheduler/queues/amounts.ts';
+import type { Span } from '../scheduler/queues/reservation.ts';
 import type { Shape } from '../scheduler/resources.ts';
 import type { SnapshotNode } from '../scheduler/snapshot.ts';
 import { isEnded } from '../workload/lifecycle.ts';
@@ -31,20 +33,39 @@ export interface PlaceHold {
   readonly untilMs: number;
 }
 
+/** Who looks at a node, where it is not the one for whom a place is kept, or not now. */
+export interface Looking {
+  /** Another workload, or something that is used like this. */
+  readonly use?: string | TimedUse;
+  /** What is kept from then on does not matter yet. */
+  readonly span?: Span;
+}
+
+type WithoutReserved = (view: SnapshotNode, use: string | TimedUse | undefined, span?: Span) => SnapshotNode;
+
 const NO_HOLDS: readonly PlaceHold[] = [];
 
 /** Places that are kept. Nothing of them is stored: after a restart they are found anew. */
 export class PlaceHolds {
   readonly #workloads: Pick<WorkloadTable, 'attempt'>;
   readonly #onFreed: (nodeId: string) => void;
+  readonly #unreserved: WithoutReserved;
   /** Of a gang by rank. */
   readonly #byWorkload = new Map<string, readonly PlaceHold[]>();
   readonly #onNode = new Map<string, PlaceHold[]>();
 
-  /** @param onFreed a place on this node is kept no more: others may have room there now. */
-  constructor(workloads: Pick<WorkloadTable, 'attempt'>, onFreed: (nodeId: string) => void) {
+  /**
+   * @param onFreed a place on this node is kept no more: others may have room there now. @param unreserved
+   * takes what reservations keep out of a node.
+   */
+  constructor(
+    workloads: Pick<WorkloadTable, 'attempt'>,
+    onFreed: (nodeId: string) => void,
+    unreserved: WithoutReserved,
+  ) {
     this.#workloads = workloads;
     this.#onFreed = onFreed;
+    this.#unreserved = unreserved;
   }
 
   /** Workloads for which places are kept. */
@@ -96,17 +117,14 @@ export class PlaceHolds {
     }
   }
 
-  /**
-   * The node as all others see it, or as `owner` does: less what is kept there. @param isLater whether what
-   * is kept from then on does not matter yet.
-   */
-  masked(view: SnapshotNode, owner?: string, isLater?: (startMs: number) => boolean): SnapshotNode {
+  /** The node as all others see it, or as `owner` does: less what is kept or reserved there. */
+  masked(view: SnapshotNode, owner?: string, { use = owner, span }: Looking = {}): SnapshotNode {
     let node = view;
     for (const hold of this.on(view.id)) {
-      if (hold.workloadId === owner || isLater?.(hold.startMs)) continue;
+      if (hold.workloadId === owner || (span && hold.startMs >= span.toMs)) continue;
       node = this.#without(node, hold);
     }
-    return node;
+    return this.#unreserved(node, use, span);
   }
 
   #hasEnded(attemptId: string): boolean {

@@ -7,6 +7,7 @@ import {
 } from '@clawbernetes/protocol';
 import type { RowChange } from '@clawbernetes/storage';
 import type { FleetCore } from '../fleet-core.ts';
+import { formatTime } from '../scheduler/why/reserved-words.ts';
 import { parentOf, type QueueRecord } from './queue-regime.ts';
 import { queueViews } from './queue-view.ts';
 
@@ -72,6 +73,7 @@ export class QueueAdministration {
     const [child] = queues.regime.tree.get(queue).children;
     if (child) throw apiError('conflict', `Queue ${queue} has queues below it: delete ${child.name} first.`);
     this.#refuseWork(queue, `Queue ${queue} cannot be deleted`);
+    this.#refuseReserved(queue);
     queues.remove(queue);
     accounts.rebuild();
     writer.write({ table: 'queue', delete: { queue } });
@@ -101,6 +103,13 @@ export class QueueAdministration {
     if (count === 0) return;
     const has = `${queue} has ${count} ${count === 1 ? 'workload that has' : 'workloads that have'} not ended`;
     throw apiError('conflict', `${what}: ${has}. Let them end, or stop them first.`);
+  }
+
+  #refuseReserved(queue: string): void {
+    const reserved = this.#core.calendar.all().find(({ queues }) => queues.includes(queue));
+    if (!reserved) return;
+    const until = `reservation ${reserved.name} until ${formatTime(reserved.endMs)}`;
+    throw apiError('conflict', `Queue ${queue} cannot be deleted: it has ${until}. Delete that first.`);
   }
 
   #record(queue: string, change: string): void {

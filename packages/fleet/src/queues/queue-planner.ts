@@ -1,11 +1,16 @@
+import { HeldReasons } from '../calendar/held-reasons.ts';
+import { ReservedPlaces } from '../calendar/reserved-places.ts';
+import { unreserved } from '../calendar/timed-use.ts';
 import type { FleetCore } from '../fleet-core.ts';
+import { ListedOrder, planInDraft } from '../scheduler/calendar/plan-in-draft.ts';
+import type { Draft } from '../scheduler/draft.ts';
 import type { FleetTopology } from '../scheduler/gang/fleet-topology.ts';
 import type { NodeGroups } from '../scheduler/node-groups.ts';
 import type { Placement } from '../scheduler/placement.ts';
 import { planPlacements, type PendingShape, type Plan } from '../scheduler/plan.ts';
 import { amountsAsked, classChoices, limitedTo } from '../scheduler/queues/asked-amounts.ts';
 import { planByQueue } from '../scheduler/queues/plan-by-queue.ts';
-import { QueuePlanOrder, type QueuedShape } from '../scheduler/queues/queue-plan-order.ts';
+import { compareInQueue, QueuePlanOrder, type QueuedShape } from '../scheduler/queues/queue-plan-order.ts';
 import { explainQueueStop } from '../scheduler/queues/queue-usage.ts';
 import type { Shape } from '../scheduler/resources.ts';
 import type { Waiting } from '../scheduler/explain.ts';
@@ -36,16 +41,25 @@ export class QueuePlanner {
   readonly #holds: PlaceHolds;
   readonly #room: MakeRoom;
   readonly #backfill: BackfillPlaces;
+  readonly #reserved: ReservedPlaces;
+  readonly #heldReasons: HeldReasons;
   readonly #restarts: RestartPlaces;
 
   constructor(deps: QueuePlannerDeps) {
     const { core, packing } = deps;
     this.#deps = deps;
-    this.#holds = new PlaceHolds(core.workloads, (nodeId) => {
+    const onFreed = (nodeId: string): void => {
       core.nodes.touch(nodeId);
       core.capacityChanged(nodeId);
-    });
+    };
+    this.#holds = new PlaceHolds(core.workloads, onFreed, (...look) => unreserved(core, ...look));
     const holds = this.#holds;
+    this.#reserved = new ReservedPlaces({
+      ...deps,
+      holds,
+      plan: (draft, waiting, limit) => this.#planReserved(draft, waiting, limit),
+    });
+    this.#heldReasons = new HeldReasons(core, (view, workloadId) => holds.masked(view, workloadId));
     this.#room = new MakeRoom({ ...deps, holds, fleet: () => this.#fleet() });
     this.#backfill = new BackfillPlaces({ core, packing, holds });
     this.#restarts = new RestartPlaces(core, holds);
@@ -75,7 +89,7 @@ export class QueuePlanner {
     return plan;
   }
 
-  /** Those for whom a place is kept, as soon as it is free. The caller applies one before it asks on. */
+  /** Who has a place, kept or reserved, as soon as it is free. The caller applies one before it asks on. */
   *heldStarts(): Generator<readonly Placement[], void, undefined> {
     for (const kept of this.#holds.byWorkload()) {
       const [first] = kept;
@@ -84,17 +98,20 @@ export class QueuePlanner {
       yield placements;
       this.#holds.release(first.workloadId);
     }
+    yield* this.#reserved.own();
   }
 
-  /** What may use a kept place until it begins. The caller applies one before it asks on. */
-  *fillers(): Generator<Placement, void, undefined> {
+  /** What may use a kept or reserved place. The caller applies one before it asks on. */
+  *fillers(): Generator<readonly Placement[], void, undefined> {
+    yield* this.#reserved.own();
+    yield* this.#reserved.brief();
     for (const placement of this.#backfill.fillers())
-      if (this.#isWithinLimits(placement.workloadId, placement.shape)) yield placement;
+      if (this.#isWithinLimits(placement.workloadId, placement.shape)) yield [placement];
   }
 
-  /** Whether places are kept that others may use for a while. */
+  /** Whether places are kept or reserved that some may use for a while. */
   get mayFill(): boolean {
-    return this.#backfill.isKeeping;
+    return this.#backfill.isKeeping || !this.#deps.core.calendar.isEmpty;
   }
 
   /** Whether places are kept for what restarts. */
@@ -114,10 +131,14 @@ export class QueuePlanner {
     this.#backfill.run(() => this.#firstBlocked());
   }
 
-  /** Why it waits, if a limit of its queue is the reason. */
+  /** Why it waits, if a limit of its queue or a reservation is the reason. */
   waiting(workloadId: string): Waiting | undefined {
-    const group = this.#deps.core.pending.stopOf(workloadId);
-    if (!group || group.partly) return undefined;
+    const { pending } = this.#deps.core;
+    const group = pending.stopOf(workloadId);
+    if (!group || group.partly) {
+      const blocked = pending.blocked(workloadId);
+      return blocked && this.#heldReasons.of(workloadId, blocked);
+    }
     return {
       reason: group.stop.never ? 'over-limit' : 'waiting-for-quota',
       message: explainQueueStop(group.stop),
@@ -154,6 +175,17 @@ export class QueuePlanner {
   situation(): QueueSituation {
     const { core } = this.#deps;
     return queueSituation(queueState(core), this.#fleet(), core.pending.queued());
+  }
+
+  #planReserved(draft: Draft, waiting: readonly QueuedShape[], limit: number): readonly Placement[] {
+    const { core } = this.#deps;
+    if (core.queues.regime.isPlain)
+      return planInDraft(this.#deps, draft, new ListedOrder(waiting.toSorted(compareInQueue)), limit);
+    const order = this.#order(waiting);
+    for (const { queue, amounts } of this.#holds.uncounted()) order.charge(queue, amounts);
+    const placements = planInDraft(this.#deps, draft, order, limit);
+    order.undo();
+    return placements;
   }
 
   #order(waiting: readonly QueuedShape[]): QueuePlanOrder {

@@ -52,8 +52,12 @@ export interface PlacedMember {
 export function afterPlacement(node: SnapshotNode, shape: Shape, devices: readonly string[]): SnapshotNode {
   const given = new Set(devices);
   const milli = milliOf(shape);
+  const { reserved } = node;
   return {
     ...node,
+    ...(reserved
+      ? { reserved: { ...reserved, without: afterPlacement(reserved.without, shape, devices) } }
+      : undefined),
     free: { cpuMilli: node.free.cpuMilli - shape.cpuMilli, memoryMib: node.free.memoryMib - shape.memoryMib },
     gpus:
       given.size === 0

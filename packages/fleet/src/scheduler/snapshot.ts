@@ -14,6 +14,16 @@ export interface SnapshotGpu extends Pick<GpuDevice, 'id' | 'model' | 'memoryMib
   readonly usable: boolean;
   /** Why not, if health is the reason: `quarantined`, `on probation`. */
   readonly outOfUse?: string;
+  /** A reservation keeps it from whoever looks: what ends there leaves it no freer to him. */
+  readonly isReserved?: true;
+}
+
+/** A reservation by calendar, as whoever it keeps something from sees it; wall clock. */
+export interface ReservedSpan {
+  readonly name: string;
+  readonly startMs: number;
+  /** From then on it keeps nothing from him. */
+  readonly untilMs: number;
 }
 
 export interface SnapshotNode {
@@ -41,6 +51,15 @@ export interface SnapshotNode {
   readonly empty?: SnapshotNode;
   /** Less what is kept there for others: what is placed on it says nothing of what is free in all. */
   readonly isMasked?: true;
+  /** What reservations keep there from whoever looks, and the node without them; absent = nothing. */
+  readonly reserved?: {
+    readonly by: readonly ReservedSpan[];
+    /** Nothing of the node is left. */
+    readonly isWhole: boolean;
+    /** When it was looked at; wall clock. */
+    readonly atMs: number;
+    readonly without: SnapshotNode;
+  };
 }
 
 /** What the scheduler decides from: never changed while it does. */

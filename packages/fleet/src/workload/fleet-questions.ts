@@ -13,13 +13,16 @@ import {
 import type { FleetCore } from '../fleet-core.ts';
 import { explainRoom } from '../queues/explain-room.ts';
 import { explainStop } from '../queues/explain-stop.ts';
+import { timedUse } from '../calendar/timed-use.ts';
 import { QueueQuestions } from '../queues/queue-questions.ts';
 import type { QueuePlanner } from '../queues/queue-planner.ts';
 import type { AttemptRecord, NodeRecord, WorkloadRecord } from '../records.ts';
 import type { Placement } from '../scheduler/placement.ts';
 import { shapeOf, type Shape } from '../scheduler/resources.ts';
 import type { FleetPacking } from '../scheduler/score/fleet-packing.ts';
+import type { SnapshotNode } from '../scheduler/snapshot.ts';
 import type { Waiting } from '../scheduler/explain.ts';
+import { withReservations } from '../scheduler/why/explain-held.ts';
 import { explainWaiting } from '../scheduler/why/explain-waiting.ts';
 import type { Holder } from '../scheduler/why/holder.ts';
 import { describeCount } from '../scheduler/why/obstacle-words.ts';
@@ -101,13 +104,26 @@ export class FleetQuestions {
       ended: new Set(ended.map(({ id }) => id)),
     };
     const questions = new QueueQuestions({ core: this.#core, packing: this.#packing });
-    const outcome = whatIf({ ...this.#facts(namespace), ...questions.planning(spec) }, supposed);
+    const facts = this.#facts(namespace);
+    const nodes = this.#withoutReserved(facts, spec);
+    const outcome = whatIf({ ...facts, nodes, ...questions.planning(spec) }, supposed);
+    const held =
+      asked && outcome.waiting && withReservations(outcome.waiting, nodes, asked.shape, facts.nowMs);
     const stopped =
       asked && outcome.waits > 0
         ? questions.stopOfMore({ ...asked, spec, starts: asked.count - outcome.waits, ended: supposed.ended })
         : undefined;
-    const told = this.#told(stopped ? { ...outcome, waiting: stopped } : outcome, spec?.name ?? 'it');
+    const waiting = stopped ?? held;
+    const told = this.#told({ ...outcome, ...(waiting ? { waiting } : {}) }, spec?.name ?? 'it');
     return { ...told, message: describeOutcome(told, { drained, ended }) };
+  }
+
+  /** The nodes as what is asked for would see them. */
+  #withoutReserved({ nodes, nowMs }: FleetFacts, spec: WorkloadSpec | undefined): readonly SnapshotNode[] {
+    const { calendar, queues } = this.#core;
+    if (calendar.isEmpty) return nodes;
+    const use = spec && timedUse(queues.regime, spec, nowMs);
+    return nodes.map((node) => calendar.reduced(node, use));
   }
 
   #waiting(workload: WorkloadRecord): WaitExplanation {
@@ -121,7 +137,8 @@ export class FleetQuestions {
     const ahead = this.#queues.inOrder(MAX_AHEAD, id);
     const facts = this.#facts(namespace);
     const nodes = facts.nodes.map((node) => this.#queues.masked(node, id));
-    const explained = explainWaiting({ ...facts, nodes, shape, ahead });
+    const unheld = explainWaiting({ ...facts, nodes, shape, ahead });
+    const explained = withReservations(unheld, nodes, shape, facts.nowMs);
     return explainAnew(this.#core, workload, this.#withPlaces(workload, explained));
   }
 

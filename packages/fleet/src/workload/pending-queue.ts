@@ -19,6 +19,14 @@ interface Group {
 /** As if a node had changed, so that blocked shapes are among those worth trying. */
 const EVERY_SHAPE: ReadonlySet<string> = new Set(['']);
 
+/** What tells whether to look closer. */
+export interface GroupGlance {
+  readonly queue: string;
+  /** It fits nowhere at present. */
+  readonly isBlocked: boolean;
+  readonly shape: (limit: number) => QueuedShape;
+}
+
 /**
  * Workloads that wait for a place, grouped by queue, priority and shape: one that fits nowhere answers for
  * all its twins.
@@ -90,6 +98,21 @@ export class PendingQueue {
     // What waits for a limit keeps its turn there: those behind it wait as well.
     for (const group of this.#stopped) if (!group.stop?.stop.never) found.push(queuedShape(group, limit));
     return found.toSorted(compareInQueue);
+  }
+
+  /** All groups that no limit keeps waiting, for whoever looks for some of them. */
+  *unstopped(): Generator<GroupGlance, void, undefined> {
+    for (const group of this.#groups.values()) {
+      if (group.stop?.partly === false) continue;
+      const shape = (limit: number): QueuedShape => queuedShape(group, limit);
+      yield { queue: group.queue, isBlocked: !this.#open.has(group), shape };
+    }
+  }
+
+  /** What waits for a limit under which it could start: it is not overtaken there. */
+  atLimit(): readonly QueuedShape[] {
+    const groups = Array.from(this.#stopped).filter(({ stop }) => !stop?.stop.never);
+    return groups.map((group) => queuedShape(group, 1));
   }
 
   /** All groups, with at most `limit` workloads of each. */

@@ -94,7 +94,7 @@ export class Placer {
   #fill(): false {
     if (!this.#queues.mayFill) return false;
     this.#follow();
-    for (const placement of this.#queues.fillers()) this.#applyKept([placement]);
+    for (const placements of this.#queues.fillers()) this.#applyKept(placements);
     return false;
   }
 

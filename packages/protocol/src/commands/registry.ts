@@ -5,6 +5,7 @@ import { ledgerCommands } from './ledger-commands.ts';
 import { moltCommands } from './molt-commands.ts';
 import { ownedCommands } from './owned-commands.ts';
 import { queueCommands } from './queue-commands.ts';
+import { reservationCommands } from './reservation-commands.ts';
 import { systemCommands } from './system-commands.ts';
 import { whyCommands } from './why-commands.ts';
 import { workloadCommands } from './workload-commands.ts';
@@ -17,6 +18,7 @@ export const commands = {
   ...fleetCommands,
   ...whyCommands,
   ...queueCommands,
+  ...reservationCommands,
   ...ledgerCommands,
   ...moltCommands,
   ...ownedCommands,

@@ -18,16 +18,28 @@ export interface Holder {
   readonly graceMs: number;
 }
 
-/** The node as it is once these have ended. */
+/** The node as it is once these have ended: what is reserved goes back to its reservation. */
 export function withoutHolders(node: SnapshotNode, ended: readonly Holder[]): SnapshotNode {
   const freed = new Map<string, number>();
   for (const { devices, gpuMilli = WHOLE_GPU } of ended)
     for (const id of devices) freed.set(id, (freed.get(id) ?? 0) + gpuMilli);
-  const cpuMilli = ended.reduce((sum, holder) => sum + holder.cpuMilli, node.free.cpuMilli);
-  const memoryMib = ended.reduce((sum, holder) => sum + holder.memoryMib, node.free.memoryMib);
+  const back = node.reserved ? ended.filter((holder) => !isOnReserved(node, holder)) : ended;
+  const cpuMilli = back.reduce((sum, holder) => sum + holder.cpuMilli, node.free.cpuMilli);
+  const memoryMib = back.reduce((sum, holder) => sum + holder.memoryMib, node.free.memoryMib);
   const gpus = node.gpus.map((gpu) => {
     const milli = freed.get(gpu.id);
-    return milli === undefined ? gpu : withFree(gpu, Math.min(WHOLE_GPU, gpu.freeMilli + milli));
+    if (milli === undefined || gpu.isReserved) return gpu;
+    return withFree(gpu, Math.min(WHOLE_GPU, gpu.freeMilli + milli));
   });
-  return { ...node, free: { cpuMilli, memoryMib }, gpus };
+  const { reserved } = node;
+  return {
+    ...node,
+    free: { cpuMilli, memoryMib },
+    gpus,
+    ...(reserved ? { reserved: { ...reserved, without: withoutHolders(reserved.without, ended) } } : {}),
+  };
+}
+
+function isOnReserved({ reserved, gpus }: SnapshotNode, { devices }: Holder): boolean {
+  return reserved?.isWhole === true || gpus.some(({ id, isReserved }) => isReserved && devices.includes(id));
 }

@@ -76,6 +76,10 @@ const PHRASES: Record<ObstacleCode, Phrase> = {
   },
   unreachable: { some: (_, { what = 'out of reach' }) => `are ${what}`, one: (_, { what }) => `is ${what}` },
   'not-ready': { some: (_, { what = 'not ready' }) => `are ${what}`, one: (_, { what }) => `is ${what}` },
+  reserved: {
+    some: (_, { what = 'reservations' }) => `are held by ${what}`,
+    one: (_, { what }) => `is held by ${what}`,
+  },
   'gpus-in-use': {
     some: ({ gpus }) => (gpus === 1 ? 'have no free GPU' : 'have too few free GPUs'),
     one: ({ gpus }, { has = 0 }) =>

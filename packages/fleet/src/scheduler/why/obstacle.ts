@@ -1,8 +1,10 @@
 import type { Obstacle, ObstacleCode } from '@clawbernetes/protocol';
+import { hasRoomNow } from '../fit.ts';
 import { ableGpus, hasGpus, largestIsland, milliOf, suits } from '../gpu-fit.ts';
 import { describeTaint, describeTerm, meets, repelling } from '../node-constraints.ts';
 import type { Shape } from '../resources.ts';
 import { NODE_NAME_LABEL, type SnapshotGpu, type SnapshotNode } from '../snapshot.ts';
+import { spanText } from './reserved-words.ts';
 
 /** All that keeps a node from taking a shape now, most fundamental first; none if it could. */
 export function obstaclesOf(node: SnapshotNode, shape: Shape): readonly Obstacle[] {
@@ -87,6 +89,11 @@ function* readiness(node: SnapshotNode): Generator<Obstacle> {
 
 /** What the node has, but not free. What it does not have at all is told by others. */
 function* inUse(node: SnapshotNode, shape: Shape): Generator<Obstacle> {
+  if (node.reserved && !hasRoomNow(node, shape)) {
+    const others = [...inUse(node.reserved.without, shape)];
+    const by = node.reserved.by.map(spanText).join(' and ');
+    return yield* others.length > 0 ? others : [{ code: 'reserved' as const, what: by }];
+  }
   const { free, capacity } = node;
   if (hasGpus(node, shape, 'empty') && !hasGpus(node, shape, 'now')) yield gpusInUse(node, shape);
   if (capacity.cpuMilli >= shape.cpuMilli && free.cpuMilli < shape.cpuMilli)

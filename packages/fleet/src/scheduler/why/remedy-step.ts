@@ -59,6 +59,8 @@ function askOtherwise(situation: Situation, obstacle: Obstacle, approach: Approa
       return approach === 'other' ? askNoNvlink(situation) : askGpus(situation, obstacle);
     case 'taint':
       return tolerate(situation, obstacle);
+    case 'reserved':
+      return approach === 'other' ? waitForReservation(situation) : endBefore(situation);
     case 'executor':
     case 'cordoned':
     case 'draining':
@@ -83,6 +85,8 @@ function changeNode(situation: Situation, obstacle: Obstacle): Cure | undefined 
     case 'unreachable':
     case 'not-ready':
       return change(situation, { schedulable: true }, { step: 'reconnect' }, 3);
+    case 'reserved':
+      return deleteReservations(situation);
     case 'gpus-in-use':
     case 'gpu-share-in-use':
     case 'nvlink-in-use':
@@ -248,4 +252,41 @@ function wait(situation: Situation): Cure | undefined {
   const gone = new Set(found.ended);
   const holders = situation.holders.filter((holder) => !gone.has(holder));
   return { step, cost, after: { ...situation, node: found.node, holders } };
+}
+
+/** Between the end of its time and the start of a reservation, for its grace and its beginning, ms. */
+const MARGIN_MS = 60_000;
+const MINUTE_MS = 60_000;
+
+/** With a time limit it may use what is reserved until then. */
+function endBefore({ node, ...situation }: Situation): Cure | undefined {
+  const { reserved } = node;
+  if (!reserved) return undefined;
+  const leftMs = Math.min(...reserved.by.map(({ startMs }) => startMs)) - reserved.atMs - MARGIN_MS;
+  const timeoutMs = Math.floor(leftMs / MINUTE_MS) * MINUTE_MS;
+  if (timeoutMs < MINUTE_MS) return undefined;
+  return {
+    step: { step: 'ask-timeout', timeoutMs },
+    cost: 2,
+    after: { ...situation, node: reserved.without },
+  };
+}
+
+function waitForReservation({ node, ...situation }: Situation): Cure | undefined {
+  const { reserved } = node;
+  if (!reserved) return undefined;
+  const last = reserved.by.reduce((latest, span) => (span.untilMs > latest.untilMs ? span : latest));
+  const step: RemedyStep = { step: 'wait-reservation', reservations: [last.name], endsAtMs: last.untilMs };
+  return { step, cost: 2.2, after: { ...situation, node: reserved.without } };
+}
+
+function deleteReservations({ node, ...situation }: Situation): Cure | undefined {
+  const { reserved } = node;
+  if (!reserved) return undefined;
+  const reservations = reserved.by.map(({ name }) => name);
+  return {
+    step: { step: 'delete-reservation', reservations },
+    cost: 3.5,
+    after: { ...situation, node: reserved.without },
+  };
 }

@@ -1,5 +1,7 @@
+import { formatDuration } from '@clawbernetes/kernel';
 import type { Quota, RemedyStep } from '@clawbernetes/protocol';
 import type { Shape } from '../resources.ts';
+import { formatTime } from './reserved-words.ts';
 import { cpus, mebibytes, percent } from './obstacle-words.ts';
 
 type StepName = RemedyStep['step'];
@@ -40,6 +42,11 @@ const WORDS: Record<StepName, StepWords> = {
       : `bring the ${gpuIds.length} GPUs of ${node} back that are out of use`,
   reconnect: ({ node = '' }) => `bring ${node} back into contact`,
   'raise-limit': ({ queue = '', limit = {} }) => `raise the limit of queue ${queue} to ${quotaText(limit)}`,
+  'ask-timeout': ({ timeoutMs = 0 }) =>
+    `give it a time limit of at most ${formatDuration(timeoutMs)} (--timeout ${timeoutMs / 60_000}m)`,
+  'wait-reservation': ({ reservations = [], endsAtMs = 0 }) =>
+    `wait for reservation ${reservations.join(', ')} until ${formatTime(endsAtMs)}`,
+  'delete-reservation': ({ reservations = [] }) => `delete reservation ${reservations.join(' and ')}`,
   wait: ({ node, until = [] }) =>
     `wait for ${holders(until)}${node === undefined ? '' : ` on ${node}`} to end`,
 };
@@ -59,6 +66,8 @@ function commandsOf({ step, node = '', ...facts }: RemedyStep): readonly string[
   const { label = '', value = '', taints = [], gpuIds = [] } = facts;
   if (step === 'uncordon') return [`clawbernetes node uncordon ${node}`];
   if (step === 'label-node') return [`clawbernetes node label ${node} ${quoted(`${label}=${value}`)}`];
+  if (step === 'delete-reservation')
+    return (facts.reservations ?? []).map((name) => `clawbernetes reservation delete ${name}`);
   if (step === 'raise-limit')
     return [`clawbernetes queue update ${facts.queue ?? ''} --limit ${quotaText(facts.limit ?? {})}`];
   if (step === 'untaint')

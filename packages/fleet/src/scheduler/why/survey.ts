@@ -44,6 +44,7 @@ const HARDNESS: Record<ObstacleCode, number> = {
   'nvlink-in-use': 1,
   'cpu-in-use': 1,
   'memory-in-use': 1,
+  reserved: 2,
   cordoned: 2,
   draining: 3,
   'not-ready': 3,

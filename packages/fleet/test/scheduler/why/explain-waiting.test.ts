@@ -117,6 +117,7 @@ const CLAIMS: Record<ObstacleCode, (node: SnapshotNode, shape: Shape, what: stri
   draining: (node) => node.unschedulableReason === 'drained',
   unreachable: (node) => node.unschedulableReason === 'suspect',
   'not-ready': (node) => node.unschedulableReason === 'reconnecting',
+  reserved: (node) => node.reserved !== undefined,
   'gpus-in-use': (node, shape) =>
     wanted(node, shape).filter((gpu) => gpu.usable && gpu.freeMilli === 1000).length < shape.gpus,
   'gpu-share-in-use': (node, shape) =>
@@ -224,7 +225,10 @@ function apply({ nodes, shape }: Applied, step: RemedyStep, holders: readonly Ho
     case 'ask-topology':
     case 'ask-spread':
     case 'raise-limit':
-      throw new Error(`${step.step} is a step for gangs and queues`);
+    case 'ask-timeout':
+    case 'wait-reservation':
+    case 'delete-reservation':
+      throw new Error(`${step.step} is a step for gangs, queues and reservations`);
     case 'ask-sandbox':
       return asked({ sandboxRequired: false });
     case 'tolerate':
