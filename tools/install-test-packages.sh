@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that the tests look for: sandbox, container engines, PostgreSQL, shells. Run as root; repeatable.
-# Tests whose package is absent are skipped by name, so this is a convenience for developers and a must for CI.
+# Installs the Debian packages that the tests look for: sandbox, container engines, PostgreSQL, PyTorch, shells. Run as root; repeatable.
 set -euo pipefail
 export LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive
 
 packages=(
-  bsdutils bubblewrap busybox-static conmon containerd docker.io faketime fish iptables openssl podman postgresql runc zsh
+  bsdutils bubblewrap busybox-static conmon containerd docker.io faketime fish iptables openssl podman postgresql
+  python3-torch runc zsh
 )
 
 if [ "$(id -u)" -ne 0 ]; then

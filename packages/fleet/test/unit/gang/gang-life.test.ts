@@ -56,6 +56,11 @@ test('members learn of each other', async () => {
     MASTER_PORT: '29500',
     NODE_RANK: '1',
     NNODES: '3',
+    PET_MASTER_ADDR: hosts.split(',')[0],
+    PET_MASTER_PORT: '29500',
+    PET_NODE_RANK: '1',
+    PET_NNODES: '3',
+    PET_NPROC_PER_NODE: '4',
   });
 });
 
