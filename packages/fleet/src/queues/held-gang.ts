@@ -1,4 +1,5 @@
 import type { FleetCore } from '../fleet-core.ts';
+import { neverFits } from '../scheduler/fit.ts';
 import { milliOf } from '../scheduler/gpu-fit.ts';
 import { afterPlacement, type Placement } from '../scheduler/placement.ts';
 import type { Shape } from '../scheduler/resources.ts';
@@ -6,7 +7,8 @@ import type { SnapshotNode } from '../scheduler/snapshot.ts';
 import type { PlaceHold, PlaceHolds } from './place-holds.ts';
 
 /**
- * The members of a gang in the places that are kept for it, once all of these are free; else undefined.
+ * The members of a gang in the places that are kept for it, once all of these are free; else undefined, also
+ * if a node takes them no more.
  * @param kept by rank.
  */
 export function startOfGang(
@@ -19,7 +21,8 @@ export function startOfGang(
   for (const { workloadId, nodeId, shape, devices, member } of kept) {
     const node = nodes.node(nodeId);
     const before = views.get(nodeId) ?? (node && holds.masked(nodes.view(node), workloadId));
-    if (!member || !before?.schedulable || !isFree(before, shape, devices)) return undefined;
+    if (!member || !before?.schedulable || neverFits(before, shape)) return undefined;
+    if (!isFree(before, shape, devices)) return undefined;
     const after = afterPlacement(before, shape, devices);
     views.set(nodeId, after);
     const { trace, ...placed } = member;

@@ -135,6 +135,21 @@ test('where its places are not free in time it begins wherever there is room', a
   expect(budgets(fixture, workload)).toEqual({ restart: { attempts: 2, spent: 1 } });
 });
 
+test('on a node that has got a taint meanwhile it does not begin anew, but elsewhere in the end', async () => {
+  const fixture = await GangFixture.open([4], 4);
+  const workload = await fixture.running({ ...SPEC, ...RESTART });
+  const tainted = fixture.members(workload)[2]?.nodeId ?? '';
+  await fail(fixture, workload);
+  const { fleet } = fixture.fleet;
+  const add = [{ key: 'k', value: '', effect: 'no-schedule' as const }];
+  fleet.administration.taint(fleet.node(tainted), { add, remove: [] });
+  await fixture.pass(20_000);
+  expect(fixture.state(workload)).toBe('queued');
+  await fixture.pass(60_000);
+  expect(fixture.state(workload)).toBe('reserved');
+  expect(fixture.members(workload).map(({ nodeId }) => nodeId)).not.toContain(tainted);
+});
+
 test('a longer delay than places are kept for leaves them to others meanwhile', async () => {
   const fixture = await GangFixture.open([3], 4);
   const long = { restart: { attempts: 1, delayMs: 200_000, maxDelayMs: 200_000 } };
