@@ -10,6 +10,7 @@ interface Seed {
   readonly seed: number;
   readonly hours: number;
   readonly nodes?: number;
+  readonly pace?: number;
   /** What it found, of one that failed. */
   readonly found?: string;
 }
@@ -50,8 +51,8 @@ export async function runCiSeeds(log: (line: string) => void): Promise<boolean> 
   return tellCoverage(counts, log) && isWell;
 }
 
-function runOne({ seed, hours, nodes = NODES }: Seed): Promise<SimulationReport> {
-  return runSimulation(planFaults(seed, nodes, hours), { maxSteps: FRESH.maxSteps * 10 });
+function runOne({ seed, hours, nodes = NODES, pace = 1 }: Seed): Promise<SimulationReport> {
+  return runSimulation(planFaults(seed, nodes, hours, pace), { maxSteps: FRESH.maxSteps * 10 });
 }
 
 function freshSeeds(): readonly Seed[] {
