@@ -243,7 +243,7 @@ export const MUTATIONS: readonly Mutation[] = [
     name: 'what waits for its delay never begins',
     file: `${FLEET}/fleet.ts`,
     find: 'if (workload) beginToWait(this.#core, workload);',
-    replace: 'void workload, void waitingShape;',
+    replace: 'void workload, void beginToWait;',
   },
   {
     name: 'a supervisor lets work run on without contact',
@@ -347,7 +347,7 @@ export const MUTATIONS: readonly Mutation[] = [
     file: `${FLEET}/workload/gang/mend-gang.ts`,
     find: 'if (workload.spec.exclusive === true && !isProvenEnded(member)) return false;',
     replace: '',
-    test: 'packages/fleet/test/unit/exclusive.test.ts',
+    test: 'packages/fleet/test/unit/gang/next-gang-step.test.ts',
   },
   {
     name: 'the places of a gang that restarts are given away meanwhile',
