@@ -19,6 +19,8 @@ const EXPIRED_MS = 31_000;
 const WAKE_UP_MS = { settled: 500, unsettled: 60_000 } as const;
 /** Who waits is told why within so long, ms. */
 const EXPLAINED_MS = 2000;
+/** As long as much changes, reasons are looked at this rarely, being worked out anew for each; ms. */
+const REASONS_EVERY_MS = 2000;
 
 interface Fitting {
   readonly settledMs: number;
@@ -38,6 +40,9 @@ export class FleetModel {
   #unexplained = new Map<string, number>();
   /** Somebody waits though there is room, which may be kept for others for a while. */
   #isRoomKept = false;
+  /** When reasons were looked at last, monotonic ms; and whether anything has changed since. */
+  #reasonsAtMs = -Infinity;
+  #isUnread = false;
 
   /** @param mayKeep whether a place may be kept for somebody on this node. */
   constructor(simulation: Simulation, mayKeep: (nodeId: string) => boolean) {
@@ -67,7 +72,7 @@ export class FleetModel {
   /** As long as nothing changes, time alone makes nothing wrong but the silence of nodes. */
   get #isAtRest(): boolean {
     const waits = this.#fitting.size > 0 || this.#unexplained.size > 0 || this.#isRoomKept;
-    return !waits && this.#clearance.isAtRest && this.#policies.isAtRest;
+    return !waits && !this.#isUnread && this.#clearance.isAtRest && this.#policies.isAtRest;
   }
 
   #checkDevices(): void {
@@ -124,28 +129,42 @@ export class FleetModel {
     const before = this.#fitting;
     this.#fitting = new Map();
     this.#isRoomKept = false;
+    const readsReasons = this.#readsReasons(look);
     const unexplained = new Map<string, number>();
     const delayed = this.#policies.look();
+    const nodes = look.views();
+    const alike = new Map<string, readonly NodeView[]>();
     for (const id of live) {
       const workload = fleet.findWorkload(id);
       if (workload?.state !== 'queued' || this.#policies.isDelayed(fleet, id, delayed)) continue;
       const { resources } = workload.spec;
-      const nodes = look.views();
       const places = PolicyModel.placesFor(fleet, id, nodes);
-      const fitting = places.filter((node) => fits(node, resources));
+      const key = places === nodes ? keyOf(resources) : id;
+      const fitting = alike.get(key) ?? places.filter((node) => fits(node, resources));
+      alike.set(key, fitting);
       const open = fitting.filter((node) => !this.#mayKeep(node.id));
       if (open.length > 0) {
         this.#fits(id, open.some(isSettled), before);
       } else if (fitting.length > 0) {
         this.#isRoomKept = true;
-      } else {
+      } else if (readsReasons) {
         const told = fleet.workloadView(workload).waiting;
         if (told) this.#checkReason(id, told.reason, reasonsOf({ nodes, places, isSettled }, resources));
         else unexplained.set(id, this.#unexplained.get(id) ?? this.#simulation.clock.monotonicMs());
       }
     }
+    if (!readsReasons) return;
     this.#unexplained = unexplained;
     this.#checkExplained();
+  }
+
+  /** Of everything that lasts for a while. */
+  #readsReasons({ isFresh }: FleetLook): boolean {
+    const nowMs = this.#simulation.clock.monotonicMs();
+    const isDue = !isFresh || nowMs - this.#reasonsAtMs >= REASONS_EVERY_MS;
+    this.#isUnread = !isDue;
+    if (isDue) this.#reasonsAtMs = nowMs;
+    return isDue;
   }
 
   #checkExplained(): void {
@@ -197,6 +216,11 @@ function fits(node: NodeView, resources: Resources): boolean {
 function isFree(gpu: NodeView['gpus'][number], { gpuMilli }: Resources): boolean {
   if (gpu.state === 'free' || gpuMilli === undefined) return gpu.state === 'free';
   return gpu.condition === undefined && gpu.state !== 'cleaning' && (gpu.freeMilli ?? 0) >= gpuMilli;
+}
+
+/** The same for all that fits alike. */
+function keyOf({ gpus, gpuMilli, cpuMilli, memoryMib }: Resources): string {
+  return `${gpus} ${gpuMilli} ${cpuMilli} ${memoryMib}`;
 }
 
 function gpusAsked({ gpus, gpuMilli }: Resources): number {
