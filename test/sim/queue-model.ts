@@ -114,11 +114,13 @@ export class QueueModel {
   #lookForPlaces(look: FleetLook): void {
     const { fleet, nodes } = look;
     const untilMs = this.#simulation.clock.monotonicMs() + KEPT_MS;
-    this.#keeping = nodes.flatMap(({ id }) =>
+    const limited = nodes.flatMap(({ id }) =>
       look.live(id).some(({ workloadId }) => fleet.findWorkload(workloadId)?.spec.timeoutMs !== undefined)
         ? id
         : [],
     );
+    // For a gang what is free is kept as well.
+    this.#keeping = limited.length > 0 && waitsAGang(fleet) ? nodes.map(({ id }) => id) : limited;
     this.#keepOn();
     for (const { id } of this.#live.values()) {
       const workload = fleet.findWorkload(id);

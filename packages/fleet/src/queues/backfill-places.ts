@@ -1,4 +1,6 @@
 import type { FleetCore } from '../fleet-core.ts';
+import type { FleetTopology } from '../scheduler/gang/fleet-topology.ts';
+import type { NodeGroups } from '../scheduler/node-groups.ts';
 import type { WorkloadRecord } from '../records.ts';
 import type { Placement } from '../scheduler/placement.ts';
 import { planPlacements } from '../scheduler/plan.ts';
@@ -9,6 +11,7 @@ import { spanOf } from '../scheduler/queues/reservation.ts';
 import type { FleetPacking } from '../scheduler/score/fleet-packing.ts';
 import type { SnapshotNode } from '../scheduler/snapshot.ts';
 import { FleetTimeline, type WaitingShape } from './fleet-timeline.ts';
+import { GangTimeline, type GangStart } from './gang-timeline.ts';
 import type { PlaceHold, PlaceHolds } from './place-holds.ts';
 
 /** Nodes that are looked at closely for one workload: those where enough is free first, by numbers. */
@@ -17,6 +20,8 @@ const MAX_DOMAINS = 16;
 const MAX_LOOKED_AT = 256;
 /** Workloads that are tried in the gap before a kept place begins. */
 const MAX_FILLERS = 64;
+/** Kept places that are looked at in one look. */
+const MAX_FILLED = 8;
 /** Between two looks for them, ms. */
 const FILL_EVERY_MS = 250;
 /** Looks take at most one part in so many of the time, however much waits. */
@@ -30,6 +35,11 @@ export interface BackfillDeps {
   readonly core: FleetCore;
   readonly packing: FleetPacking;
   readonly holds: PlaceHolds;
+  /** The fleet as of the last plan, and where its nodes stand. */
+  readonly groups: NodeGroups;
+  readonly topology: FleetTopology;
+  /** Has both of them take account of the nodes that have changed since. */
+  readonly follow: () => void;
 }
 
 /**
@@ -39,13 +49,16 @@ export interface BackfillDeps {
 export class BackfillPlaces {
   readonly #deps: BackfillDeps;
   readonly #timeline: FleetTimeline;
+  readonly #gangs: GangTimeline;
   #nextMs = -Infinity;
   #nextFillMs = -Infinity;
   #from: string | undefined;
+  #filled = 0;
 
   constructor(deps: BackfillDeps) {
     this.#deps = deps;
     this.#timeline = new FleetTimeline(deps.core, deps.holds);
+    this.#gangs = new GangTimeline({ ...deps, timeline: this.#timeline });
   }
 
   /** Decides anew whom to keep a place for, if it is time to. @param first those blocked, in their order. */
@@ -59,7 +72,7 @@ export class BackfillPlaces {
     const ids = new Set(wanted.map(({ workloadIds }) => workloadIds[0]));
     this.#release((hold) => !ids.has(hold.workloadId));
     // A place that is kept stays the same; only one that is missing is looked for, and one at a time.
-    const next = wanted.find(({ workloadIds: [id = ''], shape }) => !holds.of(id) && !shape.gang);
+    const next = wanted.find(({ workloadIds: [id = ''] }) => !holds.of(id));
     if (next) this.#keepFor(next);
     this.#nextMs = nowMs + Math.max(backfillEveryMs, TIME_SHARE * (core.clock.monotonicMs() - nowMs));
   }
@@ -68,13 +81,33 @@ export class BackfillPlaces {
     return this.#deps.holds.all().some(({ kind }) => kind === 'blocked');
   }
 
+  /** When a gang that waits starts at the latest, by time limits alone; undefined if they do not say. */
+  gangStart(
+    workload: WorkloadRecord,
+    { shape, queue }: Pick<QueuedShape, 'shape' | 'queue'>,
+  ): GangStart | undefined {
+    return this.#gangs.earliest(workOf(workload, { shape, queue }));
+  }
+
   /** What waits and ends before a kept place begins may use it until then. */
   *fillers(): Generator<Placement, void, undefined> {
-    const { core, holds } = this.#deps;
+    const { core } = this.#deps;
     const startMs = core.clock.monotonicMs();
     if (startMs < this.#nextFillMs) return;
-    for (const hold of holds.all()) if (hold.kind === 'blocked') yield* this.#fillersOf(hold);
+    for (const hold of this.#worthFilling()) yield* this.#fillersOf(hold);
     this.#nextFillMs = startMs + Math.max(FILL_EVERY_MS, TIME_SHARE * (core.clock.monotonicMs() - startMs));
+  }
+
+  /** Of a gang one for each node; the next look goes on behind those of this one. */
+  #worthFilling(): readonly PlaceHold[] {
+    const { holds } = this.#deps;
+    const kept = new Map<string, PlaceHold>();
+    for (const hold of holds.all())
+      if (hold.kind === 'blocked') kept.set(`${hold.workloadId} ${hold.nodeId}`, hold);
+    const all = [...kept.values()];
+    const first = this.#filled < all.length ? this.#filled : 0;
+    this.#filled = first + MAX_FILLED;
+    return all.slice(first, first + MAX_FILLED);
   }
 
   #release(isGone: (hold: PlaceHold) => boolean): void {
@@ -106,10 +139,9 @@ export class BackfillPlaces {
     const { core, holds } = this.#deps;
     const [id] = workloadIds;
     const workload = id === undefined ? undefined : core.workloads.workload(id);
-    if (!workload || holds.of(workload.id) || shape.gang) return;
-    const { timeoutMs, stopGraceMs } = workload.spec;
-    const limit = timeoutMs === undefined ? {} : { maxRuntimeMs: timeoutMs + stopGraceMs };
-    const work: WaitingShape = { id: workload.id, queue, members: 1, shape, ...limit };
+    if (!workload || holds.of(workload.id)) return;
+    const work = workOf(workload, { shape, queue });
+    if (shape.gang) return this.#keepForGang(work);
     const nowMs = core.clock.nowMs();
     const limits = { ...DEFAULT_BACKFILL_LIMITS, resolutionMs: RESOLUTION_MS };
     const start = earliestStart(new BackfillTests(this.#timeline, limits.tests), {
@@ -117,6 +149,26 @@ export class BackfillPlaces {
     });
     if (!start || start.startMs <= nowMs) return;
     this.#keep(work, start.domainId, start.startMs);
+  }
+
+  /** All of its places, or none. */
+  #keepForGang(gang: WaitingShape): void {
+    const { core, holds } = this.#deps;
+    const start = this.#gangs.earliest(gang);
+    if (!start || start.startMs <= core.clock.nowMs()) return;
+    const { startMs, placements, ending } = start;
+    const untilMs = core.clock.monotonicMs() + startMs - core.clock.nowMs() + LATE_MS;
+    const kept = placements.map(({ nodeId, shape, devices, trace, member }, at) => {
+      const isFirst = placements.findIndex((one) => one.nodeId === nodeId) === at;
+      const awaits = isFirst ? (ending.get(nodeId) ?? []).map((attempt) => attempt.id) : [];
+      return {
+        ...{ workloadId: gang.id, kind: 'blocked' as const, queue: gang.queue, amounts: new Map() },
+        ...{ nodeId, shape, devices, awaits, startMs, untilMs },
+        ...(member ? { member: { ...member, trace } } : {}),
+      };
+    });
+    holds.keep(...kept);
+    for (const nodeId of ending.keys()) core.nodes.touch(nodeId);
   }
 
   #keep(work: WaitingShape, nodeId: string, startMs: number): void {
@@ -182,6 +234,14 @@ export class BackfillPlaces {
     }
     return free >= asked ? atMs : Infinity;
   }
+}
+
+function workOf(
+  { id, spec: { timeoutMs, stopGraceMs } }: WorkloadRecord,
+  { shape, queue }: Pick<QueuedShape, 'shape' | 'queue'>,
+): WaitingShape {
+  const limit = timeoutMs === undefined ? {} : { maxRuntimeMs: timeoutMs + stopGraceMs };
+  return { id, queue, members: 1, shape, ...limit };
 }
 
 /** The node with only those GPUs free that are in use now. */

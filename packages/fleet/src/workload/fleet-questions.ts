@@ -22,6 +22,7 @@ import { shapeOf, type Shape } from '../scheduler/resources.ts';
 import type { FleetPacking } from '../scheduler/score/fleet-packing.ts';
 import type { SnapshotNode } from '../scheduler/snapshot.ts';
 import type { Waiting } from '../scheduler/explain.ts';
+import { gangEstimate } from '../scheduler/why/gang-estimate.ts';
 import { withReservations } from '../scheduler/why/explain-held.ts';
 import { explainWaiting } from '../scheduler/why/explain-waiting.ts';
 import type { Holder } from '../scheduler/why/holder.ts';
@@ -138,7 +139,8 @@ export class FleetQuestions {
     const facts = this.#facts(namespace);
     const nodes = facts.nodes.map((node) => this.#queues.masked(node, id));
     const unheld = explainWaiting({ ...facts, nodes, shape, ahead });
-    const explained = withReservations(unheld, nodes, shape, facts.nowMs);
+    const start = gangEstimate(unheld, this.#queues.gangStart(workload), facts.nowMs);
+    const explained = withReservations({ ...unheld, start }, nodes, shape, facts.nowMs);
     return explainAnew(this.#core, workload, this.#withPlaces(workload, explained));
   }
 

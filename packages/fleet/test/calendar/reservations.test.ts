@@ -140,6 +140,31 @@ describe('GPUs that are reserved for a queue', () => {
   });
 });
 
+describe('GPUs that cannot be used any more', () => {
+  test('are replaced by others, where none were named, and only by such as are free in time', async () => {
+    const fleet = await openFleet({ a: 2, b: 2, c: 2 });
+    const endless = fleet.submit('s', 2, { nodeSelector: { node: 'b' } });
+    await fleet.settle();
+    fleet.runAll();
+    const [held] = reserve(fleet, { gpus: 2, queues: ['r'] }).nodes;
+    reserve(fleet, { name: 'named', nodes: ['b'], gpus: 1, queues: ['r'] });
+    fleet.fleet.administration.cordon(fleet.fleet.node(held!.node));
+    await fleet.settle(30_000);
+    expect(fleet.fleet.reservations.show('res')).toMatchObject({ gpusAway: 2, nodes: [held] });
+    await fleet.settle(60_000);
+    const after = fleet.fleet.reservations.show('res');
+    expect(after).toMatchObject({ gpus: 2, gpusAway: 0 });
+    expect(after.nodes.map(({ node }) => node)).toEqual([held!.node === 'a' ? 'c' : 'a']);
+    expect(fleet.states(endless)).toEqual(['running']);
+    fleet.fleet.administration.cordon(fleet.fleet.node(after.nodes[0]!.node));
+    fleet.fleet.administration.cordon(fleet.fleet.node('b'));
+    await fleet.settle(120_000);
+    expect(fleet.fleet.reservations.show('res')).toMatchObject({ gpusAway: 2, nodes: after.nodes });
+    expect(fleet.fleet.reservations.show('named')).toMatchObject({ gpusAway: 1 });
+    await fleet.close();
+  });
+});
+
 describe('work in the way of a reservation', () => {
   test('is told, and left if so it was asked for', async () => {
     const fleet = await openFleet({ a: 2 });
