@@ -32,6 +32,8 @@ export interface FleetOptions {
   readonly retainEvents: number;
   /** Placements of one turn, so that a long queue cannot hold the event loop. */
   readonly placementsPerTurn: number;
+  /** How many nodes a turn may hold against shapes, which takes about as many µs; the next goes on. */
+  readonly looksPerTurn: number;
   /** A workload that was taken off nodes so often ends the next time. */
   readonly maxMoves: number;
   readonly gpus: GpuPolicy & {
@@ -72,6 +74,7 @@ export const DEFAULT_FLEET_OPTIONS: FleetOptions = {
   retainEnded: 20_000,
   retainEvents: 1_000_000,
   placementsPerTurn: 200,
+  looksPerTurn: 4000,
   offerAgainAfterMs: 5_000,
   gangReadyMs: 900_000,
   gangGraceMs: 60_000,

@@ -144,7 +144,7 @@ export class Fleet implements AsyncDisposable {
     writer.beforeSubmit(() => {
       const more = this.#placer.run();
       retention.run();
-      if (more) clock.after(0, () => void writer.durable().catch(() => undefined));
+      if (more) clock.after(0, () => this.#goOn());
     });
     const tick = (): void => {
       if (this.registry.tick()) clock.after(0, tick);
@@ -339,6 +339,12 @@ export class Fleet implements AsyncDisposable {
     if (delayed) return delayed;
     const waiting = this.#placer.waiting(workload.id);
     return waiting && explainAnew(this.#core, workload, waiting);
+  }
+
+  /** What one turn did not get to has its own. */
+  #goOn(): void {
+    this.#placer.resume();
+    void this.#core.writer.durable().catch(() => undefined);
   }
 
   /** The delay of these workloads is over. */

@@ -3,6 +3,7 @@ import type { FleetCore } from '../fleet-core.ts';
 import type { AttemptRecord } from '../records.ts';
 import type { QueuedShape } from '../scheduler/queues/queue-plan-order.ts';
 import type { Evictions, Victim } from '../scheduler/queues/victims.ts';
+import { sliced, type Sliced } from '../scheduler/slices.ts';
 import type { WaitingWork } from '../scheduler/queues/workload-order.ts';
 import type { SnapshotNode } from '../scheduler/snapshot.ts';
 import { withoutHolders } from '../scheduler/why/holder.ts';
@@ -31,6 +32,9 @@ export interface CandidatesDeps {
   readonly round: Round;
 }
 
+/** Of one that might go, in looks. */
+const LOOKS_PER_VICTIM = 0.5;
+
 /** Where those who might go stand, and what the nodes would be without some of them. */
 export class CandidatesOnNodes {
   readonly #deps: CandidatesDeps;
@@ -38,16 +42,24 @@ export class CandidatesOnNodes {
   /** By node. */
   readonly victims = new Map<string, Victim[]>();
 
-  constructor(deps: CandidatesDeps, tried: Tried) {
+  private constructor(deps: CandidatesDeps, tried: Tried) {
     this.#deps = deps;
     this.#tried = tried;
-    for (const victim of tried.candidates)
-      for (const { nodeId } of this.#work(victim.unit.id).attempts) {
-        const known = this.victims.get(nodeId);
-        if (!known) this.victims.set(nodeId, [victim]);
-        // Several members of a gang on one node count once.
-        else if (known.at(-1) !== victim) known.push(victim);
-      }
+  }
+
+  static *find(deps: CandidatesDeps, tried: Tried): Sliced<CandidatesOnNodes> {
+    const found = new CandidatesOnNodes(deps, tried);
+    yield* sliced(tried.candidates, LOOKS_PER_VICTIM, (victim) => found.#add(victim));
+    return found;
+  }
+
+  #add(victim: Victim): void {
+    for (const { nodeId } of this.#work(victim.unit.id).attempts) {
+      const known = this.victims.get(nodeId);
+      if (!known) this.victims.set(nodeId, [victim]);
+      // Several members of a gang on one node count once.
+      else if (known.at(-1) !== victim) known.push(victim);
+    }
   }
 
   /** As the one that waits sees it; undefined if it takes no work. */

@@ -6,7 +6,7 @@ import type { QueuedShape } from '../scheduler/queues/queue-plan-order.ts';
 import type { RunningUnit } from '../scheduler/queues/running-unit.ts';
 import { Evictions, type EvictionRefusal, type ThrashGuards } from '../scheduler/queues/victims.ts';
 import type { QueueSituation } from './queue-situation.ts';
-import { runningWork, type RunningWork } from './running-work.ts';
+import { runningWork } from './running-work.ts';
 import { waitingWork } from './waiting-work.ts';
 
 export interface RoomQuestion {
@@ -22,7 +22,10 @@ const MAX_NAMED = 3;
 
 /** What may be stopped for a workload that waits, and what is protected for how long; may be empty. */
 export function explainRoom({ core, situation, workloadId, group, nameOf }: RoomQuestion): string {
-  const running = [...runningWork(core).values()].filter((one) => isInTheWay(core, group, one));
+  const isPlace = places(core, group);
+  const running = [...runningWork(core).values()].filter(({ attempts }) =>
+    attempts.some(({ nodeId }) => isPlace(nodeId)),
+  );
   const units = running.map(({ unit }) => unit);
   const { guards } = core.options.queues;
   const nowMs = core.clock.nowMs();
@@ -32,7 +35,9 @@ export function explainRoom({ core, situation, workloadId, group, nameOf }: Room
   for (const unit of units) {
     const verdict = evictions.judge(work, unit);
     const key = verdict.evictable ? 'evictable' : verdict.because;
-    found.set(key, [...(found.get(key) ?? []), unit]);
+    const alike = found.get(key);
+    if (alike) alike.push(unit);
+    else found.set(key, [unit]);
   }
   const told = { nameOf, guards, nowMs };
   return [
@@ -45,14 +50,19 @@ export function explainRoom({ core, situation, workloadId, group, nameOf }: Room
     .join(' ');
 }
 
-/** It stands on a node that could be the place. */
-function isInTheWay({ nodes }: FleetCore, { shape }: QueuedShape, { attempts }: RunningWork): boolean {
+/** Whether a node could be the place; each is looked at once. */
+function places({ nodes }: FleetCore, { shape }: QueuedShape): (nodeId: string) => boolean {
   const member = memberOf(shape);
-  return attempts.some(({ nodeId }) => {
+  const known = new Map<string, boolean>();
+  return (nodeId) => {
+    const found = known.get(nodeId);
+    if (found !== undefined) return found;
     const node = nodes.node(nodeId);
     const view = node && nodes.view(node);
-    return view?.schedulable === true && neverFits(view, member) === undefined;
-  });
+    const isPlace = view?.schedulable === true && neverFits(view, member) === undefined;
+    known.set(nodeId, isPlace);
+    return isPlace;
+  };
 }
 
 interface Told {

@@ -6,34 +6,36 @@ import { isGang } from '../scheduler/gang/member-shape.ts';
 import type { NodeGroups } from '../scheduler/node-groups.ts';
 import type { Placement } from '../scheduler/placement.ts';
 import { amountsPlaced } from '../scheduler/queues/asked-amounts.ts';
-import { choosePreemption } from '../scheduler/queues/choose-preemption.ts';
-import { compareInQueue, type QueuedShape } from '../scheduler/queues/queue-plan-order.ts';
-import { Evictions, type Victim } from '../scheduler/queues/victims.ts';
+import { choosingPreemption, type PreemptionPlan } from '../scheduler/queues/choose-preemption.ts';
+import type { QueuedShape } from '../scheduler/queues/queue-plan-order.ts';
+import type { Victim } from '../scheduler/queues/victims.ts';
 import type { WaitingWork } from '../scheduler/queues/workload-order.ts';
 import type { FleetPacking } from '../scheduler/score/fleet-packing.ts';
-import { CandidatesOnNodes, type Round, type Tried } from './candidates-on-nodes.ts';
+import { goOn, type Sliced } from '../scheduler/slices.ts';
+import { WorkBudget } from '../scheduler/work-budget.ts';
+import { CandidatesOnNodes, type Tried } from './candidates-on-nodes.ts';
 import type { PlaceHolds } from './place-holds.ts';
 import { preempt } from './preempt.ts';
-import { queueSituation, queueState, type AlikeNodes } from './queue-situation.ts';
+import type { AlikeNodes } from './queue-situation.ts';
 import { RoomForGang } from './room-for-gang.ts';
 import { RoomOnNode, type RoomTrial } from './room-on-node.ts';
-import { runningWork } from './running-work.ts';
+import { RoomRound } from './room-round.ts';
+import { RoomSeekers } from './room-seekers.ts';
 import { storedReclaim } from './stored-reclaim.ts';
 import { waitingWork } from './waiting-work.ts';
 
-/** Groups of what waits that are looked at in one round, and workloads that others make room for in it. */
-const MAX_GROUPS = 8;
+/** Workloads that others make room for in one round. */
 const MAX_PREEMPTORS = 4;
-/** Nodes and tries of one search: it holds the event loop for that long. */
+/** Nodes and tries of one search. */
 const LIMITS = { domains: 8, fitsCalls: 60 } as const;
-/** Of one for a gang, which takes longer: after so many tries, or so long, all that is left has to go. */
-const GANG_LIMITS = { domains: 4, tries: 40, ms: 20 } as const;
-/** What has not changed is tried again after so long, since guards end with time, ms. */
-const TRY_AGAIN_MS = 5000;
-/** And what has changed, not before, ms. */
-const SOON_MS = 1000;
+/** Of one for a gang, which takes longer: after so many tries all that is left has to go. */
+const GANG_LIMITS = { domains: 4, tries: 40 } as const;
+/** What one try costs, in looks. */
+const LOOKS_PER_TRY = 40;
 /** Looks take at most one part in so many of the time, however much runs. */
 const TIME_SHARE = 20;
+/** So often in a row what was found was not true any more: the next look is done in one piece. */
+const MAX_MISSES = 3;
 
 export interface MakeRoomDeps {
   readonly core: FleetCore;
@@ -56,32 +58,68 @@ export interface MakeRoomDeps {
  */
 export class MakeRoom {
   readonly #deps: MakeRoomDeps;
-  /** By group that waits: when it was tried in vain last, and what the fleet was then. */
-  readonly #tried = new Map<string, { readonly version: number; readonly atMs: number }>();
+  readonly #seekers: RoomSeekers;
+  /** The look that is under way. */
+  #look: Sliced<void> | undefined;
+  /** When it began, and how much of the time since then it took. */
+  #beganMs = 0;
+  #tookMs = 0;
   #nextMs = -Infinity;
+  /** It did not end in the turn in which it began: things may have changed meanwhile. */
+  #isSplit = false;
+  #misses = 0;
 
   constructor(deps: MakeRoomDeps) {
     this.#deps = deps;
+    this.#seekers = new RoomSeekers(deps.core);
   }
 
-  /** Looks for work that others should make room for, if it is time to. */
+  /** Whether a look goes on in the next turn. */
+  get isLooking(): boolean {
+    return this.#look !== undefined;
+  }
+
+  /** Looks for work that others should make room for, if it is time to, or goes on with that. */
   run(): void {
+    const { core, mayMove } = this.#deps;
+    const nowMs = core.clock.monotonicMs();
+    if (!mayMove()) this.#look = undefined;
+    else if (this.#look || nowMs >= this.#nextMs) this.#goOn(nowMs);
+  }
+
+  #goOn(nowMs: number): void {
     const { core } = this.#deps;
-    const startMs = core.clock.monotonicMs();
-    if (startMs < this.#nextMs || !this.#deps.mayMove()) return;
-    const groups = this.#worthTrying(startMs);
-    this.#nextMs = startMs + this.#everyMs(groups.length === 0);
-    const round = groups.length === 0 ? undefined : this.#round(groups);
-    if (!round) return;
-    let left = MAX_PREEMPTORS;
-    for (const group of this.#next(groups)) {
-      if (left === 0) break;
-      if (this.#makeRoomFor(group, round)) left -= 1;
-      else this.#tried.set(group.key, { version: this.#version, atMs: startMs });
+    if (!this.#look) {
+      this.#beganMs = nowMs;
+      this.#tookMs = 0;
+      this.#isSplit = false;
+      this.#look = this.#looking();
     }
-    this.#giveBackHeld(round);
-    const tookMs = core.clock.monotonicMs() - startMs;
-    this.#nextMs = startMs + Math.max(this.#everyMs(false), TIME_SHARE * tookMs);
+    this.#deps.follow();
+    const looks = this.#misses < MAX_MISSES ? core.options.looksPerTurn / 2 : Infinity;
+    const isDone = goOn(this.#look, new WorkBudget(looks));
+    this.#tookMs += core.clock.monotonicMs() - nowMs;
+    this.#isSplit ||= !isDone;
+    if (!isDone) return;
+    this.#look = undefined;
+    this.#nextMs = Math.max(this.#nextMs, this.#beganMs + TIME_SHARE * this.#tookMs);
+  }
+
+  *#looking(): Sliced<void> {
+    const { holds } = this.#deps;
+    const groups = this.#seekers.next(this.#beganMs, MAX_PREEMPTORS + holds.size);
+    this.#nextMs = this.#beganMs + this.#everyMs(groups.length === 0);
+    if (groups.length === 0) return;
+    const round = yield* RoomRound.begin(this.#deps, groups);
+    let left = MAX_PREEMPTORS;
+    for (const group of groups) {
+      if (left === 0) break;
+      const outcome = round ? yield* this.#makeRoomFor(group, round) : 'none';
+      if (outcome === 'made') left -= 1;
+      else if (outcome === 'none') this.#seekers.triedInVain(group.key, this.#beganMs);
+      this.#misses = outcome === 'missed' ? this.#misses + 1 : 0;
+      if (round?.isCurrent === false) return;
+    }
   }
 
   /** With nothing to look for the next look comes sooner, but not in every turn. */
@@ -91,135 +129,69 @@ export class MakeRoom {
     return isIdle ? (queues.regime.isPlain ? 0 : preemptionEveryMs / 4) : preemptionEveryMs;
   }
 
-  get #version(): number {
-    return this.#deps.core.nodes.version;
-  }
-
-  /** What waits although something that runs might have to go for it: told cheaply, being asked often. */
-  #worthTrying(nowMs: number): readonly QueuedShape[] {
-    const { core, holds } = this.#deps;
-    const { accounts, pending } = core;
-    const { isPlain } = core.queues.regime;
-    if (isPlain && !pending.mayPreempt((queue, priority) => accounts.runsBelow(queue, priority))) return [];
-    const waiting = pending.waitingShapes(MAX_PREEMPTORS + holds.size);
-    this.#forgetOthersThan(waiting);
-    return waiting.filter(({ key, queue, priority }) => {
-      const tried = this.#tried.get(key);
-      const ageMs = tried ? nowMs - tried.atMs : Infinity;
-      if (ageMs < SOON_MS || (ageMs < TRY_AGAIN_MS && tried?.version === this.#version)) return false;
-      return !isPlain || accounts.runsBelow(queue, priority);
-    });
-  }
-
-  #forgetOthersThan(waiting: readonly QueuedShape[]): void {
-    if (this.#tried.size === 0) return;
-    const keys = new Set(waiting.map(({ key }) => key));
-    for (const key of this.#tried.keys()) if (!keys.has(key)) this.#tried.delete(key);
-  }
-
-  /** Those that were not tried for longest: some that cannot be helped keep nobody from being helped. */
-  #next(groups: readonly QueuedShape[]): readonly QueuedShape[] {
-    const triedMs = ({ key }: QueuedShape): number => this.#tried.get(key)?.atMs ?? -Infinity;
-    const next = groups.toSorted((one, other) =>
-      triedMs(one) < triedMs(other) ? -1 : Number(triedMs(one) > triedMs(other)),
-    );
-    return next.slice(0, MAX_GROUPS).toSorted(compareInQueue);
-  }
-
-  /**
-   * What runs, and who may go for whom; places that are kept count as if they were taken. Undefined if nobody
-   * has a claim: then what runs is not looked at.
-   */
-  #round(groups: readonly QueuedShape[]): Round | undefined {
-    const { core, fleet, holds } = this.#deps;
-    const { regime } = core.queues;
-    const situation = queueSituation(queueState(core), fleet(), core.pending.queued());
-    for (const { queue, amounts } of holds.uncounted())
-      if (!regime.isPlain) situation.usage.charge(queue, amounts, regime.isPreemptible(queue));
-    const input = { ...situation, guards: core.options.queues.guards, nowMs: core.clock.nowMs() };
-    const claims = new Evictions({ ...input, units: [] });
-    const isWorthIt = groups.some(
-      (group) =>
-        core.accounts.runsBelow(group.queue, group.priority) ||
-        claims.hasClaim(waitingWork(group.key, group, situation)),
-    );
-    const running = isWorthIt ? runningWork(core) : new Map<string, never>();
-    const evictions = new Evictions({ ...input, units: Array.from(running.values(), ({ unit }) => unit) });
-    const round = { situation, evictions, running };
-    if (isWorthIt) return round;
-    this.#giveBackHeld(round);
-    return undefined;
-  }
-
-  #giveBackHeld({ situation }: Round): void {
-    const { core, holds } = this.#deps;
-    const { regime } = core.queues;
-    if (regime.isPlain) return;
-    for (const { queue, amounts } of holds.uncounted())
-      situation.usage.refund(queue, amounts, regime.isPreemptible(queue));
-  }
-
-  #makeRoomFor(group: QueuedShape, round: Round): boolean {
-    const { holds } = this.#deps;
-    const workloadId = group.workloadIds.find((id) => holds.of(id)?.kind !== 'preemption');
-    if (workloadId === undefined) return false;
+  *#makeRoomFor(group: QueuedShape, round: RoomRound): Sliced<'made' | 'none' | 'missed'> {
+    const workloadId = group.workloadIds.find((id) => this.#seeks(id, group));
+    if (workloadId === undefined) return 'none';
     const work = waitingWork(workloadId, group, round.situation);
     const isUrgent = this.#deps.core.accounts.runsBelow(group.queue, group.priority);
-    if (!isUrgent && !round.evictions.hasClaim(work)) return false;
+    if (!isUrgent && !round.evictions.hasClaim(work)) return 'none';
+    const victims = yield* round.evictions.victims(work);
     // Those that have gone for others since the round began are nobody's to take any more.
-    const candidates = round.evictions.victimsFor(work).filter(({ unit }) => !this.#isGoing(unit.id, round));
-    if (candidates.length === 0) return false;
+    const candidates = victims.filter(({ unit }) => round.runs(unit.id));
+    if (candidates.length === 0) return 'none';
     const tried = { group, work, candidates };
-    const nodes = new CandidatesOnNodes({ ...this.#deps, round }, tried);
-    const choice = this.#choose(tried, this.#trialOf(tried, nodes));
-    if (!choice) return false;
-    this.#carryOut({ work, ...choice, nodes }, round);
-    return true;
+    const nodes = yield* CandidatesOnNodes.find({ ...this.#deps, round }, tried);
+    const trial = this.#trialOf(tried, nodes);
+    const plan = yield* this.#choose(tried, trial);
+    if (!plan) return 'none';
+    // It may have taken several turns to find it.
+    const placements = this.#placeNow(tried, plan, { round, trial });
+    if (!placements) return 'missed';
+    this.#carryOut({ work, victims: plan.victims, placements, nodes }, round);
+    this.#deps.follow();
+    return 'made';
   }
 
-  #isGoing(unitId: string, { running }: Round): boolean {
-    const { workloads } = this.#deps.core;
-    const attempts = running.get(unitId)?.attempts ?? [];
-    return attempts.some(({ id }) => workloads.attempt(id)?.evicted !== undefined);
+  /** It still waits as it did, and nothing makes room for it yet. */
+  #seeks(workloadId: string, { key }: QueuedShape): boolean {
+    const { core, holds } = this.#deps;
+    return core.pending.blocked(workloadId)?.key === key && holds.of(workloadId)?.kind !== 'preemption';
   }
 
   #trialOf(tried: Tried, nodes: CandidatesOnNodes): RoomTrial {
     const { shape } = tried.group;
     if (!isGang(shape)) return new RoomOnNode(this.#deps.packing, tried, nodes);
-    this.#deps.follow();
     return new RoomForGang(this.#deps, { ...tried, shape }, nodes);
   }
 
-  #choose(
-    { group, candidates }: Tried,
-    trial: RoomTrial,
-  ): { readonly victims: readonly Victim[]; readonly placements: readonly Placement[] } | undefined {
-    const domains = trial.domains();
-    const place = trial.place.bind(trial);
-    const fits = (removed: ReadonlySet<string>, id: string): boolean => place(removed, id) !== undefined;
+  *#choose({ group, candidates }: Tried, trial: RoomTrial): Sliced<PreemptionPlan | undefined> {
+    const domains = yield* trial.domains();
+    const fits = (removed: ReadonlySet<string>, id: string): boolean =>
+      trial.place(removed, id) !== undefined;
     const search = isGang(group.shape)
-      ? { fits: this.#inTime(fits), limits: { domains: GANG_LIMITS.domains, fitsCalls: Infinity } }
-      : { fits, limits: LIMITS };
-    const choice = choosePreemption({ candidates, domains, ...search });
-    if (choice.outcome !== 'chosen' || choice.plan.victims.length === 0) return undefined;
-    const { victims, domainId } = choice.plan;
-    const placements = trial.place(new Set(victims.map(({ unit }) => unit.id)), domainId);
-    return { victims, placements: present(placements, 'the place that was found') };
+      ? {
+          fits: atMost(GANG_LIMITS.tries, fits),
+          limits: { domains: GANG_LIMITS.domains, fitsCalls: Infinity },
+          looksPerFit: LOOKS_PER_TRY + this.#deps.topology.size,
+        }
+      : { fits, limits: LIMITS, looksPerFit: LOOKS_PER_TRY };
+    const choice = yield* choosingPreemption({ candidates, domains, ...search });
+    return choice.outcome === 'chosen' && choice.plan.victims.length > 0 ? choice.plan : undefined;
   }
 
-  /** Says no once its time is over: then what was not spared by then goes. */
-  #inTime(fits: Fits): Fits {
-    const { clock } = this.#deps.core;
-    const startMs = clock.monotonicMs();
-    let tries = 0;
-    return (removed, domainId) => {
-      tries += 1;
-      const isOver = tries > GANG_LIMITS.tries || clock.monotonicMs() - startMs > GANG_LIMITS.ms;
-      return !isOver && fits(removed, domainId);
-    };
+  /** Its place as things are now; undefined if they have changed too much since it was found. */
+  #placeNow(
+    { group, work }: Tried,
+    { victims, domainId }: PreemptionPlan,
+    { round, trial }: { readonly round: RoomRound; readonly trial: RoomTrial },
+  ): readonly Placement[] | undefined {
+    const isTrue =
+      !this.#isSplit || (round.isCurrent && this.#seeks(work.id, group) && round.isStillTrue(work, victims));
+    if (!isTrue) return undefined;
+    return trial.place(new Set(victims.map(({ unit }) => unit.id)), domainId);
   }
 
-  #carryOut({ work, victims, placements, nodes }: Room, round: Round): void {
+  #carryOut({ work, victims, placements, nodes }: Room, round: RoomRound): void {
     const { core, holds } = this.#deps;
     const winner = present(core.workloads.workload(work.id), 'a workload that waits');
     const units = victims.map(({ unit }) => unit);
@@ -252,6 +224,15 @@ export class MakeRoom {
 }
 
 type Fits = (removed: ReadonlySet<string>, domainId: string) => boolean;
+
+/** Says no once it was asked so often: then what was not spared by then goes. */
+function atMost(tries: number, fits: Fits): Fits {
+  let left = tries;
+  return (removed, domainId) => {
+    left -= 1;
+    return left >= 0 && fits(removed, domainId);
+  };
+}
 
 /** Who comes to the node in its place: of several the one that gets its GPUs, if there is one. */
 function successorOf(attempt: AttemptRecord, placements: readonly Placement[]): Placement | undefined {

@@ -32,6 +32,8 @@ export class QueueAccounts {
   readonly #charges = new Map<string, Charge>();
   /** Live attempts by queue and priority. */
   readonly #running = new Map<string, Map<number, number>>();
+  /** By queue: how many attempts have begun and ended in it. */
+  readonly #moves = new Map<string, number>();
   #isEdited = false;
   #limited = 0;
   /** Nodes with live attempts that have a time limit: how many. */
@@ -63,6 +65,11 @@ export class QueueAccounts {
 
   charges(): MapIterator<[attemptId: string, charge: Charge]> {
     return this.#charges.entries();
+  }
+
+  /** By queue, as of now, how many attempts have begun and ended in it: what differs has changed since. */
+  moves(): ReadonlyMap<string, number> {
+    return new Map(this.#moves);
   }
 
   /** Nodes where a time limit says when something ends; those behind `after` first, then the others. */
@@ -166,6 +173,7 @@ export class QueueAccounts {
   }
 
   #count({ queue, priority, isLimited, nodeId }: Charge, change: 1 | -1): void {
+    this.#moves.set(queue, (this.#moves.get(queue) ?? 0) + 1);
     if (isLimited) {
       this.#limited += change;
       add(this.#limitedOn, nodeId, change);

@@ -4,7 +4,6 @@ import { unreserved } from '../calendar/timed-use.ts';
 import type { FleetCore } from '../fleet-core.ts';
 import { ListedOrder, planInDraft } from '../scheduler/calendar/plan-in-draft.ts';
 import type { Draft } from '../scheduler/draft.ts';
-import type { WorkloadRecord } from '../records.ts';
 import type { FleetTopology } from '../scheduler/gang/fleet-topology.ts';
 import type { NodeGroups } from '../scheduler/node-groups.ts';
 import type { Placement } from '../scheduler/placement.ts';
@@ -18,6 +17,7 @@ import type { Waiting } from '../scheduler/explain.ts';
 import { startOfGang } from './held-gang.ts';
 import type { FleetPacking } from '../scheduler/score/fleet-packing.ts';
 import type { SnapshotNode } from '../scheduler/snapshot.ts';
+import type { WorkBudget } from '../scheduler/work-budget.ts';
 import { BackfillPlaces } from './backfill-places.ts';
 import { queueSituation, queueState, type AlikeNodes, type QueueSituation } from './queue-situation.ts';
 import { MakeRoom } from './make-room.ts';
@@ -47,7 +47,7 @@ export class QueuePlanner {
   readonly #restarts: RestartPlaces;
 
   constructor(deps: QueuePlannerDeps) {
-    const { core } = deps;
+    const { core, packing } = deps;
     this.#deps = deps;
     const onFreed = (nodeId: string): void => {
       core.nodes.touch(nodeId);
@@ -62,7 +62,7 @@ export class QueuePlanner {
     });
     this.#heldReasons = new HeldReasons(core, (view, workloadId) => holds.masked(view, workloadId));
     this.#room = new MakeRoom({ ...deps, holds, fleet: () => this.#fleet() });
-    this.#backfill = new BackfillPlaces({ ...deps, holds });
+    this.#backfill = new BackfillPlaces({ core, packing, holds });
     this.#restarts = new RestartPlaces(core, holds);
   }
 
@@ -80,13 +80,17 @@ export class QueuePlanner {
     pending.ease(accounts.takeEdited());
   }
 
-  plan(waiting: readonly QueuedShape[], limit: number): Plan {
+  /** @param nodeIds where blocked shapes are retried. @param work ends the plan once it is spent. */
+  plan(nodeIds: ReadonlySet<string>, limit: number, work: WorkBudget): Plan {
     const { core, groups, packing, topology } = this.#deps;
-    if (core.queues.regime.isPlain) return planPlacements(groups, waiting, limit, packing, topology);
+    const { pending } = core;
+    if (core.queues.regime.isPlain)
+      return planPlacements(groups, pending.turn(limit, nodeIds), limit, packing, { topology, work });
+    const waiting = pending.turnWithStopped(limit, nodeIds);
     const order = this.#order(waiting);
     for (const { queue, amounts } of this.#holds.uncounted()) order.charge(queue, amounts);
-    const { stops, ...plan } = planByQueue({ groups, order, packing, topology }, limit);
-    core.pending.stop(waiting, stops);
+    const { stops, ...plan } = planByQueue({ groups, order, packing, topology, work }, limit);
+    pending.stop(waiting, stops);
     return plan;
   }
 
@@ -125,6 +129,11 @@ export class QueuePlanner {
     return this.#restarts.dropOld();
   }
 
+  /** Whether somebody is looking for work that has to make room, and goes on in the next turn. */
+  get isLooking(): boolean {
+    return this.#room.isLooking;
+  }
+
   /** After a plan, and from time to time: who should make room for whom, and for whom to keep a place. */
   end(): void {
     this.#dropOld();
@@ -144,14 +153,6 @@ export class QueuePlanner {
       reason: group.stop.never ? 'over-limit' : 'waiting-for-quota',
       message: explainQueueStop(group.stop),
     };
-  }
-
-  /** When a gang that waits can start at the latest, by time limits. */
-  gangStart(workload: WorkloadRecord): { readonly startMs: number; readonly graceMs: number } | undefined {
-    const hold = this.#holds.of(workload.id);
-    if (hold) return hold.kind === 'blocked' ? { startMs: hold.startMs, graceMs: 0 } : undefined;
-    const group = this.#deps.core.pending.groupOf(workload.id);
-    return group?.shape.gang && this.#backfill.gangStart(workload, group);
   }
 
   /** The place that is kept for a workload, or undefined. */
@@ -183,7 +184,7 @@ export class QueuePlanner {
 
   situation(): QueueSituation {
     const { core } = this.#deps;
-    return queueSituation(queueState(core), this.#fleet(), core.pending.queued());
+    return queueSituation(queueState(core), this.#fleet(), core.pending.demand.all());
   }
 
   #planReserved(draft: Draft, waiting: readonly QueuedShape[], limit: number): readonly Placement[] {

@@ -2,8 +2,9 @@ import type { FleetCore, FleetOptions } from '../fleet-core.ts';
 import { amountOf, type Amounts, type Dimension } from '../scheduler/queues/amounts.ts';
 import { fairShares, totalDemand } from '../scheduler/queues/fair-share.ts';
 import { EVERY_GPU } from '../scheduler/queues/gpu-classes.ts';
-import { demandOf, type QueuedShape, type QueueFacts } from '../scheduler/queues/queue-plan-order.ts';
+import { demandOf, type QueueFacts } from '../scheduler/queues/queue-plan-order.ts';
 import type { QueueUsage } from '../scheduler/queues/queue-usage.ts';
+import type { WaitingAmounts } from '../scheduler/queues/waiting-demand.ts';
 import { weightsAfterUse, type UsageHistory } from '../scheduler/queues/usage-history.ts';
 import type { SnapshotNode } from '../scheduler/snapshot.ts';
 import type { QueueRegime } from './queue-regime.ts';
@@ -46,7 +47,7 @@ export function* alike(nodes: Iterable<SnapshotNode>): Generator<AlikeNodes, voi
 export function queueSituation(
   { regime, history, options, usage }: QueueState,
   nodes: Iterable<AlikeNodes>,
-  waiting: readonly QueuedShape[],
+  waiting: Iterable<WaitingAmounts>,
 ): QueueSituation {
   const { tree, worth, classes } = regime;
   const { capacity, models } = capacityOf(nodes, (model) => classes.of(model), !classes.isOne);

@@ -5,6 +5,7 @@ import type { Plan } from '../scheduler/plan.ts';
 import { planByQueue } from '../scheduler/queues/plan-by-queue.ts';
 import { QueuePlanOrder, type QueuedShape } from '../scheduler/queues/queue-plan-order.ts';
 import { QueueUsage } from '../scheduler/queues/queue-usage.ts';
+import { demandOfShapes } from '../scheduler/queues/waiting-demand.ts';
 import type { FleetPacking } from '../scheduler/score/fleet-packing.ts';
 import type { SnapshotNode } from '../scheduler/snapshot.ts';
 import { alike, queueSituation, type QueueSituation } from './queue-situation.ts';
@@ -37,7 +38,11 @@ function situationThen({ core }: TrialDeps, imagined: Imagined): QueueSituation 
   const { regime, nodes, waiting } = imagined;
   const usage = usageThen({ core }, imagined);
   const { accounts, options } = core;
-  return queueSituation({ regime, history: accounts.history, options, usage }, alike(nodes), waiting);
+  return queueSituation(
+    { regime, history: accounts.history, options, usage },
+    alike(nodes),
+    demandOfShapes(waiting),
+  );
 }
 
 /** What would be counted. */

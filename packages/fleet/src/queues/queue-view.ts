@@ -23,12 +23,12 @@ interface Counts {
 /** All queues as people see them, parents before their children. */
 export function queueViews(core: FleetCore): readonly QueueView[] {
   core.accounts.advance();
-  const waiting = core.pending.queued();
+  const waiting = [...core.pending.demand.all()];
   const usage = core.queues.regime.isPlain ? countedNow(core) : core.accounts.usage;
   const situation = queueSituation({ ...queueState(core), usage }, alike(core.nodes.snapshot()), waiting);
   const counts = {
     running: new Map(situation.tree.parentsFirst.map(({ name }) => [name, core.accounts.runningIn(name)])),
-    waiting: sums(waiting.map(({ queue, waiting: count }) => [queue, count])),
+    waiting: sums(waiting.map(({ queue, count }) => [queue, count])),
   };
   return situation.tree.parentsFirst.map((queue) => viewOf(core, situation, queue, counts));
 }

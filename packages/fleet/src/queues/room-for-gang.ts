@@ -9,6 +9,7 @@ import type { NodeGroups } from '../scheduler/node-groups.ts';
 import type { Placement } from '../scheduler/placement.ts';
 import type { PreemptionDomain } from '../scheduler/queues/choose-preemption.ts';
 import type { Victim } from '../scheduler/queues/victims.ts';
+import { sliced, type Sliced } from '../scheduler/slices.ts';
 import { NODE, ROOT } from '../scheduler/topology/topology-tree.ts';
 import type { CandidatesOnNodes, Tried } from './candidates-on-nodes.ts';
 import type { RoomTrial } from './room-on-node.ts';
@@ -25,6 +26,16 @@ interface Gain {
   /** Of all that goes, wherever it runs. */
   readonly gpuHours: number;
 }
+
+interface Cost {
+  readonly nodeId: string;
+  readonly victims: readonly Victim[];
+  readonly gpuHours: number;
+}
+
+/** Of one node, in looks. */
+const LOOKS_PER_COST = 0.5;
+const LOOKS_PER_GAIN = 5;
 
 export interface RoomForGangDeps {
   readonly groups: NodeGroups;
@@ -53,13 +64,14 @@ export class RoomForGang implements RoomTrial {
     this.#nodes = nodes;
   }
 
-  domains(): readonly PreemptionDomain[] {
-    const gains = this.#gains();
+  *domains(): Sliced<readonly PreemptionDomain[]> {
+    const gains = yield* this.#gains();
     const found: (PreemptionDomain & { readonly gpuHours: number })[] = [];
     for (const level of allowedCeilings(this.#shape.gang))
       for (const [domain, nodes] of Map.groupBy(gains, ({ number }) => this.#domainOf(number, level))) {
         const enough = this.#enough(domain, level, nodes);
         if (enough) found.push({ id: `${level}/${domain}`, ...enough });
+        yield nodes.length;
       }
     // A lower level is no better than a higher one where it costs more.
     return found.toSorted((one, other) => one.gpuHours - other.gpuHours);
@@ -77,21 +89,30 @@ export class RoomForGang implements RoomTrial {
     return placeInDraft(draft, topology, { workloadId: this.#tried.work.id, shape: this.#shape });
   }
 
-  #gains(): readonly Gain[] {
-    const { topology } = this.#deps;
-    const member = memberOf(this.#shape);
-    const { room } = topology.capacity(member);
-    const byHours = Array.from(this.#nodes.victims, ([nodeId, victims]) => {
+  *#gains(): Sliced<readonly Gain[]> {
+    const byHours: Cost[] = [];
+    yield* sliced(this.#nodes.victims, LOOKS_PER_COST, ([nodeId, victims]) => {
       const gpuHours = victims.reduce((sum, victim) => sum + victim.gpuHours, 0);
-      return { nodeId, victims, gpuHours };
-    }).toSorted((one, other) => one.gpuHours - other.gpuHours);
-    return byHours.slice(0, MAX_NODES).flatMap(({ nodeId, victims, gpuHours }) => {
-      const [view, number] = [this.#nodes.view(nodeId), topology.number(nodeId)];
-      if (!view || number === undefined) return [];
-      const ids = victims.map(({ unit }) => unit.id);
-      const members = membersThatFit(this.#nodes.without(view, ids), member) - (room[number] ?? 0);
-      return members > 0 ? [{ number, victims, members, gpuHours }] : [];
+      byHours.push({ nodeId, victims, gpuHours });
     });
+    byHours.sort((one, other) => one.gpuHours - other.gpuHours);
+    const gains: Gain[] = [];
+    yield* sliced(byHours.slice(0, MAX_NODES), LOOKS_PER_GAIN, (cost) => {
+      const gain = this.#gainOf(cost);
+      if (gain) gains.push(gain);
+    });
+    return gains;
+  }
+
+  #gainOf({ nodeId, victims, gpuHours }: Cost): Gain | undefined {
+    const { topology } = this.#deps;
+    const [view, number] = [this.#nodes.view(nodeId), topology.number(nodeId)];
+    if (!view || number === undefined) return undefined;
+    const member = memberOf(this.#shape);
+    const ids = victims.map(({ unit }) => unit.id);
+    const now = topology.capacity(member).room[number] ?? 0;
+    const members = membersThatFit(this.#nodes.without(view, ids), member) - now;
+    return members > 0 ? { number, victims, members, gpuHours } : undefined;
   }
 
   #domainOf(number: number, level: number): number {

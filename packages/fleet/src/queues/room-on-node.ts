@@ -3,13 +3,17 @@ import { planPlacements } from '../scheduler/plan.ts';
 import type { PreemptionDomain } from '../scheduler/queues/choose-preemption.ts';
 import type { Victim } from '../scheduler/queues/victims.ts';
 import type { FleetPacking } from '../scheduler/score/fleet-packing.ts';
+import { sliced, type Sliced } from '../scheduler/slices.ts';
 import type { SnapshotNode } from '../scheduler/snapshot.ts';
 import type { CandidatesOnNodes, Tried } from './candidates-on-nodes.ts';
+
+/** Of one node with all that might go there, in looks. */
+const LOOKS_PER_NODE = 8;
 
 /** Where something that waits would have its place without some of what runs: tried on a copy. */
 export interface RoomTrial {
   /** Those first where least is thrown away. */
-  domains(): readonly PreemptionDomain[];
+  domains(): Sliced<readonly PreemptionDomain[]>;
   place(removed: ReadonlySet<string>, domainId: string): readonly Placement[] | undefined;
 }
 
@@ -25,14 +29,14 @@ export class RoomOnNode implements RoomTrial {
     this.#nodes = nodes;
   }
 
-  domains(): readonly PreemptionDomain[] {
+  *domains(): Sliced<readonly PreemptionDomain[]> {
     const found: (PreemptionDomain & { readonly gpuHours: number })[] = [];
-    for (const [id, victims] of this.#nodes.victims) {
+    yield* sliced(this.#nodes.victims, LOOKS_PER_NODE, ([id, victims]) => {
       const view = this.#nodes.view(id);
-      if (!view || !this.#mayFit(view, victims)) continue;
+      if (!view || !this.#mayFit(view, victims)) return;
       const unitIds = victims.map(({ unit }) => unit.id);
       found.push({ id, unitIds, gpuHours: this.#leastHours(view, victims) });
-    }
+    });
     return found.toSorted((one, other) => one.gpuHours - other.gpuHours);
   }
 

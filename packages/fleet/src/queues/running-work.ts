@@ -2,6 +2,7 @@ import type { FleetCore } from '../fleet-core.ts';
 import type { AttemptRecord, WorkloadRecord } from '../records.ts';
 import { addTo, type Amounts, type Dimension } from '../scheduler/queues/amounts.ts';
 import type { RunningUnit } from '../scheduler/queues/running-unit.ts';
+import { atOnce, sliced, type Sliced } from '../scheduler/slices.ts';
 import { minMembers } from '../workload/gang/judge-gang.ts';
 import { isEnded } from '../workload/lifecycle.ts';
 import type { Charge } from './queue-accounts.ts';
@@ -18,27 +19,38 @@ interface Charged {
   readonly charge: Charge;
 }
 
+/** Of one unit, in looks. */
+const LOOKS_PER_UNIT = 1;
+
 /** All that runs and is not on its way out, by unit: the core of a gang has the id of its workload. */
 export function runningWork(core: FleetCore): ReadonlyMap<string, RunningWork> {
+  return atOnce(findRunning(core));
+}
+
+/** The same in pieces: of what has a charge when it begins, all that still runs when its turn comes. */
+export function* findRunning(core: FleetCore): Sliced<ReadonlyMap<string, RunningWork>> {
   const { accounts, workloads } = core;
   const all = new Map<string, RunningWork>();
-  const gangs = new Map<WorkloadRecord, Charged[]>();
-  for (const [id, charge] of accounts.charges()) {
+  const gangs = new Map<string, Charged[]>();
+  yield* sliced([...accounts.charges()], LOOKS_PER_UNIT, ([id, charge]) => {
     const attempt = workloads.attempt(id);
     const workload = attempt && workloads.workload(attempt.workloadId);
-    if (!workload || workload.stopRequested || attempt.evicted || isEnded(attempt.state)) continue;
+    if (!workload || workload.stopRequested || attempt.evicted || isEnded(attempt.state)) return;
     const charged = { attempt, charge };
     if (attempt.rank === undefined) {
       const unit = unitOf(core, workload, { id, part: 'core', charge, ...standingOf(attempt) });
       all.set(id, { unit, attempts: [attempt] });
-    } else if (workloads.isCurrentMember(attempt)) addMember(gangs, workload, charged);
+    } else if (workloads.isCurrentMember(attempt)) addMember(gangs, workload.id, charged);
+  });
+  for (const [id, members] of gangs) {
+    const workload = workloads.workload(id);
+    if (workload) for (const work of gangWork(core, workload, members)) all.set(work.unit.id, work);
+    yield members.length * LOOKS_PER_UNIT;
   }
-  for (const [workload, members] of gangs)
-    for (const work of gangWork(core, workload, members)) all.set(work.unit.id, work);
   return all;
 }
 
-function addMember(gangs: Map<WorkloadRecord, Charged[]>, gang: WorkloadRecord, member: Charged): void {
+function addMember(gangs: Map<string, Charged[]>, gang: string, member: Charged): void {
   const known = gangs.get(gang);
   if (known) known.push(member);
   else gangs.set(gang, [member]);

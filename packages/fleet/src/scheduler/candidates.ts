@@ -3,10 +3,15 @@ import type { Draft, NodeQueue } from './draft.ts';
 import type { GroupKey } from './node-groups.ts';
 import { afterPlacement, type Placement, type PlacementTrace } from './placement.ts';
 import { namesNodes, type Shape } from './resources.ts';
+import { RoomBound } from './room-bound.ts';
 import type { FleetPacking } from './score/fleet-packing.ts';
 import type { Standing, StandingTable } from './score/standing-table.ts';
 import type { SnapshotNode } from './snapshot.ts';
 import { RefusalCounts } from './why/refusal-counts.ts';
+
+/** Of a shape before any node is looked at, and of so many groups that are known, in looks. */
+const LOOKS_OF_SHAPE = 2;
+const KNOWN_GROUPS_PER_LOOK = 32;
 
 /** Nodes that have room and cost the same. */
 interface Candidate {
@@ -35,7 +40,7 @@ export class Candidates {
   readonly #draft: Draft;
   readonly #shape: Shape;
   readonly #packing: FleetPacking;
-  readonly #standings: StandingTable;
+  #known: StandingTable | undefined;
   readonly #nodeIds: ReadonlySet<string> | undefined;
   readonly #isSingly: boolean;
   readonly #looked: Pick<PlacementTrace, 'nodes' | 'retried'>;
@@ -52,20 +57,31 @@ export class Candidates {
   #offered = 0;
   /** Nodes with room. */
   #room = 0;
+  #looks = LOOKS_OF_SHAPE;
 
   /** @param nodeIds the only nodes to look at; absent = all. */
   constructor(draft: Draft, shape: Shape, packing: FleetPacking, nodeIds: ReadonlySet<string> | undefined) {
     this.#draft = draft;
     this.#shape = shape;
     this.#packing = packing;
-    this.#standings = packing.standings(shape);
-    this.#nodeIds = nodeIds;
-    this.#isSingly = nodeIds !== undefined || namesNodes(shape);
-    this.#looked = nodeIds ? { nodes: nodeIds.size, retried: true } : { nodes: draft.size };
+    // Where many have changed it is less work to look at all of them by groups.
+    this.#nodeIds = nodeIds && nodeIds.size <= draft.groups ? nodeIds : undefined;
+    this.#isSingly = this.#nodeIds !== undefined || namesNodes(shape);
+    this.#looked = this.#nodeIds ? { nodes: this.#nodeIds.size, retried: true } : { nodes: draft.size };
+  }
+
+  /** What the search has cost so far: see `WorkBudget`. */
+  get looks(): number {
+    return this.#looks;
+  }
+
+  get #standings(): StandingTable {
+    return (this.#known ??= this.#packing.standings(this.#shape));
   }
 
   /** Where it costs least, after all that was placed before; undefined if it fits nowhere. */
   place(workloadId: string): Placement | undefined {
+    if (this.#state === 'new' && this.#isHopeless()) return undefined;
     if (this.#state === 'new' && !this.#isSingly) return this.#placeAtAGlance(workloadId);
     if (this.#state === 'ordered') this.#catchUp();
     else this.#order();
@@ -77,6 +93,17 @@ export class Candidates {
     const next = this.#first();
     const runnerUp = next && { node: this.#queueOf(next).first, cost: next.cost };
     return this.#placed(workloadId, node, cheapest.cost, runnerUp);
+  }
+
+  /** By numbers none of the only nodes has room: most that waits is told apart by that. */
+  #isHopeless(): boolean {
+    if (!this.#nodeIds) return false;
+    this.#looks += this.#nodeIds.size / KNOWN_GROUPS_PER_LOOK;
+    for (const id of this.#nodeIds) {
+      const node = this.#draft.node(id);
+      if (node && RoomBound.of(node).mayTake(this.#shape)) return false;
+    }
+    return true;
   }
 
   #placeAtAGlance(workloadId: string): Placement | undefined {
@@ -96,6 +123,7 @@ export class Candidates {
   #glance(): Glance {
     const glance: Glance = {};
     const standings = this.#standings;
+    this.#looks += this.#draft.groups / KNOWN_GROUPS_PER_LOOK;
     this.#draft.forEachGroup((key, size) => {
       const place = this.#standingOf(key);
       const refusal = standings.refusal(place);
@@ -188,6 +216,7 @@ export class Candidates {
 
   #offerNode(node: SnapshotNode | undefined): void {
     if (!node) return;
+    this.#looks += 1;
     this.#offer(node.id, 1, this.#packing.standing(node, this.#shape), new SingleNode(node));
   }
 
@@ -195,6 +224,7 @@ export class Candidates {
   #standingOf(key: GroupKey, node?: SnapshotNode): number {
     const known = this.#standings.find(key);
     if (known >= 0) return known;
+    this.#looks += 1;
     const example = node ?? present(this.#draft.queueOf(key).first, 'a node of a group');
     return this.#standings.set(key, this.#packing.standing(example, this.#shape));
   }

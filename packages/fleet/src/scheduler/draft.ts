@@ -31,6 +31,11 @@ export class Draft {
     return this.#groups.size;
   }
 
+  /** States that the nodes of the fleet are in, before any placement. */
+  get groups(): number {
+    return this.#groups.groups.length;
+  }
+
   node(id: string): SnapshotNode | undefined {
     return this.#moved.get(id) ?? this.#groups.node(id);
   }

@@ -1,10 +1,11 @@
 import { formatBytes } from '@clawbernetes/kernel';
 import type { WaitReason } from '@clawbernetes/protocol';
-import { neverFits, type Misfit } from './fit.ts';
+import { fitNow, neverFits, type Misfit } from './fit.ts';
 import { ableGpus, hasGpus, largestIsland, suits } from './gpu-fit.ts';
 import type { Shape } from './resources.ts';
 import { describeTaint, describeTerm, repelling } from './node-constraints.ts';
-import { NODE_NAME_LABEL, type Snapshot, type SnapshotNode } from './snapshot.ts';
+import { NODE_NAME_LABEL, type SnapshotNode } from './snapshot.ts';
+import { countNodes, examples, firstNodes, type Alike } from './why/alike.ts';
 import { largestShare } from './why/obstacle.ts';
 import { percent, wantedGpus } from './why/obstacle-words.ts';
 
@@ -14,14 +15,29 @@ export interface Waiting {
   readonly message: string;
 }
 
+/** The fleet for whoever asks why something waits. */
+export interface Explained {
+  /** To the shape that it is asked for. */
+  readonly alike: readonly Alike[];
+  /** Names of nodes that wait for a person's approval. */
+  readonly unapproved: readonly string[];
+}
+
 /** Why a shape that no node can take now has to wait, most fundamental reason first. */
-export function explainWait({ nodes, unapproved = [] }: Snapshot, shape: Shape): Waiting {
-  if (nodes.length === 0) return explainEmpty(unapproved);
-  const able = nodes.filter((node) => neverFits(node, shape) === undefined);
-  if (able.length === 0) return explainNever(nodes, shape);
-  const ready = able.filter((node) => node.schedulable);
+export function explainWait({ alike, unapproved }: Explained, shape: Shape): Waiting {
+  if (alike.length === 0) return explainEmpty(unapproved);
+  const able = alike.filter(({ example }) => neverFits(example, shape) === undefined);
+  if (able.length === 0) return explainNever(alike, shape);
+  const ready = able.filter(({ example }) => example.schedulable);
   if (ready.length === 0) return explainUnschedulable(able, shape);
-  return explainCapacity(ready, shape);
+  const roomy = countNodes(ready.filter(({ example }) => fitNow(example, shape) !== undefined));
+  return roomy > 0 ? explainTurn(roomy) : explainCapacity(examples(ready), shape);
+}
+
+/** It was not tried yet, or what has waited longer goes first. */
+function explainTurn(nodes: number): Waiting {
+  const who = nodes === 1 ? '1 node has' : `${nodes} nodes have`;
+  return { reason: 'waiting-for-capacity', message: `${who} room for it now; it starts in its turn.` };
 }
 
 function explainEmpty([waiting, ...others]: readonly string[]): Waiting {
@@ -34,7 +50,7 @@ function explainEmpty([waiting, ...others]: readonly string[]): Waiting {
 }
 
 /** What no node offers, and what would help. */
-const MISFITS: Record<Misfit, (shape: Shape, nodes: readonly SnapshotNode[]) => string> = {
+const MISFITS: Record<Misfit, (shape: Shape, alike: readonly Alike[]) => string> = {
   selector: selectorUnknown,
   affinity: ({ affinity }) =>
     `no node meets all of its affinity: ${(affinity?.required ?? []).map(describeTerm).join('; ')}. ` +
@@ -45,12 +61,12 @@ const MISFITS: Record<Misfit, (shape: Shape, nodes: readonly SnapshotNode[]) => 
       : 'no node runs plain processes.',
   sandbox: () =>
     'no node can sandbox processes, which it requires. Install bubblewrap on one, or ask for no sandbox.',
-  cpu: (shape, nodes) => {
-    const most = largest(nodes, (node) => node.capacity.cpuMilli);
+  cpu: (shape, alike) => {
+    const most = largest(examples(alike), (node) => node.capacity.cpuMilli);
     return `no node has ${cpus(shape.cpuMilli)}; the largest has ${most.count / 1000} (${most.name}). ${ASK_FOR_LESS}`;
   },
-  memory: (shape, nodes) => {
-    const most = largest(nodes, (node) => node.capacity.memoryMib);
+  memory: (shape, alike) => {
+    const most = largest(examples(alike), (node) => node.capacity.memoryMib);
     return `no node has ${mebibytes(shape.memoryMib)}; the largest has ${mebibytes(most.count)} (${most.name}). ${ASK_FOR_LESS}`;
   },
   'gpu-count': gpusMissing,
@@ -68,12 +84,13 @@ function selectorUnknown({ nodeId, nodeSelector }: Shape): string {
   return `no node has the labels ${labelsOf(nodeSelector)}. Ask for other labels, or add such a node.`;
 }
 
-function taintsRepel({ tolerations = [] }: Shape, nodes: readonly SnapshotNode[]): string {
-  const named = nodes.slice(0, NAMED).map(({ name, taints = [] }) => {
+function taintsRepel({ tolerations = [] }: Shape, alike: readonly Alike[]): string {
+  const named = firstNodes(alike, NAMED).map(({ name, taints = [] }) => {
     const why = repelling(taints, tolerations).map(describeTaint);
     return `${name} has ${why.join(' and ')}`;
   });
-  const rest = nodes.length > NAMED ? `, and ${nodes.length - NAMED} more` : '';
+  const more = countNodes(alike) - NAMED;
+  const rest = more > 0 ? `, and ${more} more` : '';
   return (
     `nodes that could take it have taints that it does not tolerate: ${named.join(', ')}${rest}. ` +
     'Give it tolerations, or remove a taint: clawbernetes node taint.'
@@ -97,7 +114,8 @@ function nearlyEnough(shape: Shape, nodes: readonly SnapshotNode[]): string {
 
 const ASK_FOR_LESS = 'Ask for less, or add such a node.';
 
-function migMissing({ gpus, migProfile }: Shape, nodes: readonly SnapshotNode[]): string {
+function migMissing({ gpus, migProfile }: Shape, alike: readonly Alike[]): string {
+  const nodes = examples(alike);
   const kinds = new Set(nodes.flatMap((node) => node.gpus.flatMap((gpu) => gpu.migProfile ?? [])));
   const most = largest(nodes, (node) => node.gpus.filter((gpu) => gpu.migProfile === migProfile).length);
   const have = most.count > 0 ? `; the most are ${most.count} (${most.name})` : '';
@@ -111,8 +129,8 @@ function migMissing({ gpus, migProfile }: Shape, nodes: readonly SnapshotNode[])
   );
 }
 
-function nvlinkMissing(shape: Shape, nodes: readonly SnapshotNode[]): string {
-  const most = largest(nodes, (node) => largestIsland(node, shape, 'empty'));
+function nvlinkMissing(shape: Shape, alike: readonly Alike[]): string {
+  const most = largest(examples(alike), (node) => largestIsland(node, shape, 'empty'));
   const have = most.count > 1 ? `; the most that are joined are ${most.count} (${most.name})` : '';
   return (
     `no node has ${shape.gpus} such GPUs that NVLink joins${have}. ` +
@@ -120,13 +138,16 @@ function nvlinkMissing(shape: Shape, nodes: readonly SnapshotNode[]): string {
   );
 }
 
-function gpusMissing(shape: Shape, nodes: readonly SnapshotNode[]): string {
-  const most = largest(nodes, (node) => ableGpus(node, shape, 'empty'));
-  const unfit = nodes.reduce((sum, node) => sum + node.gpus.filter((gpu) => !gpu.usable).length, 0);
+function gpusMissing(shape: Shape, alike: readonly Alike[]): string {
+  const most = largest(examples(alike), (node) => ableGpus(node, shape, 'empty'));
+  const unfit = alike.reduce(
+    (sum, { example, nodes }) => sum + nodes.length * example.gpus.filter((gpu) => !gpu.usable).length,
+    0,
+  );
   const have = most.count > 0 ? `; the most in working order are ${most.count} (${most.name})` : '';
   const broken =
     unfit > 0 ? `; ${unfit} of the fleet's GPUs cannot be given out (see clawbernetes status)` : '';
-  const nearly = nearlyEnough(shape, nodes);
+  const nearly = nearlyEnough(shape, examples(alike));
   return `no node has ${describeGpus(shape)}${have}${nearly === '' ? broken : nearly}. ${ASK_FOR_LESS}`;
 }
 
@@ -145,10 +166,10 @@ const MISFIT_ORDER: readonly Misfit[] = [
   'taint',
 ];
 
-function explainNever(nodes: readonly SnapshotNode[], shape: Shape): Waiting {
-  const misfits = new Map(nodes.map((node) => [node, neverFits(node, shape) ?? 'selector']));
+function explainNever(alike: readonly Alike[], shape: Shape): Waiting {
+  const misfits = new Map(alike.map((group) => [group, neverFits(group.example, shape) ?? 'selector']));
   const nearest = MISFIT_ORDER.findLast((misfit) => misfits.values().some((one) => one === misfit));
-  const closest = nodes.filter((node) => misfits.get(node) === nearest);
+  const closest = alike.filter((group) => misfits.get(group) === nearest);
   return {
     reason: 'never-fits',
     message: `It needs ${describeShape(shape)}, and ${MISFITS[nearest ?? 'selector'](shape, closest)}`,
@@ -158,17 +179,18 @@ function explainNever(nodes: readonly SnapshotNode[], shape: Shape): Waiting {
 /** Nodes named in a reason; the rest is counted. */
 const NAMED = 3;
 
-function explainUnschedulable(able: readonly SnapshotNode[], shape: Shape): Waiting {
-  const named = able.slice(0, NAMED);
+function explainUnschedulable(able: readonly Alike[], shape: Shape): Waiting {
+  const named = firstNodes(able, NAMED);
+  const count = countNodes(able);
   const why = named.map((node) => `${node.name} is ${node.unschedulableReason ?? 'not ready'}`).join(', ');
-  const rest = able.length > NAMED ? `, and ${able.length - NAMED} more are not ready either` : '';
-  const held = able.find(
+  const rest = count > NAMED ? `, and ${count - NAMED} more are not ready either` : '';
+  const held = examples(able).find(
     ({ unschedulableReason: reason }) => reason?.startsWith('drain') || reason === 'cordoned',
   );
   const help = held
     ? `It starts after: clawbernetes node ${held.unschedulableReason === 'cordoned' ? 'uncordon' : 'undrain'} ${held.name}`
     : 'It starts when one of them is connected again.';
-  const only = able.length === 1 ? help.replace('one of them', 'that node') : help;
+  const only = count === 1 ? help.replace('one of them', 'that node') : help;
   return { reason: 'no-nodes', message: `It needs ${describeShape(shape)}, but ${why}${rest}. ${only}` };
 }
 

@@ -5,3 +5,4 @@ export { NodeGroups } from './node-groups.ts';
 export { explainGang } from './gang/explain-gang.ts';
 export { FleetTopology } from './gang/fleet-topology.ts';
 export { isGang, type ShapeOfGang } from './gang/member-shape.ts';
+export { alikeNodes } from './why/alike.ts';

@@ -8,6 +8,7 @@ import type { Placement } from './placement.ts';
 import type { Shape } from './resources.ts';
 import type { FleetPacking } from './score/fleet-packing.ts';
 import type { Snapshot } from './snapshot.ts';
+import type { WorkBudget } from './work-budget.ts';
 
 /** Workloads of one shape that wait, oldest first. */
 export interface PendingShape {
@@ -24,18 +25,24 @@ export interface Plan {
   readonly blocked: readonly string[];
 }
 
+export interface PlanOptions {
+  /** Where the nodes stand; found out for the first gang if absent. */
+  readonly topology?: FleetTopology;
+  /** Ends the plan once it is spent. */
+  readonly work?: WorkBudget;
+}
+
 /**
  * Places what fits, shape by shape in the order of `pending`, each workload on the node where it costs the
  * others least. Pure: a shape that fails once is not tried again in this plan, and at most `limit` placements
- * are made. @param fleet grouped by `packing.groupKey`, or it is grouped first. @param known where its nodes
- * stand; found out for the first gang if absent.
+ * are made. @param fleet grouped by `packing.groupKey`, or it is grouped first.
  */
 export function planPlacements(
   fleet: Snapshot | NodeGroups,
-  pending: readonly PendingShape[],
+  pending: Iterable<PendingShape>,
   limit: number,
   packing: FleetPacking,
-  known?: FleetTopology,
+  { topology: known, work }: PlanOptions = {},
 ): Plan {
   const groups = fleet instanceof NodeGroups ? fleet : new NodeGroups(packing.groupKey, fleet.nodes);
   const draft = new Draft(groups);
@@ -43,9 +50,10 @@ export function planPlacements(
   const placements: Placement[] = [];
   const blocked: string[] = [];
   for (const { key, shape, workloadIds, nodeIds } of pending) {
-    if (placements.length >= limit) break;
+    if (placements.length >= limit || work?.isSpent === true) break;
     if (isGang(shape)) {
       topology ??= new FleetTopology(draft.nodes());
+      work?.spend(looksOfGang(topology));
       const gangs = placeGangs(draft, topology, { shape, workloadIds }, limit - placements.length);
       placements.push(...gangs.placements);
       if (gangs.isBlocked) blocked.push(key);
@@ -61,8 +69,14 @@ export function planPlacements(
       blocked.push(key);
       break;
     }
+    work?.spend(candidates.looks);
   }
   return { placements, blocked };
+}
+
+/** Room for its members is counted on every node. */
+export function looksOfGang({ size }: FleetTopology): number {
+  return 10 + size / 4;
 }
 
 /**

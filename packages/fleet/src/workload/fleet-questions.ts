@@ -22,9 +22,8 @@ import { shapeOf, type Shape } from '../scheduler/resources.ts';
 import type { FleetPacking } from '../scheduler/score/fleet-packing.ts';
 import type { SnapshotNode } from '../scheduler/snapshot.ts';
 import type { Waiting } from '../scheduler/explain.ts';
-import { gangEstimate } from '../scheduler/why/gang-estimate.ts';
 import { withReservations } from '../scheduler/why/explain-held.ts';
-import { explainWaiting } from '../scheduler/why/explain-waiting.ts';
+import { explainWaiting, type WaitQuestion } from '../scheduler/why/explain-waiting.ts';
 import type { Holder } from '../scheduler/why/holder.ts';
 import { describeCount } from '../scheduler/why/obstacle-words.ts';
 import { readRefusals } from '../scheduler/why/refusal-counts.ts';
@@ -39,7 +38,6 @@ import { refuseUnsupported } from './unsupported.ts';
 const MAX_AHEAD = 1000;
 /** Events that tell what led to a state. */
 const MAX_CHAIN = 50;
-const NO_NODES: ReadonlySet<string> = new Set();
 /** Steps on the way of every attempt, which explain nothing. */
 const ROUTINE = new Set([
   ...['attempt.offered', 'attempt.accepted', 'attempt.preparing', 'attempt.ready', 'attempt.running'],
@@ -136,11 +134,10 @@ export class FleetQuestions {
     const stopped = this.#stopped(workload, shape);
     if (stopped) return stopped;
     const ahead = this.#queues.inOrder(MAX_AHEAD, id);
-    const facts = this.#facts(namespace);
+    const facts = this.#asked(namespace);
     const nodes = facts.nodes.map((node) => this.#queues.masked(node, id));
     const unheld = explainWaiting({ ...facts, nodes, shape, ahead });
-    const start = gangEstimate(unheld, this.#queues.gangStart(workload), facts.nowMs);
-    const explained = withReservations({ ...unheld, start }, nodes, shape, facts.nowMs);
+    const explained = withReservations(unheld, nodes, shape, facts.nowMs);
     return explainAnew(this.#core, workload, this.#withPlaces(workload, explained));
   }
 
@@ -214,17 +211,24 @@ export class FleetQuestions {
   }
 
   #facts(namespace: string): FleetFacts {
-    const { nodes, pending, clock, workloads } = this.#core;
+    return {
+      ...this.#asked(namespace),
+      waiting: this.#queues.inOrder(MAX_AHEAD),
+      untried: this.#core.pending.untried(),
+      packing: this.#packing,
+      movedAs: (id) => this.#movedAs(id),
+    };
+  }
+
+  #asked(namespace: string): Omit<WaitQuestion, 'shape' | 'ahead'> {
+    const { nodes, clock, workloads } = this.#core;
     return {
       nodes: nodes.snapshot(),
       unapproved: nodes.unapproved(),
-      waiting: this.#queues.inOrder(MAX_AHEAD),
-      untried: new Set(pending.pending(0, NO_NODES).map(({ key }) => key)),
+      likenessOf: this.#packing.groupKey,
       nowMs: clock.nowMs(),
-      packing: this.#packing,
       holdersOf: (nodeId) => workloads.liveOn(nodeId).map((attempt) => this.#holder(attempt, namespace)),
       limitOf: (id) => workloads.workload(id)?.spec.timeoutMs,
-      movedAs: (id) => this.#movedAs(id),
     };
   }
 

@@ -2,15 +2,19 @@ import { assert, newId, present } from '@clawbernetes/kernel';
 import { commitAttempt, orderNode, type FleetCore } from '../fleet-core.ts';
 import { QueuePlanner } from '../queues/queue-planner.ts';
 import type { AttemptRecord, NodeRecord } from '../records.ts';
-import { explainWait, type Waiting } from '../scheduler/explain.ts';
+import { explainWait, type Explained, type Waiting } from '../scheduler/explain.ts';
 import { milliOf } from '../scheduler/gpu-fit.ts';
 import { explainGang } from '../scheduler/gang/explain-gang.ts';
 import { FleetTopology } from '../scheduler/gang/fleet-topology.ts';
 import { isGang, memberOf } from '../scheduler/gang/member-shape.ts';
 import { NodeGroups } from '../scheduler/node-groups.ts';
+import { RoomBound } from '../scheduler/room-bound.ts';
 import type { Placement } from '../scheduler/placement.ts';
+import type { Shape } from '../scheduler/resources.ts';
 import { FleetPacking } from '../scheduler/score/fleet-packing.ts';
 import type { SnapshotNode } from '../scheduler/snapshot.ts';
+import { alikeFor, alikeNodes } from '../scheduler/why/alike.ts';
+import { WorkBudget } from '../scheduler/work-budget.ts';
 import { isProvenEnded } from './policy/next-step.ts';
 import { reserveGang } from './gang/gang-placer.ts';
 import { settleWorkload } from './settle-workload.ts';
@@ -20,8 +24,13 @@ export class Placer {
   readonly #core: FleetCore;
   /** Nodes that may take more than when the blocked shapes were tried; on others trying again cannot help. */
   readonly #changed = new Set<string>();
+  /** Those of them that blocked shapes are retried on now, which may take several turns. */
+  #retried: ReadonlySet<string> = new Set();
+  /** The plan ended because the turn was used up: it goes on in a turn of its own. */
+  #isResting = false;
   /** By shape, as of `#explainedVersion` of the nodes. */
   readonly #explained = new Map<string, Waiting>();
+  #explaining: FleetExplained | undefined;
   #explainedVersion = -1;
   readonly #packing = new FleetPacking();
   /** The fleet as of the last plan. */
@@ -53,12 +62,16 @@ export class Placer {
     this.#changed.add(nodeId);
   }
 
-  /** Plans and applies once; answers whether the turn's limit was reached and more may fit. */
+  /**
+   * Plans and applies once. Answers whether there is more to do, for which `resume` is called in a turn that
+   * comes after what else waits for the event loop.
+   */
   run(): boolean {
     const { pending, options } = this.#core;
+    if (this.#isResting) return false;
     const limit = options.placementsPerTurn;
     this.#queues.begin();
-    if (!pending.hasOpen && this.#changed.size === 0) return this.#fill();
+    if (!pending.isTrying && this.#changed.size === 0) return this.#fill() || this.#goOnLooking();
     this.#follow();
     for (const placements of this.#queues.heldStarts()) this.#applyKept(placements);
     this.#follow();
@@ -67,15 +80,44 @@ export class Placer {
       for (let members = shape.gang?.members.max ?? 1; members > 0; members -= 1)
         this.#packing.arrived(memberOf(shape));
     if (pending.hasOpen) this.#packing.refresh(this.#groups);
-    const waiting = pending.pending(limit, this.#changed);
-    const plan = this.#queues.plan(waiting, limit);
-    pending.block(plan.blocked);
+    const isLate = this.#retry();
+    const work = new WorkBudget(options.looksPerTurn);
+    const plan = this.#queues.plan(this.#retried, limit, work);
+    pending.settle(plan.blocked);
     this.#applyAll(plan.placements);
     this.#fill();
-    const more = plan.placements.length >= limit;
-    if (!more) this.#changed.clear();
     this.#queues.end();
-    return more;
+    this.#isResting = work.isSpent;
+    const isEnough = work.isSpent || plan.placements.length >= limit;
+    return isEnough || isLate || pending.isRetrying || this.#queues.isLooking;
+  }
+
+  resume(): void {
+    this.#isResting = false;
+  }
+
+  /** Nothing else is to be done: somebody may be looking for work that has to make room. */
+  #goOnLooking(): boolean {
+    if (!this.#queues.isLooking) return false;
+    this.#follow();
+    this.#queues.end();
+    return this.#queues.isLooking;
+  }
+
+  /**
+   * Has blocked shapes that may fit on nodes that have changed tried again, each of them once. Answers
+   * whether more nodes have changed since that began: what had its turn is tried on them in the next round.
+   */
+  #retry(): boolean {
+    const { pending } = this.#core;
+    const isUnderWay = pending.isRetrying;
+    this.#retried = isUnderWay ? this.#retried.union(this.#changed) : new Set(this.#changed);
+    if (!isUnderWay) this.#changed.clear();
+    if (this.#retried.size === 0) return false;
+    const views = Array.from(this.#retried).flatMap((id) => this.#groups.node(id) ?? []);
+    const room = new RoomBound(views);
+    pending.retry(room, this.#retried);
+    return this.#changed.size > 0;
   }
 
   /**
@@ -87,7 +129,7 @@ export class Placer {
     if (!this.#core.pending.hasBlocked && !this.#queues.mayRestart) return isReleased;
     this.#follow();
     this.#queues.end();
-    return isReleased || this.#changed.size > 0 || this.#queues.mayFill;
+    return isReleased || this.#changed.size > 0 || this.#queues.mayFill || this.#queues.isLooking;
   }
 
   /** Lets what ends in time use places that are kept for later. */
@@ -167,15 +209,30 @@ export class Placer {
     if (!group) return undefined;
     const stopped = this.#queues.waiting(workloadId);
     if (stopped) return stopped;
-    if (this.#explainedVersion !== nodes.version) this.#explained.clear();
+    if (this.#explainedVersion !== nodes.version) {
+      this.#explained.clear();
+      this.#explaining = undefined;
+    }
     this.#explainedVersion = nodes.version;
+    // What is kept for it nobody else sees as free.
+    if (this.#queues.holdOf(workloadId)) return explain(this.#fleetFor(workloadId), group.shape);
     const known = this.#explained.get(group.key);
     if (known) return known;
-    const { shape } = group;
-    const snapshot = { nodes: nodes.snapshot(), unapproved: nodes.unapproved() };
-    const waiting = isGang(shape) ? explainGang(snapshot, shape) : explainWait(snapshot, shape);
+    this.#explaining ??= this.#fleetFor(undefined);
+    const waiting = explain(this.#explaining, group.shape);
     this.#explained.set(group.key, waiting);
     return waiting;
+  }
+
+  /** The fleet as one that waits sees it, or as those do for whom no place is kept. */
+  #fleetFor(owner: string | undefined): FleetExplained {
+    const { nodes } = this.#core;
+    const views = nodes.snapshot().map((view) => this.#queues.masked(view, owner));
+    return {
+      alike: alikeNodes(views, this.#packing.groupKey),
+      unapproved: nodes.unapproved(),
+      topology: owner === undefined ? this.topology() : new FleetTopology(views),
+    };
   }
 
   #apply(placement: Placement): void {
@@ -215,6 +272,15 @@ export class Placer {
     settleWorkload(this.#core, { ...begun, attempts: attempt.number }, 'scheduler');
     orderNode(this.#core, nodeId, { kind: 'start', attempt, workload });
   }
+}
+
+interface FleetExplained extends Explained {
+  readonly topology: FleetTopology;
+}
+
+function explain(fleet: FleetExplained, shape: Shape): Waiting {
+  if (isGang(shape)) return explainGang(fleet, shape, fleet.topology);
+  return explainWait({ ...fleet, alike: alikeFor(shape, fleet.alike) }, shape);
 }
 
 /** Nothing has changed since the plan was made: a node's view is another object after every change of it. */

@@ -82,7 +82,7 @@ export class WorkloadIntake {
   #refuseQueue({ queue = DEFAULT_QUEUE }: WorkloadSpec): void {
     const { queues, pending } = this.#core;
     const { maxWaiting } = queues.requireLeaf(queue);
-    const waiting = maxWaiting === undefined ? 0 : pending.waitingIn(queue);
+    const waiting = maxWaiting === undefined ? 0 : pending.demand.waitingIn(queue);
     if (maxWaiting === undefined || waiting < maxWaiting) return;
     throw overloaded(
       `${waiting} workloads of queue ${queue} wait already, and it may have ${maxWaiting}: try again later, ` +

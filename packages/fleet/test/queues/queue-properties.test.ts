@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { QueueSettings, WorkloadView } from '@clawbernetes/protocol';
 import type { WorkloadRecord } from '../../src/index.ts';
-import { QueueFleet } from './queue-fleet.ts';
+import { QueueFleet, unguarded } from './queue-fleet.ts';
 
 const QUEUES = ['a', 'b/x', 'b/y', 'default'] as const;
 const limit = fc.option(fc.nat(6), { nil: undefined });
@@ -138,44 +138,51 @@ async function untilAllEnded(fleet: QueueFleet): Promise<void> {
   expect(left.map(({ name, state, waiting }) => [name, state, waiting?.message])).toEqual([]);
 }
 
-test('holds whatever happens', async () => {
-  await fc.assert(
-    fc.asyncProperty(
-      treeArbitrary,
-      fc.array(changeArbitrary, { minLength: 5, maxLength: 40 }),
-      async (tree, changes) => {
-        const fleet = await QueueFleet.open({
-          a: settings(tree.a),
-          b: settings(tree.b),
-          'b/x': {},
-          'b/y': { weight: 2 },
-        });
-        const failures: unknown[] = [];
-        for (const node of ['n1', 'n2']) fleet.fixture.join(node, 4);
-        await fleet.settle();
-        let used: ReadonlyMap<string, number> = new Map();
-        for (const change of changes) {
-          await apply(fleet, change);
-          // A kill fails the fleet that was there; anything else is a defect.
-          fleet.fleet.onFailed((error) => {
-            if (errorCode(error) !== 'storage-failed') failures.push(error);
-          });
-          used = checkUsage(fleet, used);
-        }
-        for (let round = 0; round < 8; round += 1) {
-          fleet.endStopped();
-          await fleet.settle(20_000);
-          fleet.runAll();
-        }
-        checkNobodyWaitsForNothing(fleet);
-        await untilAllEnded(fleet);
-        expect(failures).toEqual([]);
-        await fleet.close();
-      },
-    ),
-    { numRuns: 60 },
-  );
-}, 120_000);
+test.each([{}, { looksPerTurn: 3 }])(
+  'holds whatever happens %j',
+  async (turns) => {
+    await fc.assert(
+      fc.asyncProperty(
+        treeArbitrary,
+        fc.array(changeArbitrary, { minLength: 5, maxLength: 40 }),
+        async (tree, changes) => {
+          const fleet = await QueueFleet.open(
+            {
+              a: settings(tree.a),
+              b: settings(tree.b),
+              'b/x': {},
+              'b/y': { weight: 2 },
+            },
+            { ...unguarded(), ...turns },
+          );
+          const failures: unknown[] = [];
+          for (const node of ['n1', 'n2']) fleet.fixture.join(node, 4);
+          await fleet.settle();
+          let used: ReadonlyMap<string, number> = new Map();
+          for (const change of changes) {
+            await apply(fleet, change);
+            // A kill fails the fleet that was there; anything else is a defect.
+            fleet.fleet.onFailed((error) => {
+              if (errorCode(error) !== 'storage-failed') failures.push(error);
+            });
+            used = checkUsage(fleet, used);
+          }
+          for (let round = 0; round < 8; round += 1) {
+            fleet.endStopped();
+            await fleet.settle(20_000);
+            fleet.runAll();
+          }
+          checkNobodyWaitsForNothing(fleet);
+          await untilAllEnded(fleet);
+          expect(failures).toEqual([]);
+          await fleet.close();
+        },
+      ),
+      { numRuns: 60 },
+    );
+  },
+  120_000,
+);
 
 test('what may borrow nothing and what borrows all take turns: the lower share is not starved', async () => {
   const fleet = await QueueFleet.open({ a: { weight: 9 }, b: { weight: 1 } });

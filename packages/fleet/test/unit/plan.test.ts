@@ -13,6 +13,7 @@ import { explainWait } from '../../src/scheduler/explain.ts';
 import { fitNow, neverFits } from '../../src/scheduler/fit.ts';
 import { afterPlacement } from '../../src/scheduler/placement.ts';
 import { FleetPacking } from '../../src/scheduler/score/fleet-packing.ts';
+import { alikeNodes } from '../../src/scheduler/why/alike.ts';
 
 const MODELS = ['NVIDIA H100 80GB HBM3', 'NVIDIA A100-SXM4-40GB', 'RTX 4090'];
 
@@ -125,7 +126,8 @@ describe('planPlacements', () => {
           10,
           new FleetPacking(),
         );
-        const waiting = plan.blocked.length > 0 ? explainWait({ nodes }, shape) : undefined;
+        const fleet = { alike: alikeNodes(nodes), unapproved: [] };
+        const waiting = plan.blocked.length > 0 ? explainWait(fleet, shape) : undefined;
         const empty = nodes.map((node) => ({
           ...node,
           free: node.capacity,

@@ -42,7 +42,8 @@ test('of two that come back the later one does not end up behind all that came a
   const queue = new PendingQueue();
   for (const number of [20, 21, 22]) queue.add(workload(number));
   for (const number of [4, 8]) queue.add(workload(number));
-  expect(queue.pending(10, new Set())[0]?.workloadIds).toEqual([4, 8, 20, 21, 22].map((n) => workload(n).id));
+  const [first] = queue.turn(10, new Set());
+  expect(first?.workloadIds).toEqual([4, 8, 20, 21, 22].map((n) => workload(n).id));
 });
 
 test('the first that are blocked are those that would be first of all in order', () => {
@@ -51,7 +52,7 @@ test('the first that are blocked are those that would be first of all in order',
     fc.property(numbers, fc.integer({ min: 1, max: 6 }), (all, count) => {
       const queue = new PendingQueue();
       for (const number of all) queue.add({ ...workload(number, 100 + (number % 12)), priority: number % 3 });
-      queue.block(queue.pending(0, new Set()).map(({ key }) => key));
+      queue.settle(Array.from(queue.turn(0, new Set()), ({ key }) => key));
       const expected = queue.blockedShapes(1).slice(0, count);
       expect(queue.firstBlocked(count)).toEqual(expected);
     }),

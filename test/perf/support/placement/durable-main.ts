@@ -2,15 +2,15 @@
 // batch, how many placements are durable and when. Options as JSON in the first argument.
 import { Fleet, fleetSchema } from '@clawbernetes/fleet';
 import { silentLogger, systemClock, systemRandom } from '@clawbernetes/kernel';
-import { workloadSpecSchema, type NodeInventory } from '@clawbernetes/protocol';
+import { workloadSpecSchema } from '@clawbernetes/protocol';
 import { openSqliteStore } from '@clawbernetes/storage';
+import { GPUS_OF_BENCH_NODE, joinBenchNode } from '../bench-node.ts';
 
 export interface DurableOptions {
   readonly path: string;
   readonly nodes: number;
 }
 
-const GPUS = 8;
 /** Submitted but not placed durably at a time; in bursts of so many. */
 const MAX_OUTSTANDING = 4000;
 const BURST = 250;
@@ -26,43 +26,8 @@ const fleet = await Fleet.open(
   { maxUnstoredRows: 100_000, maxQueued: 2 * MAX_OUTSTANDING },
 );
 
-function inventory(index: number): NodeInventory {
-  return {
-    hostname: `n${index}`,
-    os: 'Linux',
-    kernel: '6',
-    architecture: 'x64',
-    cpu: { model: 'simulated', cores: 16, sockets: 1, numaNodes: 2 },
-    memoryMib: 65_536,
-    disk: { path: '/', totalMib: 1, freeMib: 1 },
-    gpus: Array.from({ length: GPUS }, (_, place) => ({
-      id: `n${index}-gpu-${place}`,
-      index: place,
-      vendor: 'nvidia',
-      model: 'NVIDIA H100 80GB HBM3',
-      memoryMib: 81_559,
-      numaNode: place < GPUS / 2 ? 0 : 1,
-      health: { state: 'healthy' },
-      simulated: true,
-    })),
-    gpuLinks: [],
-    executors: [{ kind: 'process', available: true, sandbox: 'bubblewrap', limitations: [] }],
-    probes: [],
-  };
-}
-
-function join(index: number): void {
-  const id = `node-${index}`;
-  fleet.registry.register({
-    ...{ id, publicKey: `key-${index}`, fingerprint: `fp-${index}`, name: `n${index}`, agentVersion: '0' },
-    ...{ labels: { zone: `z${index % 4}` }, inventory: inventory(index), commands: [], preApproved: true },
-  });
-  fleet.registry.connected(id);
-  fleet.registry.listed(id, { reconciled: true });
-}
-
 for (let index = 0; index < nodes; index += 1) {
-  join(index);
+  joinBenchNode(fleet, index, { zone: `z${index % 4}` });
   if (index % 500 === 499) await fleet.durable();
 }
 await fleet.durable();
@@ -76,7 +41,7 @@ const SPECS = [
 ].map((spec) => workloadSpecSchema.parse({ command: ['true'], ...spec }));
 
 let said = 0;
-while (submitted < nodes * GPUS * 2) {
+while (submitted < nodes * GPUS_OF_BENCH_NODE * 2) {
   for (let index = 0; index < BURST && submitted - durable < MAX_OUTSTANDING; index += 1) {
     const spec = SPECS[submitted % SPECS.length];
     if (spec) fleet.intake.submit({ namespace: 'default', spec });

@@ -10,6 +10,7 @@ import {
   type SnapshotNode,
 } from '@clawbernetes/fleet';
 import {
+  alikeNodes,
   explainGang,
   FleetPacking,
   FleetTopology,
@@ -156,9 +157,15 @@ export function timeGang(bench: GangBench, demand: GangDemand): TimedGang {
   const shape: ShapeOfGang = { ...MEMBER, gang: demand };
   const pending = [{ key: shapeKey(shape), shape, workloadIds: ['gang'] }];
   const startMs = performance.now();
-  const { placements } = planPlacements(bench.groups, pending, 500, bench.packing, bench.topology);
-  const waiting = placements.length > 0 ? undefined : explainGang({ nodes: bench.nodes }, shape);
+  const { placements } = planPlacements(bench.groups, pending, 500, bench.packing, {
+    topology: bench.topology,
+  });
+  const waiting = placements.length > 0 ? undefined : whyNot(bench, shape);
   return { placements, ...(waiting ? { waiting } : {}), ms: performance.now() - startMs };
+}
+
+function whyNot({ nodes, packing, topology }: GangBench, shape: ShapeOfGang): ReturnType<typeof explainGang> {
+  return explainGang({ alike: alikeNodes(nodes, packing.groupKey), unapproved: [] }, shape, topology);
 }
 
 /** All members, each on all GPUs of a free node of one rack, none twice, in the order of their ranks. */

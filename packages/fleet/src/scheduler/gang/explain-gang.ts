@@ -1,7 +1,8 @@
 import type { Remedy, WaitExplanation } from '@clawbernetes/protocol';
-import { describeShape, explainWait, type Waiting } from '../explain.ts';
+import { describeShape, explainWait, type Explained, type Waiting } from '../explain.ts';
 import { membersThatFit } from '../fit.ts';
-import type { Snapshot, SnapshotNode } from '../snapshot.ts';
+import type { SnapshotNode } from '../snapshot.ts';
+import { alikeFor, alikeNodes } from '../why/alike.ts';
 import type { WaitQuestion } from '../why/explain-waiting.ts';
 import { describeSteps } from '../why/remedy-words.ts';
 import { surveyNodes } from '../why/survey.ts';
@@ -15,14 +16,19 @@ import { gangFleet, planShape, valuesOf } from './place-gang.ts';
 import { spreadRoom } from './spread-room.ts';
 
 /** Why a gang that has no place now has to wait, most fundamental reason first. */
-export function explainGang(snapshot: Snapshot, shape: ShapeOfGang): Waiting {
+export function explainGang(
+  { alike, unapproved }: Explained,
+  shape: ShapeOfGang,
+  topology: FleetTopology,
+): Waiting {
   const member = memberOf(shape);
-  const ofOne = snapshot.nodes.some((node) => membersThatFit(node, member) > 0)
+  const groups = alikeFor(member, alike);
+  const ofOne = groups.some(({ example }) => membersThatFit(example, member) > 0)
     ? undefined
-    : explainWait(snapshot, member);
+    : explainWait({ alike: groups, unapproved }, member);
   // What not even one member finds is no question of how many there are.
   if (ofOne && ofOne.reason !== 'waiting-for-capacity') return { ...ofOne, message: forEach(ofOne.message) };
-  return explainRefusal(new FleetTopology(snapshot.nodes), shape);
+  return explainRefusal(topology, shape);
 }
 
 function forEach(message: string): string {
@@ -89,14 +95,16 @@ function explainSpread(topology: FleetTopology, fleet: GangFleet, shape: ShapeOf
 export function explainGangWaiting(
   question: WaitQuestion & { readonly shape: ShapeOfGang },
 ): WaitExplanation {
-  const { nodes, unapproved, shape, ahead } = question;
+  const { nodes, unapproved, shape, ahead, likenessOf } = question;
+  const member = memberOf(shape);
+  const alike = alikeFor(member, alikeNodes(nodes, likenessOf));
   const topology = new FleetTopology(nodes);
   const plan = planShape(topology, gangFleet(topology, shape), shape);
   const hasRoom = plan.kind === 'plan';
   return {
-    ...explainGang({ nodes, unapproved }, shape),
+    ...explainGang({ alike, unapproved }, shape, topology),
     nodes: nodes.length,
-    obstacles: [...surveyNodes(nodes, memberOf(shape)).counts],
+    obstacles: [...surveyNodes(alike, member).counts],
     remedies: hasRoom ? [] : [...gangRemedies(topology, shape)],
     ahead: ahead.reduce((sum, { workloadIds }) => sum + workloadIds.length, 0),
     start: hasRoom

@@ -53,7 +53,12 @@ export function describeAmount(dimension: Dimension, amount: number): string {
 
 /** Running sums of amounts by name. */
 export class Tally {
-  readonly #sums = new Map<string, Map<Dimension, number>>();
+  readonly #sums: Map<string, Map<Dimension, number>>;
+
+  /** @param from to be copied. */
+  constructor(from: Tally | undefined = undefined) {
+    this.#sums = new Map(Array.from(from ? from.#sums : [], ([name, sum]) => [name, new Map(sum)]));
+  }
 
   add(name: string, vector: Amounts, sign: 1 | -1): void {
     const sum = this.#sums.get(name) ?? new Map<Dimension, number>();

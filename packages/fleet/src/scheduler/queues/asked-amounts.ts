@@ -33,7 +33,10 @@ export function amountsPlaced({ devices, before, shape }: Placement, classes: Gp
 }
 
 /** What a shape counts if all its GPUs are of one class; a gang with all the members that it may have. */
-export function amountsAsked(shape: Shape, gpuClass: Dimension): Amounts {
+export function amountsAsked(
+  shape: Pick<Shape, 'gpus' | 'gpuMilli' | 'cpuMilli' | 'memoryMib' | 'gang'>,
+  gpuClass: Dimension,
+): Amounts {
   const { gpus, gpuMilli = WHOLE_GPU, cpuMilli, memoryMib } = shape;
   const members = shape.gang?.members.max ?? 1;
   const vector = new Map<Dimension, number>([
@@ -55,7 +58,7 @@ export interface ClassChoice {
 
 /** What a shape may get of these models; one choice where it does not matter to any queue. */
 export function classChoices(
-  shape: Shape,
+  shape: Pick<Shape, 'gpus' | 'gpuModels'>,
   models: Iterable<string>,
   classes: GpuClasses,
 ): readonly ClassChoice[] {
@@ -69,7 +72,7 @@ export function classChoices(
   return choices.length > 0 ? choices : [{ gpuClass: classes.of(shape.gpuModels[0] ?? ''), models: [] }];
 }
 
-function suitsModel({ gpuModels }: Shape, model: string): boolean {
+function suitsModel({ gpuModels }: Pick<Shape, 'gpuModels'>, model: string): boolean {
   return gpuModels.length === 0 || gpuModels.some((wanted) => model.includes(wanted));
 }
 

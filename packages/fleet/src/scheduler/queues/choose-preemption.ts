@@ -1,3 +1,4 @@
+import { atOnce, type Sliced } from '../slices.ts';
 import type { Victim } from './victims.ts';
 import { compareText } from './workload-order.ts';
 
@@ -16,6 +17,8 @@ export interface PreemptionInput {
    */
   readonly fits: (removed: ReadonlySet<string>, domainId: string) => boolean;
   readonly limits: PreemptionLimits;
+  /** What one such question costs, in looks; absent = 1. */
+  readonly looksPerFit?: number;
 }
 
 export interface PreemptionLimits {
@@ -53,11 +56,16 @@ export type PreemptionChoice =
  * that `fits` has seen.
  */
 export function choosePreemption(input: PreemptionInput): PreemptionChoice {
+  return atOnce(choosingPreemption(input));
+}
+
+/** The same in pieces. */
+export function* choosingPreemption(input: PreemptionInput): Sliced<PreemptionChoice> {
   const budget = new FitsBudget(input);
   let best: PreemptionPlan | undefined;
   let domainsLooked = 0;
   for (const domain of input.domains.slice(0, input.limits.domains)) {
-    const plan = planIn(domain, input.candidates, budget);
+    const plan = yield* planIn(domain, input.candidates, budget);
     if (plan || !budget.exhausted) domainsLooked += 1;
     if (plan && (!best || comparePlans(plan, best) < 0)) best = plan;
     if (budget.exhausted) break;
@@ -78,27 +86,29 @@ class FitsBudget {
     this.#input = input;
   }
 
-  fits(victims: readonly Victim[], domainId: string): boolean {
+  *fits(victims: readonly Victim[], domainId: string): Sliced<boolean> {
     if (this.calls >= this.#input.limits.fitsCalls) this.exhausted = true;
     if (this.exhausted) return false;
     this.calls += 1;
+    yield this.#input.looksPerFit ?? 1;
     return this.#input.fits(new Set(victims.map(({ unit }) => unit.id)), domainId);
   }
 }
 
-function planIn(
+function* planIn(
   { id, unitIds }: PreemptionDomain,
   candidates: readonly Victim[],
   budget: FitsBudget,
-): PreemptionPlan | undefined {
+): Sliced<PreemptionPlan | undefined> {
   const all = closed(candidates, new Set(unitIds)).toSorted(compareImportance);
-  if (!budget.fits(all, id)) return undefined;
-  let victims: readonly Victim[] = spareOnce(all, (rest) => budget.fits(rest, id));
+  const fits = (rest: readonly Victim[]): Sliced<boolean> => budget.fits(rest, id);
+  if (!(yield* fits(all))) return undefined;
+  let victims: readonly Victim[] = yield* spareOnce(all, fits);
   // A set that was not searched through may hold victims that nobody needs: better none than that.
   if (budget.exhausted) return undefined;
   for (let before: readonly Victim[] = all; victims.length < before.length;) {
     before = victims;
-    const rest = spareOnce(before, (fewer) => budget.fits(fewer, id));
+    const rest: readonly Victim[] = yield* spareOnce(before, fits);
     if (budget.exhausted) break;
     victims = rest;
   }
@@ -118,11 +128,11 @@ function closed(candidates: readonly Victim[], unitIds: ReadonlySet<string>): re
  * runs at a time: about victims × log2(candidates) questions instead of one per candidate. A placer may say
  * yes to fewer removals after a no to more, so only a round that spares nobody proves all of them necessary.
  */
-function spareOnce(all: readonly Victim[], fits: (victims: readonly Victim[]) => boolean): readonly Victim[] {
+function* spareOnce(all: readonly Victim[], fits: Fits): Sliced<readonly Victim[]> {
   const kept: Victim[] = [];
   let open = all;
   while (open.length > 0) {
-    const spared = longestSpared(open, (rest) => fits([...kept, ...rest]));
+    const spared = yield* longestSpared(open, (rest) => fits([...kept, ...rest]));
     const necessary = open[spared];
     if (!necessary) break;
     kept.push(necessary);
@@ -135,15 +145,15 @@ function spareOnce(all: readonly Victim[], fits: (victims: readonly Victim[]) =>
 }
 
 /** How many from the front can be spared together: doubling steps, then halving ones. */
-function longestSpared(open: readonly Victim[], fits: (rest: readonly Victim[]) => boolean): number {
+function* longestSpared(open: readonly Victim[], fits: Fits): Sliced<number> {
   let spared = 0;
   let step = 1;
-  while (spared + step <= open.length && fits(open.slice(spared + step))) {
+  while (spared + step <= open.length && (yield* fits(open.slice(spared + step)))) {
     spared += step;
     step *= 2;
   }
   for (step /= 2; step >= 1; step /= 2) {
-    if (spared + step <= open.length && fits(open.slice(spared + step))) spared += step;
+    if (spared + step <= open.length && (yield* fits(open.slice(spared + step)))) spared += step;
   }
   return spared;
 }
@@ -164,6 +174,8 @@ function compareImportance(one: Victim, other: Victim): number {
     compareText(one.unit.id, other.unit.id)
   );
 }
+
+type Fits = (victims: readonly Victim[]) => Sliced<boolean>;
 
 function comparePlans(one: PreemptionPlan, other: PreemptionPlan): number {
   return one.gpuHours - other.gpuHours || one.victims.length - other.victims.length;

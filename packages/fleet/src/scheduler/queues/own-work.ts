@@ -1,3 +1,5 @@
+import { BinaryHeap } from '@clawbernetes/kernel';
+import { sliced, type Sliced } from '../slices.ts';
 import { Tally, type Amounts } from './amounts.ts';
 import type { Queue, QueueTree } from './queue-tree.ts';
 import { compareRank, type RunningUnit } from './running-unit.ts';
@@ -11,23 +13,40 @@ import type { Worth } from './worth.ts';
  */
 export type OwnWork = ReadonlyMap<string, Queue>;
 
-export function ownWork(
+export function* ownWork(
   { tree, worth }: { readonly tree: QueueTree; readonly worth: Worth },
-  units: readonly RunningUnit[],
+  ranked: readonly RunningUnit[],
   entitlementOf: (queue: Queue) => Amounts,
-): OwnWork {
+): Sliced<OwnWork> {
   const owners = new Map<string, Queue>();
   const taken = new Tally();
-  let borrowed = units.toSorted(compareRank).map((unit) => ({ unit, path: tree.leaf(unit.queue).path }));
-  const deepest = borrowed.reduce((most, { path }) => Math.max(most, path.length), 0);
+  let borrowed = ranked;
+  const deepest = tree.parentsFirst.reduce((most, { path }) => Math.max(most, path.length), 0);
   for (let depth = deepest; depth > 0; depth -= 1) {
-    borrowed = borrowed.filter(({ unit, path }) => {
+    const rest: RunningUnit[] = [];
+    yield* sliced(borrowed, LOOKS_PER_UNIT, (unit) => {
+      const { path } = tree.leaf(unit.queue);
       const queue = path.at(-depth);
-      if (!queue || !worth.within(unit.amounts, taken.of(queue.name), entitlementOf(queue))) return true;
+      if (!queue || !worth.within(unit.amounts, taken.of(queue.name), entitlementOf(queue)))
+        return void rest.push(unit);
       owners.set(unit.id, queue);
       for (const { name } of path) taken.add(name, unit.amounts, 1);
-      return false;
     });
+    borrowed = rest;
   }
   return owners;
 }
+
+/** In the order of their rank: what goes first is the last to be borrowed. */
+export function* byRank(units: readonly RunningUnit[]): Sliced<readonly RunningUnit[]> {
+  const heap = new BinaryHeap<RunningUnit>((one, other) => compareRank(one, other) < 0);
+  yield* sliced(units, LOOKS_PER_UNIT, (unit) => heap.push(unit));
+  const sorted: RunningUnit[] = [];
+  yield* sliced(units, LOOKS_PER_UNIT, () => {
+    if (heap.first) sorted.push(heap.first);
+    heap.pop();
+  });
+  return sorted;
+}
+
+const LOOKS_PER_UNIT = 1;

@@ -9,6 +9,7 @@ import type { GpuClasses } from './gpu-classes.ts';
 import { QueueOrder } from './queue-order.ts';
 import type { QueueTree } from './queue-tree.ts';
 import type { QueueStop, QueueUsage } from './queue-usage.ts';
+import type { WaitingAmounts } from './waiting-demand.ts';
 import type { Worth } from './worth.ts';
 
 /** Workloads of one shape and priority that wait in one queue, oldest first. */
@@ -238,13 +239,14 @@ export function compareInQueue(
 /** What runs and what waits, by queue without children. */
 export function demandOf(
   { tree, usage, classes, models }: Omit<QueueFacts, 'shares' | 'worth' | 'isPreemptible'>,
-  groups: readonly QueuedShape[],
+  asking: Iterable<WaitingAmounts>,
 ): ReadonlyMap<string, Amounts> {
   const waiting = new Tally();
-  for (const { queue, shape, waiting: count } of groups) {
-    const [choice] = classChoices(shape, models, classes);
-    const asked = amountsAsked(shape, present(choice, 'a class').gpuClass);
-    waiting.add(queue, new Map(Array.from(asked, ([dimension, amount]) => [dimension, amount * count])), 1);
+  for (const { queue, gpuModels, cpuMilli, memoryMib, gpuMilli } of asking) {
+    // As one shape that asks for all of it.
+    const sum = { gpuModels, cpuMilli, memoryMib, gpus: gpuMilli > 0 ? 1 : 0, gpuMilli };
+    const [choice] = classChoices(sum, models, classes);
+    waiting.add(queue, amountsAsked(sum, present(choice, 'a class').gpuClass), 1);
   }
   const demand = new Map<string, Amounts>();
   for (const { name, children } of tree.parentsFirst) {

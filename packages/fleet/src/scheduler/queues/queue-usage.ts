@@ -20,12 +20,20 @@ export interface QueueStop {
 export class QueueUsage {
   readonly #tree: QueueTree;
   readonly #worth: Worth;
-  readonly #used = new Tally();
-  readonly #firm = new Tally();
+  readonly #used: Tally;
+  readonly #firm: Tally;
 
-  constructor(tree: QueueTree, worth: Worth) {
+  /** @param from usage of the same tree, to be copied. */
+  constructor(tree: QueueTree, worth: Worth, from?: QueueUsage) {
     this.#tree = tree;
     this.#worth = worth;
+    this.#used = new Tally(from ? from.#used : undefined);
+    this.#firm = new Tally(from ? from.#firm : undefined);
+  }
+
+  /** As it is now. */
+  copy(): QueueUsage {
+    return new QueueUsage(this.#tree, this.#worth, this);
   }
 
   /** Never refuses: what runs is counted, also where limits were lowered under it. */

@@ -1,6 +1,7 @@
 import { amountOf, NOTHING, sameAmounts, type Amounts } from './amounts.ts';
 import type { FairShares } from './fair-share.ts';
-import { ownWork, type OwnWork } from './own-work.ts';
+import { atOnce, sliced, type Sliced } from '../slices.ts';
+import { byRank, ownWork, type OwnWork } from './own-work.ts';
 import type { Meeting, Queue, QueueTree } from './queue-tree.ts';
 import type { QueueUsage } from './queue-usage.ts';
 import { evictionGpuHours, type Reclaim, type RunningUnit, type Standing } from './running-unit.ts';
@@ -67,6 +68,9 @@ export interface Victim {
   readonly gpuHours: number;
 }
 
+/** Of one unit, in looks. */
+const LOOKS_PER_VERDICT = 0.5;
+
 /**
  * Who may be evicted for whom. Within a queue: what has strictly lower priority. Between queues: borrowed
  * work only, and only for a queue that stays within its guarantee, or within its fair share, where the paths
@@ -74,7 +78,7 @@ export interface Victim {
  */
 export class Evictions {
   readonly #input: EvictionInput;
-  /** Found when the first claim between queues is judged: most rounds need none. */
+  /** Found before the first claim between queues is judged: most rounds need none. */
   #own: { readonly ofGuarantee: OwnWork; readonly ofShare: OwnWork } | undefined;
   readonly #claims = new WeakMap<WaitingWork, Map<Queue, EvictionGround | undefined>>();
   readonly #surplus: ReadonlyMap<string, readonly RunningUnit[]>;
@@ -90,12 +94,20 @@ export class Evictions {
 
   /** All that may be evicted for it, in the order of the units. */
   victimsFor(work: WaitingWork): readonly Victim[] {
-    const { units, worth, nowMs } = this.#input;
-    return units.flatMap((unit) => {
+    return atOnce(this.victims(work));
+  }
+
+  /** The same in pieces. */
+  *victims(work: WaitingWork): Sliced<readonly Victim[]> {
+    const { units, worth, nowMs, tree } = this.#input;
+    if (tree.parentsFirst.length > 1 && this.hasClaim(work)) yield* this.#findOwn();
+    const found: Victim[] = [];
+    yield* sliced(units, LOOKS_PER_VERDICT, (unit) => {
       const verdict = this.judge(work, unit);
-      if (!verdict.evictable) return [];
-      return [{ unit, ground: verdict.ground, gpuHours: evictionGpuHours(unit, worth, nowMs) }];
+      if (!verdict.evictable) return;
+      found.push({ unit, ground: verdict.ground, gpuHours: evictionGpuHours(unit, worth, nowMs) });
     });
+    return found;
   }
 
   judge(work: WaitingWork, unit: RunningUnit): Verdict {
@@ -131,24 +143,32 @@ export class Evictions {
   #reclaim(work: WaitingWork, unit: RunningUnit, meeting: Meeting): Verdict {
     const ground = this.#claimOf(work, meeting.ours);
     if (!ground) return refused('no-claim');
-    const { ofGuarantee, ofShare } = this.#ownWork();
+    const { ofGuarantee, ofShare } = (this.#own ??= atOnce(this.#findOwn()));
     if (isOwn(ofGuarantee, unit, meeting.theirs)) return refused('own-work');
     if (ground === 'share' && isOwn(ofShare, unit, meeting.theirs)) return refused('own-work');
     if (this.#inverts(unit, meeting, ground)) return refused('would-invert');
     return { evictable: true, ground };
   }
 
-  #ownWork(): { readonly ofGuarantee: OwnWork; readonly ofShare: OwnWork } {
+  *#findOwn(): Sliced<{ readonly ofGuarantee: OwnWork; readonly ofShare: OwnWork }> {
+    if (this.#own) return this.#own;
     const { units, shares } = this.#input;
-    return (this.#own ??= {
-      ofGuarantee: ownWork(this.#input, units, ({ guaranteed }) => guaranteed),
-      ofShare: ownWork(this.#input, units, ({ name }) => shares.get(name) ?? NOTHING),
-    });
+    const ranked = yield* byRank(units);
+    this.#own = {
+      ofGuarantee: yield* ownWork(this.#input, ranked, ({ guaranteed }) => guaranteed),
+      ofShare: yield* ownWork(this.#input, ranked, ({ name }) => shares.get(name) ?? NOTHING),
+    };
+    return this.#own;
   }
 
   /** Whether it may take back anything at all from other queues. */
   hasClaim(work: WaitingWork): boolean {
     return this.#input.tree.leaf(work.queue).path.some((ours) => this.#claimOf(work, ours) !== undefined);
+  }
+
+  /** On what ground it may take back from the siblings of a queue on its path; undefined = it may not. */
+  groundOf(work: WaitingWork, ours: Queue): EvictionGround | undefined {
+    return this.#claimOf(work, ours);
   }
 
   #claimOf(work: WaitingWork, ours: Queue): EvictionGround | undefined {

@@ -6,10 +6,14 @@ import { afterPlacement } from '../placement.ts';
 import type { PendingShape } from '../plan.ts';
 import type { Shape } from '../resources.ts';
 import type { SnapshotNode } from '../snapshot.ts';
+import { memberOf } from '../gang/member-shape.ts';
+import { RoomBound } from '../room-bound.ts';
+import type { Alike } from './alike.ts';
 import { withoutHolders, type Holder } from './holder.ts';
 
-/** Ends of workloads that are looked ahead; beyond, nothing is foretold. */
+/** Ends of workloads that are looked ahead, and places tried then; beyond, nothing is foretold. */
 const MAX_ENDS = 2000;
+const MAX_TRIES = 10_000;
 const NAMED = 3;
 
 export interface StartQuestion {
@@ -35,14 +39,17 @@ const MINE = 'mine';
  * When it starts if all that has a time limit runs to it, and those that have waited longer go first. A fleet
  * changes; so it is an estimate, and a range: from the limits until what is stopped then has ended, too.
  */
-export function estimateStart(question: StartQuestion): StartEstimate {
-  const { nodes, shape } = question;
-  const able = nodes.filter((node) => node.schedulable && neverFits(node, shape) === undefined);
+export function estimateStart(question: StartQuestion, alike: readonly Alike[]): StartEstimate {
+  const { shape } = question;
+  const able = alike
+    .filter(({ example }) => example.schedulable && neverFits(example, shape) === undefined)
+    .flatMap(({ nodes }) => nodes);
   if (able.length === 0)
     return { estimate: 'unknown', message: 'No node that is ready could take it even if it were empty.' };
   // Only what waits as well can be placed elsewhere; without it the other nodes do not matter.
-  const found = new Foresight(question.ahead.length > 0 ? question : { ...question, nodes: able }).run();
-  if (!found) return unknownStart(able, question);
+  const foresight = new Foresight(question.ahead.length > 0 ? question : { ...question, nodes: able });
+  const found = foresight.run();
+  if (!found) return foresight.isCutShort ? TOO_FAR : unknownStart(able, question);
   return {
     estimate: 'range',
     fromMs: found.atMs,
@@ -51,16 +58,26 @@ export function estimateStart(question: StartQuestion): StartEstimate {
   };
 }
 
+const TOO_FAR: StartEstimate = {
+  estimate: 'unknown',
+  message: 'Too much ends and starts before it to foretell when enough is left for it.',
+};
+
 function unknownStart(able: readonly SnapshotNode[], { holdersOf }: StartQuestion): StartEstimate {
-  const endless = able.flatMap(({ id, name }) =>
-    holdersOf(id).flatMap((holder) => (holder.endsAtMs === undefined ? `${holder.name} on ${name}` : [])),
-  );
-  const rest = endless.length > NAMED ? ` and ${endless.length - NAMED} more` : '';
+  const named: string[] = [];
+  let endless = 0;
+  for (const { id, name } of able)
+    for (const holder of holdersOf(id)) {
+      if (holder.endsAtMs !== undefined) continue;
+      endless += 1;
+      if (named.length < NAMED) named.push(`${holder.name} on ${name}`);
+    }
+  const rest = endless > NAMED ? ` and ${endless - NAMED} more` : '';
   const message =
-    endless.length === 0
+    endless === 0
       ? 'What has waited longer takes the room that becomes free, and has no time limit or too long a one.'
-      : `No time limit tells when enough becomes free: ${endless.slice(0, NAMED).join(', ')}${rest} ` +
-        `${endless.length === 1 ? 'has' : 'have'} none (run --timeout).`;
+      : `No time limit tells when enough becomes free: ${named.join(', ')}${rest} ` +
+        `${endless === 1 ? 'has' : 'have'} none (run --timeout).`;
   return { estimate: 'unknown', message };
 }
 
@@ -70,6 +87,8 @@ class Foresight {
   readonly #nodes: Map<string, SnapshotNode>;
   readonly #ends = new BinaryHeap<End>((left, right) => left.atMs < right.atMs);
   #waiting: readonly PendingShape[];
+  #triesLeft = MAX_TRIES;
+  #endsLeft = MAX_ENDS;
   /** Less is free of GPUs than any that waits asks for, in thousandths: nothing needs to be tried. */
   #leastMilli = 0;
 
@@ -81,11 +100,17 @@ class Foresight {
     for (const { id } of question.nodes) for (const holder of question.holdersOf(id)) this.#expect(holder);
   }
 
+  /** Whether it stopped before all ends were looked at. */
+  get isCutShort(): boolean {
+    return this.#endsLeft === 0 || this.#triesLeft <= 0;
+  }
+
   run(): End | undefined {
-    for (let count = 0; count < MAX_ENDS; count += 1) {
+    while (!this.isCutShort) {
       const end = this.#ends.first;
       if (!end) return undefined;
       this.#ends.pop();
+      this.#endsLeft -= 1;
       if (this.#after(end)) return end;
     }
     return undefined;
@@ -111,32 +136,42 @@ class Foresight {
     if (!before) return false;
     const node = withoutHolders(before, [holder]);
     this.#nodes.set(node.id, node);
-    const isTooSmall = node.gpus.reduce((sum, gpu) => sum + gpu.freeMilli, 0) < this.#leastMilli;
-    if (!node.schedulable || isTooSmall) return false;
+    if (!node.schedulable || this.#isTooSmall(node)) return false;
     const placed = new Set<string>();
-    for (const { shape, workloadIds } of this.#waiting)
+    let room = RoomBound.of(node);
+    for (const { shape, workloadIds } of this.#waiting) {
+      if (!room.mayTake(memberOf(shape))) continue;
+      this.#triesLeft -= 1;
       for (const workloadId of workloadIds) {
-        if (!this.#place(node.id, shape, workloadId, atMs)) break;
+        const filled = this.#place(node.id, shape, workloadId, atMs);
+        if (!filled) break;
         if (workloadId === MINE) return true;
         placed.add(workloadId);
+        room = RoomBound.of(filled);
       }
+    }
     if (placed.size > 0) this.#wait(without(this.#waiting, placed));
     return false;
   }
 
-  /** Gives it room on the node, if there is enough, for as long as its time limit says. */
-  #place(nodeId: string, shape: Shape, workloadId: string, atMs: number): boolean {
+  #isTooSmall({ gpus }: SnapshotNode): boolean {
+    return gpus.reduce((sum, gpu) => sum + gpu.freeMilli, 0) < this.#leastMilli;
+  }
+
+  /** Gives it room on the node, if there is enough, for as long as its time limit says: the node with it. */
+  #place(nodeId: string, shape: Shape, workloadId: string, atMs: number): SnapshotNode | undefined {
     const node = this.#nodes.get(nodeId);
     const devices = node && neverFits(node, shape) === undefined ? fitNow(node, shape) : undefined;
-    if (!node || !devices) return false;
-    this.#nodes.set(nodeId, afterPlacement(node, shape, devices));
+    if (!node || !devices) return undefined;
+    const filled = afterPlacement(node, shape, devices);
+    this.#nodes.set(nodeId, filled);
     const limitMs = this.#question.limitOf(workloadId);
     const { cpuMilli, memoryMib } = shape;
     if (limitMs !== undefined) {
       const held = { devices, gpuMilli: milliOf(shape), cpuMilli, memoryMib };
       this.#expect({ workloadId, name: '', nodeId, ...held, endsAtMs: atMs + limitMs, graceMs: 0 });
     }
-    return true;
+    return filled;
   }
 }
 

@@ -2,14 +2,17 @@ import type { WaitExplanation } from '@clawbernetes/protocol';
 import { explainWait } from '../explain.ts';
 import { explainGangWaiting } from '../gang/explain-gang.ts';
 import { isGang } from '../gang/member-shape.ts';
+import { alikeFor, alikeNodes, type LikenessOf } from './alike.ts';
 import { estimateStart, type StartQuestion } from './estimate-start.ts';
 import { describeNode } from './obstacle-words.ts';
 import { findRemedies } from './remedies.ts';
-import { surveyNodes, type Survey } from './survey.ts';
+import { surveyNodes } from './survey.ts';
 
 export interface WaitQuestion extends StartQuestion {
   /** Names of nodes that wait for a person's approval. */
   readonly unapproved: readonly string[];
+  /** So that nodes in the same state are looked at once; absent = each is. */
+  readonly likenessOf?: LikenessOf;
 }
 
 /**
@@ -17,21 +20,22 @@ export interface WaitQuestion extends StartQuestion {
  * for the nodes that it is given.
  */
 export function explainWaiting(question: WaitQuestion): WaitExplanation {
-  const { nodes, unapproved, shape, ahead } = question;
+  const { nodes, unapproved, shape, ahead, likenessOf } = question;
   if (isGang(shape)) return explainGangWaiting({ ...question, shape });
-  const survey = surveyNodes(nodes, shape);
+  const alike = alikeFor(shape, alikeNodes(nodes, likenessOf));
+  const survey = surveyNodes(alike, shape);
   const [nearest] = survey.hindered;
-  const isAble = survey.able.length > 0;
+  const isAble = survey.able > 0;
   return {
-    ...(isAble ? startsNow(survey) : explainWait({ nodes, unapproved }, shape)),
+    ...explainWait({ alike, unapproved }, shape),
     nodes: nodes.length,
     obstacles: [...survey.counts],
     ...(nearest && !isAble
       ? {
           nearest: {
-            node: nearest.node.name,
+            node: nearest.example.name,
             obstacles: [...nearest.obstacles],
-            message: `${describeNode(shape, nearest.node.name, nearest.obstacles)}.`,
+            message: `${describeNode(shape, nearest.example.name, nearest.obstacles)}.`,
           },
         }
       : {}),
@@ -39,15 +43,6 @@ export function explainWaiting(question: WaitQuestion): WaitExplanation {
     ahead: ahead.reduce((sum, { workloadIds }) => sum + workloadIds.length, 0),
     start: isAble
       ? { estimate: 'range', fromMs: question.nowMs, toMs: question.nowMs, message: 'There is room now.' }
-      : estimateStart(question),
-  };
-}
-
-/** It was not tried yet, or what has waited longer goes first. */
-function startsNow({ able }: Survey): Pick<WaitExplanation, 'reason' | 'message'> {
-  const nodes = able.length === 1 ? '1 node has' : `${able.length} nodes have`;
-  return {
-    reason: 'waiting-for-capacity',
-    message: `${nodes} room for it now; it starts in its turn.`,
+      : estimateStart(question, alike),
   };
 }

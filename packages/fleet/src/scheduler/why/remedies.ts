@@ -1,12 +1,15 @@
 import type { Remedy, RemedyStep } from '@clawbernetes/protocol';
 import { planPlacements, type PendingShape } from '../plan.ts';
+import { memberOf } from '../gang/member-shape.ts';
 import { shapeKey, type Shape } from '../resources.ts';
+import { RoomBound } from '../room-bound.ts';
 import { FleetPacking } from '../score/fleet-packing.ts';
 import type { Holder } from './holder.ts';
 import { obstaclesOf } from './obstacle.ts';
 import { commandsFor, describeSteps } from './remedy-words.ts';
 import { APPROACHES, cureFor, type Approach } from './remedy-step.ts';
 import type { Situation } from './situation.ts';
+import type { SnapshotNode } from '../snapshot.ts';
 import type { Hindered, Survey } from './survey.ts';
 
 const MAX_REMEDIES = 5;
@@ -48,18 +51,18 @@ export function findRemedies(
 }
 
 /** Of nodes hindered by the same the nearest, so that many alike leave room for the others. */
-function worthLookingAt(hindered: readonly Hindered[]): readonly Hindered[] {
+function worthLookingAt(hindered: readonly Hindered[]): readonly SnapshotNode[] {
   const seen = new Map<string, number>();
-  const kept = hindered.filter(({ obstacles }) => {
+  const kept = hindered.flatMap(({ nodes, obstacles }) => {
     const kind = obstacles.map(({ code }) => code).join(' ');
-    const count = (seen.get(kind) ?? 0) + 1;
-    seen.set(kind, count);
-    return count <= NODES_PER_HINDRANCE;
+    const count = seen.get(kind) ?? 0;
+    seen.set(kind, count + nodes.length);
+    return nodes.slice(0, Math.max(0, NODES_PER_HINDRANCE - count));
   });
   return kept.slice(0, MAX_NODES);
 }
 
-function plansFor({ node }: Hindered, { shape, holdersOf }: RemedyQuestion): readonly Plan[] {
+function plansFor(node: SnapshotNode, { shape, holdersOf }: RemedyQuestion): readonly Plan[] {
   const situation = { node, shape, holders: holdersOf(node.id) };
   return APPROACHES.flatMap((approach) => planFor(situation, approach) ?? []);
 }
@@ -109,6 +112,9 @@ const MAX_TRIED = 1000;
 
 function startsThen({ node, shape }: Situation, { ahead }: RemedyQuestion, packing: FleetPacking): boolean {
   const mine = { key: `${TRIED} ${shapeKey(shape)}`, shape, workloadIds: [TRIED] };
-  const { placements } = planPlacements({ nodes: [node] }, [...ahead, mine], MAX_TRIED, packing);
+  // The node only loses room while it is filled.
+  const room = RoomBound.of(node);
+  const first = ahead.filter((group) => room.mayTake(memberOf(group.shape)));
+  const { placements } = planPlacements({ nodes: [node] }, [...first, mine], MAX_TRIED, packing);
   return placements.some(({ workloadId }) => workloadId === TRIED);
 }

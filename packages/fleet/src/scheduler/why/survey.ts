@@ -6,32 +6,31 @@ import {
   type ObstacleCount,
 } from '@clawbernetes/protocol';
 import type { Shape } from '../resources.ts';
-import type { SnapshotNode } from '../snapshot.ts';
+import { countNodes, type Alike } from './alike.ts';
 import { describeCount } from './obstacle-words.ts';
 import { obstaclesOf } from './obstacle.ts';
 
-/** A node that cannot take a shape now, and why. */
-export interface Hindered {
-  readonly node: SnapshotNode;
+/** Nodes that cannot take a shape now, and why. */
+export interface Hindered extends Alike {
   /** At least one, most fundamental first. */
   readonly obstacles: readonly Obstacle[];
 }
 
 export interface Survey {
-  /** Nodes that could take it now. */
-  readonly able: readonly SnapshotNode[];
+  /** How many nodes could take it now. */
+  readonly able: number;
   /** The nearest to able first. */
   readonly hindered: readonly Hindered[];
   readonly counts: readonly ObstacleCount[];
 }
 
-/** Looks at every node for what keeps it from taking a shape. */
-export function surveyNodes(nodes: readonly SnapshotNode[], shape: Shape): Survey {
-  const all = nodes.map((node) => ({ node, obstacles: obstaclesOf(node, shape) }));
+/** Looks at all nodes for what keeps them from taking a shape; those that are alike are looked at as one. */
+export function surveyNodes(alike: readonly Alike[], shape: Shape): Survey {
+  const all = alike.map((group) => ({ ...group, obstacles: obstaclesOf(group.example, shape) }));
   const hindered = all.filter(({ obstacles }) => obstacles.length > 0);
   const far = new Map(hindered.map((one) => [one, distance(one)]));
   return {
-    able: all.filter(({ obstacles }) => obstacles.length === 0).map(({ node }) => node),
+    able: countNodes(all.filter(({ obstacles }) => obstacles.length === 0)),
     hindered: hindered.toSorted((left, right) => compare(far.get(left), far.get(right))),
     counts: countObstacles(hindered, shape),
   };
@@ -83,10 +82,15 @@ function compare(
 
 /** Each node once, under its first obstacle; the most frequent first. */
 function countObstacles(hindered: readonly Hindered[], shape: Shape): readonly ObstacleCount[] {
-  const firsts = hindered.flatMap(({ obstacles }) => obstacles.slice(0, 1));
-  const groups = Map.groupBy(firsts, ({ code, what = '' }) => `${code} ${what}`);
+  const firsts = hindered.flatMap(({ nodes, obstacles }) =>
+    obstacles.slice(0, 1).map((obstacle) => ({ obstacle, count: nodes.length })),
+  );
+  const groups = Map.groupBy(firsts, ({ obstacle: { code, what = '' } }) => `${code} ${what}`);
   return [...groups.values()]
-    .flatMap(([first, ...rest]) => (first ? [countOf(shape, first, rest.length + 1)] : []))
+    .flatMap((alike) => {
+      const count = alike.reduce((sum, one) => sum + one.count, 0);
+      return alike.slice(0, 1).map(({ obstacle }) => countOf(shape, obstacle, count));
+    })
     .toSorted((left, right) => right.nodes - left.nodes || order(left) - order(right))
     .slice(0, MAX_WHY_ITEMS);
 }

@@ -4,6 +4,7 @@ import { planPlacements, type PendingShape } from '../plan.ts';
 import { shapeKey, type Shape } from '../resources.ts';
 import type { FleetPacking } from '../score/fleet-packing.ts';
 import type { SnapshotNode } from '../snapshot.ts';
+import { alikeFor, alikeNodes } from './alike.ts';
 import { explainWaiting, type WaitQuestion } from './explain-waiting.ts';
 import { withoutHolders, type Holder } from './holder.ts';
 import { surveyNodes } from './survey.ts';
@@ -160,8 +161,9 @@ function withoutPlace(
     .map(({ shape, workloadId }) => ({ workloadId, message: obstaclesText(then, shape) }));
 }
 
-function obstaclesText({ nodes }: FleetFacts, shape: Shape): string {
-  const counts = surveyNodes(nodes, shape).counts.map(({ message }) => message);
+function obstaclesText({ nodes, likenessOf }: FleetFacts, shape: Shape): string {
+  const alike = alikeFor(shape, alikeNodes(nodes, likenessOf));
+  const counts = surveyNodes(alike, shape).counts.map(({ message }) => message);
   return `It would wait: of ${nodes.length} ${nodes.length === 1 ? 'node' : 'nodes'} ${counts.join(', ')}.`;
 }
 
@@ -185,6 +187,7 @@ function waitsOf(
 }
 
 function explain(facts: FleetFacts, shape: Shape, ahead: readonly PendingShape[]): WaitExplanation {
-  const { nodes, unapproved, holdersOf, limitOf, nowMs } = facts;
-  return explainWaiting({ nodes, unapproved, shape, ahead, holdersOf, limitOf, nowMs });
+  const { nodes, unapproved, holdersOf, limitOf, nowMs, likenessOf } = facts;
+  const question = { nodes, unapproved, holdersOf, limitOf, nowMs, ...(likenessOf ? { likenessOf } : {}) };
+  return explainWaiting({ ...question, shape, ahead });
 }

@@ -167,7 +167,7 @@ export class GangCare {
   /** Surplus members, while nobody else asks for a place. */
   #grow(workload: WorkloadRecord, members: readonly AttemptRecord[]): void {
     const most = workload.spec.gang?.members ?? members.length;
-    if (members.length >= most || this.#deps.core.pending.hasOpen) return;
+    if (members.length >= most || this.#deps.core.pending.isTrying) return;
     // What has lost members goes first.
     if (this.#seatings <= MAX_SEATINGS / 2) return;
     this.#seat(workload, { ranks: [members.length], spent: {} });

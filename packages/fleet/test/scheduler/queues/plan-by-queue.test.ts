@@ -16,6 +16,7 @@ import {
 } from '../../../src/scheduler/queues/queue-plan-order.ts';
 import { QueueTree } from '../../../src/scheduler/queues/queue-tree.ts';
 import { QueueUsage } from '../../../src/scheduler/queues/queue-usage.ts';
+import { demandOfShapes } from '../../../src/scheduler/queues/waiting-demand.ts';
 import { Worth } from '../../../src/scheduler/queues/worth.ts';
 import { FleetPacking } from '../../../src/scheduler/score/fleet-packing.ts';
 import type { Shape } from '../../../src/scheduler/resources.ts';
@@ -79,7 +80,7 @@ test('takes turns, passes no limit, and leaves nothing that would fit', () => {
         const capacity = amounts({
           gpuMilli: { '*': nodes.reduce((sum, { gpus }) => sum + gpus * 1000, 0) },
         });
-        const demand = totalDemand(tree, demandOf({ tree, usage, classes, models }, waiting));
+        const demand = totalDemand(tree, demandOf({ tree, usage, classes, models }, demandOfShapes(waiting)));
         const shares = fairShares({ tree, worth, capacity, demand });
         const order = new QueuePlanOrder(
           { tree, worth, classes, usage, shares, models, isPreemptible: () => true },

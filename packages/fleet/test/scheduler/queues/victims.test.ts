@@ -5,9 +5,10 @@ import { describe, expect, test } from 'vitest';
 import { amountOf, amounts, sumOf } from '../../../src/scheduler/queues/amounts.ts';
 import { ownWork } from '../../../src/scheduler/queues/own-work.ts';
 import { QueueTree } from '../../../src/scheduler/queues/queue-tree.ts';
-import { evictionGpuHours, type Standing } from '../../../src/scheduler/queues/running-unit.ts';
+import { compareRank, evictionGpuHours, type Standing } from '../../../src/scheduler/queues/running-unit.ts';
 import { compareWithinQueue } from '../../../src/scheduler/queues/workload-order.ts';
 import { DEFAULT_THRASH_GUARDS } from '../../../src/scheduler/queues/victims.ts';
+import { atOnce } from '../../../src/scheduler/slices.ts';
 import {
   evictable,
   evictionsIn,
@@ -199,14 +200,18 @@ describe('between queues', () => {
         const units = drawn.map(({ at, count, ...rest }, index) =>
           unit(`u${index}`, leaves[at % leaves.length]!, count, rest),
         );
-        const owners = ownWork({ tree, worth }, units, ({ guaranteed }) => guaranteed);
+        const owners = atOnce(
+          ownWork({ tree, worth }, units.toSorted(compareRank), ({ guaranteed }) => guaranteed),
+        );
         for (const queue of tree.parentsFirst) {
           const own = units.filter(({ id }) => owners.get(id)?.path.includes(queue));
           const sum = amountOf(sumOf(own.map((one) => one.amounts)), 'gpu:h100');
           expect(sum).toBeLessThanOrEqual(amountOf(queue.guaranteed, 'gpu:h100'));
         }
         const stays = units.filter(({ id, startedMs }) => owners.has(id) || startedMs % 2 === 0);
-        const after = ownWork({ tree, worth }, stays, ({ guaranteed }) => guaranteed);
+        const after = atOnce(
+          ownWork({ tree, worth }, stays.toSorted(compareRank), ({ guaranteed }) => guaranteed),
+        );
         for (const [id, queue] of owners) expect(after.get(id)).toBe(queue);
       }),
     );

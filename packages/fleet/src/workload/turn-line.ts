@@ -1,0 +1,82 @@
+import { BinaryHeap } from '@clawbernetes/kernel';
+import { compareInQueue } from '../scheduler/queues/queue-plan-order.ts';
+
+/** What stands in a line. */
+export interface InLine {
+  readonly priority: number;
+  /** Since when the first of it waits, as of now. */
+  readonly sinceMs: number;
+  /** In the order of arrival; of equals the smaller goes first. */
+  readonly number: number;
+}
+
+interface Place<Entry> extends InLine {
+  readonly entry: Entry;
+}
+
+/** Of higher priority first, then who has waited longer. */
+export function compareTurns(one: InLine, other: InLine): number {
+  return compareInQueue(one, other) || one.number - other.number;
+}
+
+/**
+ * Who is tried next. It lasts over turns, since one turn may not get to the end of it; each entry is in it
+ * once.
+ */
+export class TurnLine<Entry extends InLine> {
+  readonly #places = new BinaryHeap<Place<Entry>>((one, other) => compareTurns(one, other) < 0);
+  /** The place that counts; others of the same entry are left over. */
+  readonly #placeOf = new Map<Entry, Place<Entry>>();
+
+  /** Does nothing if it has such a place already. */
+  push(entry: Entry): void {
+    const { priority, sinceMs, number } = entry;
+    const known = this.#placeOf.get(entry);
+    if (known && known.sinceMs <= sinceMs) return;
+    const place = { entry, priority, sinceMs, number };
+    this.#placeOf.set(entry, place);
+    this.#places.push(place);
+  }
+
+  delete(entry: Entry): void {
+    this.#placeOf.delete(entry);
+    // Without this what is left over would stay until its turn.
+    if (this.#placeOf.size === 0) this.#places.keep(() => false);
+  }
+
+  /** The first, which stands in it no more. */
+  take(): Entry | undefined {
+    for (let { first } = this.#places; first; first = this.#places.first) {
+      this.#places.pop();
+      const { entry, sinceMs } = first;
+      if (this.#placeOf.get(entry) !== first) continue;
+      this.#placeOf.delete(entry);
+      // The one that had waited longest has gone: those that are left have waited less.
+      if (entry.sinceMs <= sinceMs) return entry;
+      this.push(entry);
+    }
+    return undefined;
+  }
+}
+
+/** The first so many by their turns, in no order, of those behind `after`. */
+export function firstInTurn<Entry extends InLine>(
+  entries: Iterable<Entry>,
+  count: number,
+  after: InLine | undefined,
+): readonly Entry[] {
+  const first = new BinaryHeap<Entry>((one, other) => compareTurns(one, other) > 0);
+  for (const entry of entries) {
+    if (after && compareTurns(entry, after) <= 0) continue;
+    const last = first.size >= count ? first.first : undefined;
+    if (last && compareTurns(last, entry) <= 0) continue;
+    if (last) first.pop();
+    first.push(entry);
+  }
+  const found: Entry[] = [];
+  for (let last = first.first; last; last = first.first) {
+    found.push(last);
+    first.pop();
+  }
+  return found.reverse();
+}

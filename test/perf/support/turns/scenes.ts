@@ -1,0 +1,114 @@
+import type { WorkloadRecord } from '@clawbernetes/fleet';
+import type { WorkloadSpecInput } from '@clawbernetes/protocol';
+import { GPUS_OF_BENCH_NODE } from '../bench-node.ts';
+import { TurnFleet } from './turn-fleet.ts';
+
+type Spec = Partial<WorkloadSpecInput>;
+
+const BASE_CPU_MILLI = 100;
+
+function gpus(count: number, more: Spec = {}): Spec {
+  return { resources: { gpus: count, cpuMilli: BASE_CPU_MILLI, memoryMib: 64 }, ...more };
+}
+
+/** Of another shape for every index below 20,000. */
+function distinct(count: number, index: number, more: Spec = {}): Spec {
+  const [cpu, memory] = [index % 1000, Math.floor(index / 1000)];
+  const resources = { gpus: count, cpuMilli: BASE_CPU_MILLI + cpu, memoryMib: 64 + memory };
+  return { resources, ...more };
+}
+
+/** Fills the fleet but for the first node, which gets eight of one GPU. */
+async function fill(bench: TurnFleet, nodes: number, more: Spec = {}): Promise<void> {
+  await bench.submitAll(nodes - 1, () => gpus(GPUS_OF_BENCH_NODE, more));
+  await bench.submitAll(GPUS_OF_BENCH_NODE, () => gpus(1, more));
+}
+
+/** The node on which eight workloads run. */
+function nodeOfMany({ fleet }: TurnFleet): string {
+  const node = fleet.nodes().find(({ id }) => fleet.liveAttempts(id).length === GPUS_OF_BENCH_NODE);
+  if (!node) throw new Error('no node was filled one by one');
+  return node.id;
+}
+
+/**
+ * One GPU of a full fleet becomes free while so many shapes wait. `lack`: all ask for more GPUs. `fit`: any
+ * could take it. `hinder`: by numbers each fits, but asks for a label that the node has not. `limited`: they
+ * lack GPUs, and queues have limits.
+ */
+const FREED = {
+  lack: (index: number) => distinct(2 + (index % 7), index),
+  fit: (index: number) => distinct(1, index),
+  hinder: (index: number) => distinct(1, index, { nodeSelector: { zone: 'none' } }),
+  limited: (index: number) => distinct(2 + (index % 7), index),
+} as const satisfies Record<string, (index: number) => Spec>;
+
+export const FREED_KINDS = ['lack', 'fit', 'hinder', 'limited'] as const satisfies (keyof typeof FREED)[];
+
+export async function freedNode(
+  kind: keyof typeof FREED,
+  { nodes, shapes }: { readonly nodes: number; readonly shapes: number },
+): Promise<number> {
+  await using bench = await TurnFleet.open(nodes);
+  if (kind === 'limited') bench.fleet.queues.create({ queue: 'other', settings: { limit: { gpus: nodes } } });
+  await fill(bench, nodes);
+  await bench.submitAll(shapes, FREED[kind]);
+  const nodeId = nodeOfMany(bench);
+  return await bench.longestSliceMs(() => bench.end(nodeId));
+}
+
+/** Everything runs in queues without a claim, one GPU each; then something comes that may have it. */
+export async function firstLook(ground: 'priority' | 'guarantee', nodes: number): Promise<number> {
+  await using bench = await TurnFleet.open(nodes);
+  const queues = ground === 'guarantee';
+  if (queues) {
+    bench.fleet.queues.create({ queue: 'owner', settings: { guaranteed: { gpus: nodes } } });
+    bench.fleet.queues.create({ queue: 'guest', settings: {} });
+  }
+  const low: Spec = queues ? { queue: 'guest' } : { priority: 1 };
+  await bench.submitAll(nodes * GPUS_OF_BENCH_NODE, () => gpus(1, low));
+  let winner: WorkloadRecord | undefined;
+  const high: Spec = queues ? { queue: 'owner' } : { priority: 9 };
+  const longestMs = await bench.longestSliceMs(() => (winner = bench.submit(gpus(GPUS_OF_BENCH_NODE, high))));
+  assertRoomWasMade(bench, winner, 1);
+  return longestMs;
+}
+
+export async function gangPreemption(nodes: number, members: number): Promise<number> {
+  await using bench = await TurnFleet.open(nodes);
+  await bench.submitAll(nodes, () => gpus(GPUS_OF_BENCH_NODE, { priority: 1 }));
+  let winner: WorkloadRecord | undefined;
+  const topology = { level: 'rack', rule: 'required' } as const;
+  const gang: Spec = { priority: 9, gang: { members, topology } };
+  const longestMs = await bench.longestSliceMs(() => (winner = bench.submit(gpus(GPUS_OF_BENCH_NODE, gang))));
+  assertRoomWasMade(bench, winner, members);
+  return longestMs;
+}
+
+function assertRoomWasMade({ fleet }: TurnFleet, winner: WorkloadRecord | undefined, least: number): void {
+  const evicted = fleet.nodes().flatMap(({ id }) => fleet.liveAttempts(id).filter(({ evicted: by }) => by));
+  if (evicted.length < least) throw new Error(`${evicted.length} make room for ${winner?.name}`);
+}
+
+/**
+ * Somebody asks why a workload waits, in a full fleet. @param limited whether all that runs has a time limit,
+ * and a thousand others have waited longer.
+ */
+export async function why(nodes: number, limited: boolean): Promise<number> {
+  await using bench = await TurnFleet.open(nodes);
+  const timeouts = (index: number): Spec => (limited ? { timeoutMs: 3_600_000 + index * 1000 } : {});
+  await bench.submitAll(nodes, (index) => gpus(GPUS_OF_BENCH_NODE - (index % 3), timeouts(index)));
+  if (limited) await bench.submitAll(1000, (index) => distinct(GPUS_OF_BENCH_NODE, index));
+  const last = bench.submit(gpus(GPUS_OF_BENCH_NODE));
+  return await bench.longestSliceMs(() => {
+    const { waiting } = bench.fleet.questions.why(last, []);
+    if (!waiting) throw new Error('it does not wait');
+  });
+}
+
+/** Nothing happens: what the fleet does twice a second. */
+export async function idle(nodes: number): Promise<number> {
+  await using bench = await TurnFleet.open(nodes);
+  await bench.submitAll(nodes, () => gpus(GPUS_OF_BENCH_NODE));
+  return await bench.longestSliceMs(() => undefined);
+}
