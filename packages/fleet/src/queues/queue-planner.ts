@@ -4,6 +4,7 @@ import { unreserved } from '../calendar/timed-use.ts';
 import type { FleetCore } from '../fleet-core.ts';
 import { ListedOrder, planInDraft } from '../scheduler/calendar/plan-in-draft.ts';
 import type { Draft } from '../scheduler/draft.ts';
+import type { WorkloadRecord } from '../records.ts';
 import type { FleetTopology } from '../scheduler/gang/fleet-topology.ts';
 import type { NodeGroups } from '../scheduler/node-groups.ts';
 import type { Placement } from '../scheduler/placement.ts';
@@ -47,7 +48,7 @@ export class QueuePlanner {
   readonly #restarts: RestartPlaces;
 
   constructor(deps: QueuePlannerDeps) {
-    const { core, packing } = deps;
+    const { core } = deps;
     this.#deps = deps;
     const onFreed = (nodeId: string): void => {
       core.nodes.touch(nodeId);
@@ -62,7 +63,7 @@ export class QueuePlanner {
     });
     this.#heldReasons = new HeldReasons(core, (view, workloadId) => holds.masked(view, workloadId));
     this.#room = new MakeRoom({ ...deps, holds, fleet: () => this.#fleet() });
-    this.#backfill = new BackfillPlaces({ core, packing, holds });
+    this.#backfill = new BackfillPlaces({ ...deps, holds });
     this.#restarts = new RestartPlaces(core, holds);
   }
 
@@ -153,6 +154,14 @@ export class QueuePlanner {
       reason: group.stop.never ? 'over-limit' : 'waiting-for-quota',
       message: explainQueueStop(group.stop),
     };
+  }
+
+  /** When a gang that waits can start at the latest, by time limits. */
+  gangStart(workload: WorkloadRecord): { readonly startMs: number; readonly graceMs: number } | undefined {
+    const hold = this.#holds.of(workload.id);
+    if (hold) return hold.kind === 'blocked' ? { startMs: hold.startMs, graceMs: 0 } : undefined;
+    const group = this.#deps.core.pending.groupOf(workload.id);
+    return group?.shape.gang && this.#backfill.gangStart(workload, group);
   }
 
   /** The place that is kept for a workload, or undefined. */

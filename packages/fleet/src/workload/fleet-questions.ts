@@ -22,6 +22,7 @@ import { shapeOf, type Shape } from '../scheduler/resources.ts';
 import type { FleetPacking } from '../scheduler/score/fleet-packing.ts';
 import type { SnapshotNode } from '../scheduler/snapshot.ts';
 import type { Waiting } from '../scheduler/explain.ts';
+import { gangEstimate } from '../scheduler/why/gang-estimate.ts';
 import { withReservations } from '../scheduler/why/explain-held.ts';
 import { explainWaiting, type WaitQuestion } from '../scheduler/why/explain-waiting.ts';
 import type { Holder } from '../scheduler/why/holder.ts';
@@ -29,6 +30,8 @@ import { describeCount } from '../scheduler/why/obstacle-words.ts';
 import { readRefusals } from '../scheduler/why/refusal-counts.ts';
 import { whatIf, type FleetFacts, type Outcome } from '../scheduler/why/what-if.ts';
 import { describeOutcome, describeWhy, named } from './answer-words.ts';
+import { wantsItsPlaces } from './gang/own-places.ts';
+import { wantsItsPlaces } from './gang/own-places.ts';
 import { isEnded } from './lifecycle.ts';
 import { waitingShape } from './policy/begin-anew.ts';
 import { explainAnew, explainDelay } from './policy/waiting-words.ts';
@@ -137,7 +140,8 @@ export class FleetQuestions {
     const facts = this.#asked(namespace);
     const nodes = facts.nodes.map((node) => this.#queues.masked(node, id));
     const unheld = explainWaiting({ ...facts, nodes, shape, ahead });
-    const explained = withReservations(unheld, nodes, shape, facts.nowMs);
+    const start = gangEstimate(unheld, this.#queues.gangStart(workload), facts.nowMs);
+    const explained = withReservations({ ...unheld, start }, nodes, shape, facts.nowMs);
     return explainAnew(this.#core, workload, this.#withPlaces(workload, explained));
   }
 
@@ -199,14 +203,18 @@ export class FleetQuestions {
 
   /** Nothing but time stands in its way so far. */
   #delay(id: string, waiting: Waiting): WaitExplanation {
-    const { nodes, delayed, clock } = this.#core;
+    const { nodes, delayed, clock, workloads, options } = this.#core;
     const atMs = clock.nowMs() + (delayed.leftMs(id) ?? 0);
+    const workload = workloads.workload(id);
+    const waitMs = workload && wantsItsPlaces(workload) ? options.queues.holdMs : 0;
+    const workload = workloads.workload(id);
+    const waitMs = workload && wantsItsPlaces(workload) ? options.queues.holdMs : 0;
     const message = 'When its delay is over and there is room.';
     return {
       ...waiting,
       nodes: nodes.snapshot().length,
       ...{ obstacles: [], remedies: [], ahead: 0 },
-      start: { estimate: 'range', fromMs: atMs, toMs: atMs, message },
+      start: { estimate: 'range', fromMs: atMs, toMs: atMs + waitMs, message },
     };
   }
 
