@@ -31,7 +31,6 @@ import { readRefusals } from '../scheduler/why/refusal-counts.ts';
 import { whatIf, type FleetFacts, type Outcome } from '../scheduler/why/what-if.ts';
 import { describeOutcome, describeWhy, named } from './answer-words.ts';
 import { wantsItsPlaces } from './gang/own-places.ts';
-import { wantsItsPlaces } from './gang/own-places.ts';
 import { isEnded } from './lifecycle.ts';
 import { waitingShape } from './policy/begin-anew.ts';
 import { explainAnew, explainDelay } from './policy/waiting-words.ts';
@@ -205,8 +204,6 @@ export class FleetQuestions {
   #delay(id: string, waiting: Waiting): WaitExplanation {
     const { nodes, delayed, clock, workloads, options } = this.#core;
     const atMs = clock.nowMs() + (delayed.leftMs(id) ?? 0);
-    const workload = workloads.workload(id);
-    const waitMs = workload && wantsItsPlaces(workload) ? options.queues.holdMs : 0;
     const workload = workloads.workload(id);
     const waitMs = workload && wantsItsPlaces(workload) ? options.queues.holdMs : 0;
     const message = 'When its delay is over and there is room.';
