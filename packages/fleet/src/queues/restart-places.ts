@@ -6,6 +6,7 @@ import type { MemberTrace, Placement } from '../scheduler/placement.ts';
 import { amountsHeld } from '../scheduler/queues/asked-amounts.ts';
 import { shapeOf } from '../scheduler/resources.ts';
 import { FLEET, levelName } from '../scheduler/topology/topology-tree.ts';
+import { isLostMember } from '../workload/gang/judge-gang.ts';
 import { wantsItsPlaces } from '../workload/gang/own-places.ts';
 import { goAnywhere } from '../workload/policy/release-bound.ts';
 import { startOfGang } from './held-gang.ts';
@@ -80,11 +81,12 @@ export class RestartPlaces {
     const leftMs = core.delayed.leftMs(workload.id) ?? 0;
     const { holdMs } = core.options.queues;
     const isWaiting = wantsItsPlaces(workload);
-    // Places that would stay empty for long are others' meanwhile.
-    if (leftMs > holdMs) return this.release(workload.id);
+    const members = core.workloads.members(workload.id);
+    // Places that would stay empty for long, or for one that cannot have them all, are others' meanwhile.
+    const isInVain = !isWaiting && members.some(isLostMember);
+    if (leftMs > holdMs || isInVain) return this.release(workload.id);
     if (this.#kept.get(workload.id) === isWaiting) return;
     this.#kept.set(workload.id, isWaiting);
-    const members = core.workloads.members(workload.id);
     const nodes = members.flatMap(({ nodeId }) => core.nodes.node(nodeId) ?? []);
     // Where a node has left the fleet there is nothing to wait for.
     const waitMs = nodes.length < members.length ? 0 : leftMs + holdMs;

@@ -4,7 +4,7 @@ import { apiError, type WorkloadSpec } from '@clawbernetes/protocol';
 const WITHIN_A_NODE: ReadonlySet<string | undefined> = new Set(['nvlink-island', 'numa']);
 
 /** What a program meets the others of its gang by: without a network it is not told, nor could it use it. */
-const RENDEZVOUS = /MASTER_ADDR|MASTER_PORT|CLAWBERNETES_GANG_HOSTS|--rdzv|--master[-_](addr|port)/;
+const RENDEZVOUS = /MASTER_ADDR|MASTER_PORT|CLAWBERNETES_GANG_HOSTS|--rdzv|PET_RDZV|--master[-_](addr|port)/;
 
 function asksForRendezvous({ command, env }: WorkloadSpec): boolean {
   return [...command, ...Object.entries(env).flat()].some((text) => RENDEZVOUS.test(text));

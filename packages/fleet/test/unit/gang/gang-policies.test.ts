@@ -129,6 +129,9 @@ test('where its places are not free in time it begins wherever there is room', a
   await fixture.pass(60_000, [away.replace('node-', '')]);
   expect(fixture.state(workload)).toBe('queued');
   expect(waitingMessage(fixture, workload)).toContain('on the nodes that it had (restart 1 of 2)');
+  const { waiting } = fixture.fleet.fleet.questions.why(workload, []);
+  const nowMs = fixture.fleet.clock.nowMs();
+  expect(waiting).toMatchObject({ reason: 'delayed', start: { fromMs: nowMs, toMs: nowMs + 60_000 } });
   await fixture.pass(20_000, [away.replace('node-', '')]);
   expect(fixture.state(workload)).toBe('reserved');
   expect(fixture.members(workload).map(({ nodeId }) => nodeId)).not.toContain(away);
@@ -302,6 +305,22 @@ test('an exclusive gang waits for proof of the end of every member before any be
   await fixture.pass(50_000, silent);
   expect(fixture.fleet.fleet.attempt(lost.id)).toMatchObject({ state: 'lost', fenced: true });
   expect(fixture.members(workload).map(({ generation }) => generation)).toEqual([2, 2, 2]);
+});
+
+test('while an exclusive gang waits for such proof, others have the places of the members that have ended', async () => {
+  const fixture = await GangFixture.open([3], 4);
+  const workload = await fixture.running({ ...SPEC, ...RESTART, exclusive: true });
+  const [first, second, lost] = fixture.members(workload);
+  if (!first || !second || !lost) throw new Error('a member is missing');
+  const silent = [lost.nodeId.replace('node-', '')];
+  await fixture.pass(50_000, silent);
+  fixture.report(second, { state: 'exited', exitCode: 7, finishedAtMs: 9 });
+  await fixture.fleet.settle();
+  fixture.report(first, { state: 'killed', reason: 'stopped', finishedAtMs: 9 });
+  const rival = await fixture.submit({ resources: { gpus: 4 } });
+  expect(fixture.state(rival)).toBe('queued');
+  await fixture.pass(70_000, silent);
+  expect([fixture.state(workload), fixture.state(rival)]).toEqual(['stopping', 'reserved']);
 });
 
 test('an exclusive gang is not given up by force, and ends where a person vouches for a node', async () => {
