@@ -93,7 +93,10 @@ function reservationText(context: Context, view: ReservationView): string {
     ['GPUs', gpusText(view)],
     ['Nodes', view.nodes.map(nodeText).join('\n')],
     ['In the way', view.outlasting.map((one) => outlastingText(one)).join('\n') || undefined],
-    ['Work there', view.running === 'evict' ? `is asked to end, ${noticeText(view)}` : 'is left'],
+    [
+      'Policy',
+      `work in the way is ${view.running === 'evict' ? `asked to end, ${noticeText(view)}` : 'left'}`,
+    ],
   ]);
 }
 

@@ -12,8 +12,9 @@ import { timedUse } from './timed-use.ts';
 
 /** Groups of what waits that are looked at in one look; the next one goes on behind them. */
 const MAX_GROUPS = 256;
-/** Workloads of each. */
-const MAX_OF_GROUP = 64;
+/** Workloads of all of them together, and of each at least. */
+const MAX_WORKLOADS = 2048;
+const MIN_OF_GROUP = 8;
 /** Placements of one look for work that may use the same reservations. */
 const MAX_PLACED = 200;
 const MAX_CLASSES = 16;
@@ -86,7 +87,9 @@ export class ReservedPlaces {
     const wanted = [...core.pending.unstopped().filter(isWanted)];
     const first = this.#from[kind] < wanted.length ? this.#from[kind] : 0;
     this.#from[kind] = first + MAX_GROUPS;
-    const shapes = wanted.slice(first, first + MAX_GROUPS).map(({ shape }) => shape(MAX_OF_GROUP));
+    const looked = wanted.slice(first, first + MAX_GROUPS);
+    const each = Math.max(MIN_OF_GROUP, Math.floor(MAX_WORKLOADS / Math.max(1, looked.length)));
+    const shapes = looked.map(({ shape }) => shape(each));
     for (const use of this.#classes(shapes)) {
       const placements = this.#placementsFor(use);
       if (placements.length > 0) yield placements;
@@ -102,7 +105,8 @@ export class ReservedPlaces {
       const idsOf = new Map<string, string[]>();
       for (const id of shape.workloadIds) {
         const workload = workloads.workload(id);
-        if (!workload || this.#deps.holds.of(id)) continue;
+        // Others have made room for it elsewhere, and it waits for their end.
+        if (!workload || this.#deps.holds.of(id)?.kind === 'preemption') continue;
         const use = timedUse(queues.regime, workload.spec, nowMs);
         const open = calendar.all().filter((reservation) => !withholds(reservation, use));
         if (open.length === 0) continue;
