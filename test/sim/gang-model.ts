@@ -89,11 +89,15 @@ export class GangModel {
     this.#isQuiet = true;
   }
 
-  check(): void {
+  /** @param isFresh whether anything but the time has changed since the look before. */
+  check({ isFresh }: { readonly isFresh: boolean }): void {
     const { gateway, clock } = this.#simulation;
+    // Time alone makes nothing wrong but with those that are in parts.
+    if (gateway && !isFresh && this.#partial.size === 0) return this.#policies.keepOn();
     const before = this.#partial;
     this.#partial = new Map();
     if (!gateway) return this.#policies.restarted();
+    this.#policies.look();
     for (const gang of [...this.#live.values()]) {
       const workload = gateway.fleet.findWorkload(gang.id);
       // One that was not stored when its gateway died was not acknowledged either.

@@ -30,6 +30,8 @@ export class GangPolicyModel {
   readonly #seen = new Map<string, Seen>();
   /** By node: until when a place may be kept there; monotonic ms. */
   readonly #keptUntilMs = new Map<string, number>();
+  /** Nodes of which places may be kept for as long as nothing changes. */
+  readonly #keeping = new Set<string>();
 
   constructor(simulation: Simulation) {
     this.#simulation = simulation;
@@ -47,6 +49,17 @@ export class GangPolicyModel {
   /** The gateway died: what it did last may not have been stored. */
   restarted(): void {
     this.#seen.clear();
+  }
+
+  /** Begins another look at all of them. */
+  look(): void {
+    this.#keeping.clear();
+  }
+
+  /** Nothing has changed since the look before. */
+  keepOn(): void {
+    const untilMs = this.#simulation.clock.monotonicMs() + KEPT_MS;
+    for (const nodeId of this.#keeping) this.#keptUntilMs.set(nodeId, untilMs);
   }
 
   check(fleet: Fleet, workload: WorkloadRecord): void {
@@ -84,8 +97,8 @@ export class GangPolicyModel {
   }
 
   #keep(members: readonly Member[]): void {
-    const untilMs = this.#simulation.clock.monotonicMs() + KEPT_MS;
-    for (const { nodeId } of members) this.#keptUntilMs.set(nodeId, untilMs);
+    for (const { nodeId } of members) this.#keeping.add(nodeId);
+    this.keepOn();
   }
 
   /** Every rank where it was; unless it was said that it may be anywhere. */

@@ -245,7 +245,7 @@ class Run {
     const look = gateway && new FleetLook(gateway.fleet, { isFresh });
     this.#queues.check(look);
     this.#reservations.check(look);
-    this.#gangs.check();
+    this.#gangs.check({ isFresh });
     this.#fleet.check(look, this.#work.live);
     this.#work.check({ isFresh });
   }
