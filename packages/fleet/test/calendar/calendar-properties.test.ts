@@ -1,5 +1,5 @@
-// Shows for random histories of reservations and work, by counting GPUs, that nothing is ever placed on what is
-// kept from it, that no GPU is reserved twice at a time, and that nothing waits for which there is room.
+// Shows for random histories of reservations and work, by counting GPUs, that nothing is ever placed on what
+// is kept from it, that no GPU is reserved twice at a time, and that nothing waits for which there is room.
 import { reservationRequestSchema } from '@clawbernetes/protocol';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
