@@ -74,7 +74,7 @@ export const DEFAULT_FLEET_OPTIONS: FleetOptions = {
   retainEnded: 20_000,
   retainEvents: 1_000_000,
   placementsPerTurn: 200,
-  looksPerTurn: 4000,
+  looksPerTurn: 2000,
   offerAgainAfterMs: 5_000,
   gangReadyMs: 900_000,
   gangGraceMs: 60_000,

@@ -78,7 +78,7 @@ export async function gangPreemption(nodes: number, members: number): Promise<nu
   await using bench = await TurnFleet.open(nodes);
   await bench.submitAll(nodes, () => gpus(GPUS_OF_BENCH_NODE, { priority: 1 }));
   let winner: WorkloadRecord | undefined;
-  const topology = { level: 'rack', rule: 'required' } as const;
+  const topology = { level: 'rack', mode: 'required' } as const;
   const gang: Spec = { priority: 9, gang: { members, topology } };
   const longestMs = await bench.longestSliceMs(() => (winner = bench.submit(gpus(GPUS_OF_BENCH_NODE, gang))));
   assertRoomWasMade(bench, winner, members);

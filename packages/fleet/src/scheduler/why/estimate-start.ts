@@ -34,6 +34,15 @@ interface End {
 }
 
 const MINE = 'mine';
+/** Shapes of which all are placed that are passed over before they are left out. */
+const MAX_THROUGH = 64;
+
+/** What waits and asks for the same; so many of them, from the first, are placed. */
+interface Line {
+  readonly shape: Shape;
+  readonly workloadIds: readonly string[];
+  placed: number;
+}
 
 /**
  * When it starts if all that has a time limit runs to it, and those that have waited longer go first. A fleet
@@ -86,7 +95,9 @@ class Foresight {
   readonly #question: StartQuestion;
   readonly #nodes: Map<string, SnapshotNode>;
   readonly #ends = new BinaryHeap<End>((left, right) => left.atMs < right.atMs);
-  #waiting: readonly PendingShape[];
+  #waiting: readonly Line[] = [];
+  /** Lines of which all are placed. */
+  #through = 0;
   #triesLeft = MAX_TRIES;
   #endsLeft = MAX_ENDS;
   /** Less is free of GPUs than any that waits asks for, in thousandths: nothing needs to be tried. */
@@ -95,8 +106,8 @@ class Foresight {
   constructor(question: StartQuestion) {
     this.#question = question;
     this.#nodes = new Map(question.nodes.map((node) => [node.id, node]));
-    this.#waiting = [...question.ahead, { key: MINE, shape: question.shape, workloadIds: [MINE] }];
-    this.#wait(this.#waiting);
+    const { ahead, shape } = question;
+    this.#wait([...ahead, { shape, workloadIds: [MINE] }].map((group) => ({ ...group, placed: 0 })));
     for (const { id } of question.nodes) for (const holder of question.holdersOf(id)) this.#expect(holder);
   }
 
@@ -116,8 +127,9 @@ class Foresight {
     return undefined;
   }
 
-  #wait(waiting: readonly PendingShape[]): void {
+  #wait(waiting: readonly Line[]): void {
     this.#waiting = waiting;
+    this.#through = 0;
     this.#leastMilli = waiting.reduce(
       (least, { shape }) => Math.min(least, shape.gpus * milliOf(shape)),
       Infinity,
@@ -137,21 +149,32 @@ class Foresight {
     const node = withoutHolders(before, [holder]);
     this.#nodes.set(node.id, node);
     if (!node.schedulable || this.#isTooSmall(node)) return false;
-    const placed = new Set<string>();
     let room = RoomBound.of(node);
-    for (const { shape, workloadIds } of this.#waiting) {
-      if (!room.mayTake(memberOf(shape))) continue;
+    for (const line of this.#waiting) {
+      if (line.placed === line.workloadIds.length || !room.mayTake(memberOf(line.shape))) continue;
       this.#triesLeft -= 1;
-      for (const workloadId of workloadIds) {
-        const filled = this.#place(node.id, shape, workloadId, atMs);
-        if (!filled) break;
-        if (workloadId === MINE) return true;
-        placed.add(workloadId);
-        room = RoomBound.of(filled);
-      }
+      const filled = this.#placeAll(node.id, line, atMs);
+      if (filled === 'mine') return true;
+      if (filled) room = RoomBound.of(filled);
     }
-    if (placed.size > 0) this.#wait(without(this.#waiting, placed));
+    // Seldom, since it is work in proportion to all that waits.
+    if (this.#through > MAX_THROUGH)
+      this.#wait(this.#waiting.filter(({ placed, workloadIds }) => placed < workloadIds.length));
     return false;
+  }
+
+  /** As many of one shape as fit on the node: the node with them. */
+  #placeAll(nodeId: string, line: Line, atMs: number): SnapshotNode | 'mine' | undefined {
+    let last: SnapshotNode | undefined;
+    for (const workloadId of line.workloadIds.slice(line.placed)) {
+      const filled = this.#place(nodeId, line.shape, workloadId, atMs);
+      if (!filled) return last;
+      if (workloadId === MINE) return 'mine';
+      line.placed += 1;
+      last = filled;
+    }
+    this.#through += 1;
+    return last;
   }
 
   #isTooSmall({ gpus }: SnapshotNode): boolean {
@@ -173,11 +196,4 @@ class Foresight {
     }
     return filled;
   }
-}
-
-function without(waiting: readonly PendingShape[], placed: ReadonlySet<string>): readonly PendingShape[] {
-  return waiting.flatMap((group) => {
-    const workloadIds = group.workloadIds.filter((id) => !placed.has(id));
-    return workloadIds.length > 0 ? [{ ...group, workloadIds }] : [];
-  });
 }

@@ -18,6 +18,8 @@ const MAX_STEPS = 4;
 /** Nodes of which a remedy is looked for, of those that are hindered by the same: the nearest. */
 const NODES_PER_HINDRANCE = 32;
 const MAX_NODES = 256;
+/** Of nodes that are alike, those for which other requests are looked for: they do as well for the rest. */
+const ASKED_OF_ALIKE = 4;
 
 export interface RemedyQuestion {
   readonly shape: Shape;
@@ -37,7 +39,9 @@ export function findRemedies(
   { hindered }: Pick<Survey, 'hindered'>,
   question: RemedyQuestion,
 ): readonly Remedy[] {
-  const plans = worthLookingAt(hindered).flatMap((one) => plansFor(one, question));
+  const plans = worthLookingAt(hindered).flatMap(({ node, approaches }) =>
+    plansFor(node, approaches, question),
+  );
   const packing = new FleetPacking();
   return differentPlans(plans)
     .slice(0, MAX_REMEDIES)
@@ -51,20 +55,31 @@ export function findRemedies(
 }
 
 /** Of nodes hindered by the same the nearest, so that many alike leave room for the others. */
-function worthLookingAt(hindered: readonly Hindered[]): readonly SnapshotNode[] {
+function worthLookingAt(
+  hindered: readonly Hindered[],
+): readonly { readonly node: SnapshotNode; readonly approaches: readonly Approach[] }[] {
   const seen = new Map<string, number>();
   const kept = hindered.flatMap(({ nodes, obstacles }) => {
     const kind = obstacles.map(({ code }) => code).join(' ');
     const count = seen.get(kind) ?? 0;
     seen.set(kind, count + nodes.length);
-    return nodes.slice(0, Math.max(0, NODES_PER_HINDRANCE - count));
+    return nodes.slice(0, Math.max(0, NODES_PER_HINDRANCE - count)).map((node, at) => ({
+      node,
+      approaches: at < ASKED_OF_ALIKE ? APPROACHES : FLEET_ONLY,
+    }));
   });
   return kept.slice(0, MAX_NODES);
 }
 
-function plansFor(node: SnapshotNode, { shape, holdersOf }: RemedyQuestion): readonly Plan[] {
+const FLEET_ONLY: readonly Approach[] = ['fleet'];
+
+function plansFor(
+  node: SnapshotNode,
+  approaches: readonly Approach[],
+  { shape, holdersOf }: RemedyQuestion,
+): readonly Plan[] {
   const situation = { node, shape, holders: holdersOf(node.id) };
-  return APPROACHES.flatMap((approach) => planFor(situation, approach) ?? []);
+  return approaches.flatMap((approach) => planFor(situation, approach) ?? []);
 }
 
 /** Cures one obstacle after the other, as each leaves the situation. */
