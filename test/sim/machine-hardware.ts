@@ -13,6 +13,8 @@ export class MachineHardware implements Hardware {
   readonly #faults = new Map<number, GpuFault>();
   readonly #missing = new Set<number>();
   readonly #hot = new Set<number>();
+  /** As it is now; undefined after a change. */
+  #present: Hardware | undefined;
 
   constructor(name: string) {
     this.#name = name;
@@ -21,11 +23,13 @@ export class MachineHardware implements Hardware {
   /** A GPU says so until it is mended. */
   break(index: number, fault: GpuFault): void {
     this.#faults.set(index, fault);
+    this.#present = undefined;
   }
 
   /** It falls off the bus. */
   lose(index: number): void {
     this.#missing.add(index);
+    this.#present = undefined;
   }
 
   heat(index: number): void {
@@ -36,17 +40,23 @@ export class MachineHardware implements Hardware {
     this.#faults.delete(index);
     this.#missing.delete(index);
     this.#hot.delete(index);
+    this.#present = undefined;
   }
 
   detect(options: Parameters<Hardware['detect']>[0]): Promise<NodeInventory> {
-    return virtualHardware(this.#options()).detect(options);
+    return this.#hardware().detect(options);
   }
 
   async sample(options: Parameters<Hardware['sample']>[0]): ReturnType<Hardware['sample']> {
-    const sample = await virtualHardware(this.#options()).sample(options);
+    const sample = await this.#hardware().sample(options);
     const hot = new Set([...this.#hot].map((index) => gpuId(this.#name, index)));
     const gpus = sample.gpus.map((gpu) => ({ ...gpu, temperatureC: hot.has(gpu.deviceId) ? HOT_C : COOL_C }));
     return { ...sample, gpus };
+  }
+
+  #hardware(): Hardware {
+    this.#present ??= virtualHardware(this.#options());
+    return this.#present;
   }
 
   #options(): VirtualHardwareOptions {
