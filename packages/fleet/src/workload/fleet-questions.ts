@@ -24,6 +24,7 @@ import type { SnapshotNode } from '../scheduler/snapshot.ts';
 import type { Waiting } from '../scheduler/explain.ts';
 import { gangEstimate } from '../scheduler/why/gang-estimate.ts';
 import { withReservations } from '../scheduler/why/explain-held.ts';
+import type { End } from '../scheduler/why/estimate-start.ts';
 import { explainWaiting, type WaitQuestion } from '../scheduler/why/explain-waiting.ts';
 import type { Holder } from '../scheduler/why/holder.ts';
 import { describeCount } from '../scheduler/why/obstacle-words.ts';
@@ -233,6 +234,7 @@ export class FleetQuestions {
       likenessOf: this.#packing.groupKey,
       nowMs: clock.nowMs(),
       holdersOf: (nodeId) => workloads.liveOn(nodeId).map((attempt) => this.#holder(attempt, namespace)),
+      endsOf: (nodeId) => this.#endsOn(nodeId),
       limitOf: (id) => workloads.workload(id)?.spec.timeoutMs,
     };
   }
@@ -255,6 +257,18 @@ export class FleetQuestions {
       ...(endsAtMs === undefined ? {} : { endsAtMs }),
       graceMs: workload?.spec.stopGraceMs ?? 0,
     };
+  }
+
+  /** Asked for every node of the fleet. */
+  #endsOn(nodeId: string): readonly End[] {
+    const { workloads } = this.#core;
+    const ends: End[] = [];
+    for (const holder of workloads.liveOn(nodeId)) {
+      const workload = workloads.workload(holder.workloadId);
+      const atMs = workload && this.#endsAtMs(holder, workload);
+      if (atMs !== undefined) ends.push({ atMs, graceMs: workload?.spec.stopGraceMs ?? 0, holder });
+    }
+    return ends;
   }
 
   /** Nothing is known of what is out of reach; what has not begun yet is taken to begin now. */

@@ -9,7 +9,7 @@ import type { SnapshotNode } from '../snapshot.ts';
 import { memberOf } from '../gang/member-shape.ts';
 import { RoomBound } from '../room-bound.ts';
 import type { Alike } from './alike.ts';
-import { withoutHolders, type Holder } from './holder.ts';
+import { withoutHolders, type Held, type Holder } from './holder.ts';
 
 /** Ends of workloads that are looked ahead, and places tried then; beyond, nothing is foretold. */
 const MAX_ENDS = 2000;
@@ -22,15 +22,17 @@ export interface StartQuestion {
   /** In the order in which it is placed, the longest waiting first. */
   readonly ahead: readonly PendingShape[];
   readonly holdersOf: (nodeId: string) => readonly Holder[];
+  /** Those of them that a time limit ends, told with less; absent = found among `holdersOf`. */
+  readonly endsOf?: (nodeId: string) => Iterable<End>;
   /** Time limit of a workload that waits, with its grace, ms; absent = none. */
   readonly limitOf: (workloadId: string) => number | undefined;
   readonly nowMs: number;
 }
 
-interface End {
+export interface End {
   readonly atMs: number;
   readonly graceMs: number;
-  readonly holder: Holder;
+  readonly holder: Held;
 }
 
 const MINE = 'mine';
@@ -90,6 +92,13 @@ function unknownStart(able: readonly SnapshotNode[], { holdersOf }: StartQuestio
   return { estimate: 'unknown', message };
 }
 
+function endsAmong(holders: readonly Holder[]): readonly End[] {
+  return holders.flatMap((holder) => {
+    const { endsAtMs: atMs, graceMs } = holder;
+    return atMs === undefined ? [] : [{ atMs, graceMs, holder }];
+  });
+}
+
 /** The fleet as it will be, one end of a workload after the other. */
 class Foresight {
   readonly #question: StartQuestion;
@@ -108,7 +117,8 @@ class Foresight {
     this.#nodes = new Map(question.nodes.map((node) => [node.id, node]));
     const { ahead, shape } = question;
     this.#wait([...ahead, { shape, workloadIds: [MINE] }].map((group) => ({ ...group, placed: 0 })));
-    for (const { id } of question.nodes) for (const holder of question.holdersOf(id)) this.#expect(holder);
+    const { endsOf = (nodeId: string) => endsAmong(question.holdersOf(nodeId)) } = question;
+    for (const { id } of question.nodes) for (const end of endsOf(id)) this.#expect(end);
   }
 
   /** Whether it stopped before all ends were looked at. */
@@ -136,10 +146,8 @@ class Foresight {
     );
   }
 
-  #expect(holder: Holder): void {
-    const { endsAtMs, graceMs } = holder;
-    if (endsAtMs !== undefined)
-      this.#ends.push({ atMs: Math.max(endsAtMs, this.#question.nowMs), graceMs, holder });
+  #expect({ atMs, graceMs, holder }: End): void {
+    this.#ends.push({ atMs: Math.max(atMs, this.#question.nowMs), graceMs, holder });
   }
 
   /** Whether it is placed after this end: on the one node that has more room, in the order of the queue. */
@@ -191,8 +199,8 @@ class Foresight {
     const limitMs = this.#question.limitOf(workloadId);
     const { cpuMilli, memoryMib } = shape;
     if (limitMs !== undefined) {
-      const held = { devices, gpuMilli: milliOf(shape), cpuMilli, memoryMib };
-      this.#expect({ workloadId, name: '', nodeId, ...held, endsAtMs: atMs + limitMs, graceMs: 0 });
+      const holder = { nodeId, devices, gpuMilli: milliOf(shape), cpuMilli, memoryMib };
+      this.#expect({ atMs: atMs + limitMs, graceMs: 0, holder });
     }
     return filled;
   }

@@ -18,8 +18,11 @@ export interface Holder {
   readonly graceMs: number;
 }
 
+/** What it holds of the node that it is on. */
+export type Held = Pick<Holder, 'nodeId' | 'devices' | 'gpuMilli' | 'cpuMilli' | 'memoryMib'>;
+
 /** The node as it is once these have ended: what is reserved goes back to its reservation. */
-export function withoutHolders(node: SnapshotNode, ended: readonly Holder[]): SnapshotNode {
+export function withoutHolders(node: SnapshotNode, ended: readonly Held[]): SnapshotNode {
   const freed = new Map<string, number>();
   for (const { devices, gpuMilli = WHOLE_GPU } of ended)
     for (const id of devices) freed.set(id, (freed.get(id) ?? 0) + gpuMilli);
@@ -40,6 +43,6 @@ export function withoutHolders(node: SnapshotNode, ended: readonly Holder[]): Sn
   };
 }
 
-function isOnReserved({ reserved, gpus }: SnapshotNode, { devices }: Holder): boolean {
+function isOnReserved({ reserved, gpus }: SnapshotNode, { devices }: Held): boolean {
   return reserved?.isWhole === true || gpus.some(({ id, isReserved }) => isReserved && devices.includes(id));
 }
