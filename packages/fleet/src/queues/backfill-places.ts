@@ -54,6 +54,8 @@ export class BackfillPlaces {
   #nextFillMs = -Infinity;
   #from: string | undefined;
   #filled = 0;
+  /** Workload. */
+  #looked: string | undefined;
 
   constructor(deps: BackfillDeps) {
     this.#deps = deps;
@@ -63,7 +65,7 @@ export class BackfillPlaces {
 
   /** Decides anew whom to keep a place for, if it is time to. @param first those blocked, in their order. */
   run(first: () => readonly QueuedShape[]): void {
-    const { core, holds } = this.#deps;
+    const { core } = this.#deps;
     const nowMs = core.clock.monotonicMs();
     const { backfillEveryMs, reservations } = core.options.queues;
     if (nowMs < this.#nextMs) return;
@@ -72,9 +74,19 @@ export class BackfillPlaces {
     const ids = new Set(wanted.map(({ workloadIds }) => workloadIds[0]));
     this.#release((hold) => !ids.has(hold.workloadId));
     // A place that is kept stays the same; only one that is missing is looked for, and one at a time.
-    const next = wanted.find(({ workloadIds: [id = ''] }) => !holds.of(id));
+    const next = this.#next(wanted);
     if (next) this.#keepFor(next);
     this.#nextMs = nowMs + Math.max(backfillEveryMs, TIME_SHARE * (core.clock.monotonicMs() - nowMs));
+  }
+
+  /** The one behind whom was looked at last: one that no limit helps keeps no other from being helped. */
+  #next(wanted: readonly QueuedShape[]): QueuedShape | undefined {
+    const { holds } = this.#deps;
+    const open = wanted.filter(({ workloadIds: [id = ''] }) => !holds.of(id));
+    const last = open.findIndex(({ workloadIds: [id] }) => id === this.#looked);
+    const next = open[last + 1] ?? open[0];
+    this.#looked = next?.workloadIds[0];
+    return next;
   }
 
   get isKeeping(): boolean {

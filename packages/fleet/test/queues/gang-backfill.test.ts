@@ -73,6 +73,25 @@ describe('a gang that is blocked', () => {
   });
 });
 
+test('a gang that no limit helps keeps no other from having its place kept', async () => {
+  const fleet = await QueueFleet.open({});
+  fleet.fixture.join('a', 4);
+  fleet.fixture.join('b', 2);
+  fleet.submit('default', 2, { nodeSelector: { node: 'b' } });
+  fleet.submit('default', 2, { timeoutMs: HOUR_MS });
+  await fleet.settle();
+  fleet.runAll();
+  const gang = fleet.submit('default', 2, { gang: { members: 3 } });
+  await fleet.settle();
+  const large = fleet.submit('default', 4);
+  await fleet.settle(10_000);
+  const small = fleet.submit('default', 1);
+  await fleet.settle(3000);
+  expect(fleet.states(gang, large, small)).toEqual(['queued', 'queued', 'queued']);
+  expect(fleet.fleet.questions.why(large, []).waiting?.message).toContain('kept for it on a');
+  await fleet.close();
+});
+
 const GRACE_MS = 10_000;
 const nodeArbitrary = fc.record({
   gpus: fc.integer({ min: 1, max: 4 }),
