@@ -35,7 +35,7 @@ const h100 = { gpus: 2, gpuModels: ['H100'] };
 
 it('only work that ends before, then only that of the queue, over a kill of the gateway', async () => {
   await cli('queue', 'create', 'team');
-  const created = await cli(...reserving, '--start', '+20s', '--duration', '10m');
+  const created = await cli(...reserving, '--start', '+30s', '--duration', '10m');
   expect(created).toMatch(/launch is reserved from .* to .*\(in .*s, for 10m 00s\)/);
   expect(created).toContain('For          queue team');
   expect(await cli('reservation', 'list')).toMatch(/launch +upcoming .* queue team +2/);
@@ -50,7 +50,7 @@ it('only work that ends before, then only that of the queue, over a kill of the 
   expect(told).toContain('clawbernetes reservation delete launch');
 
   await fleet.restartGateway('SIGKILL');
-  expect(await cli(...reserving, '--start', '+20s', '--duration', '10m')).toContain('launch is reserved');
+  expect(await cli(...reserving, '--start', '+30s', '--duration', '10m')).toContain('launch is reserved');
   await fleet.untilState(own.id, 'running');
   expect((await fleet.inspect(foreign.id)).state).toBe('queued');
   expect(await cli('reservation', 'show', 'launch')).toMatch(/State +active\.[^]*2: 2 in use by its queues/);
