@@ -10,9 +10,6 @@ import { ShapeIndex } from './shape-index.ts';
 import { compareTurns, firstInTurn, TurnLine, type InLine } from './turn-line.ts';
 import { idsBefore, WaitingGroup } from './waiting-group.ts';
 
-/** Blocked groups that are retried at a time; the others come after them. */
-const RETRIED_AT_A_TIME = 256;
-
 /** What tells whether to look closer. */
 export interface GroupGlance {
   readonly queue: string;
@@ -111,17 +108,17 @@ export class PendingQueue {
   }
 
   /**
-   * Nodes may take more than when blocked shapes were tried: those that may fit there get their turn, so many
+   * Nodes may take more than when blocked shapes were tried: those that may fit there get their turn, `most`
    * at a time. As long as `isRetrying`, it is called again with what room there is by then.
    */
-  retry(room: RoomBound, nodeIds: Iterable<string>): void {
+  retry(room: RoomBound, nodeIds: Iterable<string>, most: number): void {
     // One of which the oldest has gone may stand behind now: then it is found again.
     for (const group of this.#retried)
       if (this.#isLater(group) || (!group.shape.gang && !room.mayTake(group.shape))) this.#close(group);
     if (this.#retried.size > 0) return;
     const may = this.#index.within(room, nodeIds).filter((group) => this.#isBlocked(group));
-    const next = firstInTurn(may, RETRIED_AT_A_TIME, this.#retriedUntil);
-    const last = next.length < RETRIED_AT_A_TIME ? undefined : next.at(-1);
+    const next = firstInTurn(may, most, this.#retriedUntil);
+    const last = next.length < most ? undefined : next.at(-1);
     this.#retriedUntil = last && { priority: last.priority, sinceMs: last.sinceMs, number: last.number };
     for (const group of next) {
       this.#retried.add(group);

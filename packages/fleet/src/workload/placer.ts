@@ -19,6 +19,9 @@ import { isProvenEnded } from './policy/next-step.ts';
 import { reserveGang } from './gang/gang-placer.ts';
 import { settleWorkload } from './settle-workload.ts';
 
+/** Blocked shapes are retried so many at a time that each may take so many looks. */
+const LOOKS_PER_RETRIED = 8;
+
 /** Applies plans: the one serial place where work gets its node, after everything was checked again. */
 export class Placer {
   readonly #core: FleetCore;
@@ -109,14 +112,14 @@ export class Placer {
    * whether more nodes have changed since that began: what had its turn is tried on them in the next round.
    */
   #retry(): boolean {
-    const { pending } = this.#core;
+    const { pending, options } = this.#core;
     const isUnderWay = pending.isRetrying;
     this.#retried = isUnderWay ? this.#retried.union(this.#changed) : new Set(this.#changed);
     if (!isUnderWay) this.#changed.clear();
     if (this.#retried.size === 0) return false;
     const views = Array.from(this.#retried).flatMap((id) => this.#groups.node(id) ?? []);
     const room = new RoomBound(views);
-    pending.retry(room, this.#retried);
+    pending.retry(room, this.#retried, Math.ceil(options.looksPerTurn / LOOKS_PER_RETRIED));
     return this.#changed.size > 0;
   }
 
