@@ -22,7 +22,7 @@ with open(sys.argv[1], "a") as file:
     file.write(f"{dist.get_world_size()} processes, sum {int(sum.item())}\\n")
 dist.destroy_process_group()
 `;
-/** Each torchrun of PyTorch 1.13 fails with its own defaults under Python 3.11, where no flag has a member 0. */
+/** With its own defaults torchrun 1.13 fails under Python 3.11, where no flag has a member 0. */
 const OUTPUT = { PET_REDIRECTS: '1', PET_TEE: '1' };
 
 let fleet: RealFleet;
