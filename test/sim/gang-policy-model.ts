@@ -135,8 +135,10 @@ function isUnproven({ state, fenced }: Member): boolean {
   return state === 'lost' && fenced !== true;
 }
 
+/** Its machine lost or ended it, or is out of reach for so long that it was given up. */
 function isOfMachine(member: Member): boolean {
-  return member.state === 'lost' || OF_THE_NODE.has(reasonOf(member));
+  const isGivenUp = member.evicted?.cause === 'node-loss';
+  return isGivenUp || member.state === 'lost' || OF_THE_NODE.has(reasonOf(member));
 }
 
 /** Of one that was stopped, nothing. */
