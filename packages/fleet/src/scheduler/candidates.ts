@@ -125,7 +125,7 @@ export class Candidates {
     const standings = this.#standings;
     this.#looks += this.#draft.groups / KNOWN_GROUPS_PER_LOOK;
     this.#draft.forEachGroup((key, size) => {
-      const place = this.#standingOf(key);
+      const place = this.#standingOf(standings, key);
       const refusal = standings.refusal(place);
       if (refusal !== undefined) return this.#refusals.add(refusal, size);
       const cost = standings.cost(place);
@@ -221,18 +221,19 @@ export class Candidates {
   }
 
   /** Its place in the table. */
-  #standingOf(key: GroupKey, node?: SnapshotNode): number {
-    const known = this.#standings.find(key);
+  #standingOf(standings: StandingTable, key: GroupKey, node?: SnapshotNode): number {
+    const known = standings.find(key);
     if (known >= 0) return known;
     this.#looks += 1;
     const example = node ?? present(this.#draft.queueOf(key).first, 'a node of a group');
-    return this.#standings.set(key, this.#packing.standing(example, this.#shape));
+    return standings.set(key, this.#packing.standing(example, this.#shape));
   }
 
   /** @param node one that is, or was, of the group. */
   #offerGroup(key: GroupKey, size: number, node?: SnapshotNode): void {
-    const place = this.#standingOf(key, node);
-    const standing = { refusal: this.#standings.refusal(place), cost: this.#standings.cost(place) };
+    const standings = this.#standings;
+    const place = this.#standingOf(standings, key, node);
+    const standing = { refusal: standings.refusal(place), cost: standings.cost(place) };
     this.#offer(key, size, standing);
   }
 
