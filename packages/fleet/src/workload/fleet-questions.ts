@@ -235,6 +235,7 @@ export class FleetQuestions {
       nowMs: clock.nowMs(),
       holdersOf: (nodeId) => workloads.liveOn(nodeId).map((attempt) => this.#holder(attempt, namespace)),
       endsOf: (nodeId) => this.#endsOn(nodeId),
+      countOf: (nodeId) => workloads.liveCount(nodeId),
       limitOf: (id) => workloads.workload(id)?.spec.timeoutMs,
     };
   }

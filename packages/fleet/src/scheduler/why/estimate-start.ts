@@ -23,7 +23,9 @@ export interface StartQuestion {
   readonly ahead: readonly PendingShape[];
   readonly holdersOf: (nodeId: string) => readonly Holder[];
   /** Those of them that a time limit ends, told with less; absent = found among `holdersOf`. */
-  readonly endsOf?: (nodeId: string) => Iterable<End>;
+  readonly endsOf?: (nodeId: string) => readonly End[];
+  /** How many there are; absent = counted among `holdersOf`. */
+  readonly countOf?: (nodeId: string) => number;
   /** Time limit of a workload that waits, with its grace, ms; absent = none. */
   readonly limitOf: (workloadId: string) => number | undefined;
   readonly nowMs: number;
@@ -74,20 +76,24 @@ const TOO_FAR: StartEstimate = {
   message: 'Too much ends and starts before it to foretell when enough is left for it.',
 };
 
-function unknownStart(able: readonly SnapshotNode[], { holdersOf }: StartQuestion): StartEstimate {
+function unknownStart(able: readonly SnapshotNode[], question: StartQuestion): StartEstimate {
+  const { holdersOf, endsOf, countOf } = question;
   const named: string[] = [];
   let endless = 0;
-  for (const { id, name } of able)
-    for (const holder of holdersOf(id)) {
-      if (holder.endsAtMs !== undefined) continue;
-      endless += 1;
-      if (named.length < NAMED) named.push(`${holder.name} on ${name}`);
+  for (const { id, name } of able) {
+    if (named.length >= NAMED && endsOf && countOf) {
+      endless += countOf(id) - endsOf(id).length;
+      continue;
     }
+    const without = holdersOf(id).filter(({ endsAtMs }) => endsAtMs === undefined);
+    endless += without.length;
+    named.push(...without.map((holder) => `${holder.name} on ${name}`));
+  }
   const rest = endless > NAMED ? ` and ${endless - NAMED} more` : '';
   const message =
     endless === 0
       ? 'What has waited longer takes the room that becomes free, and has no time limit or too long a one.'
-      : `No time limit tells when enough becomes free: ${named.join(', ')}${rest} ` +
+      : `No time limit tells when enough becomes free: ${named.slice(0, NAMED).join(', ')}${rest} ` +
         `${endless === 1 ? 'has' : 'have'} none (run --timeout).`;
   return { estimate: 'unknown', message };
 }
