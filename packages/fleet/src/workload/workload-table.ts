@@ -100,7 +100,13 @@ export class WorkloadTable {
 
   /** Attempts that may still run on the node, the unknown ones included. */
   liveOn(nodeId: string): readonly AttemptRecord[] {
-    return Array.from(this.#liveOn.get(nodeId) ?? []).flatMap((id) => this.#attempts.get(id) ?? []);
+    const live: AttemptRecord[] = [];
+    // Asked for every node by who explains something.
+    for (const id of this.#liveOn.get(nodeId) ?? []) {
+      const attempt = this.#attempts.get(id);
+      if (attempt) live.push(attempt);
+    }
+    return live;
   }
 
   liveCount(nodeId: string): number {
