@@ -13,7 +13,7 @@ import { LoopWatch } from './loop-watch.ts';
 const BATCH = 500;
 const FOREVER_MS = 1e9;
 /** So long nothing happens before what was asked for counts as done, and so long it may take, ms. */
-const CALM = { forMs: 250, atMostMs: 5000 } as const;
+const CALM = { forMs: 100, atMostMs: 700 } as const;
 
 export class TurnFleet implements AsyncDisposable {
   readonly fleet: Fleet;
