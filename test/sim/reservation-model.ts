@@ -58,7 +58,10 @@ export class ReservationModel {
   }
 
   check(look: FleetLook | undefined): void {
-    if (!look) return void this.#overdue.clear();
+    if (!look) {
+      this.#overdue.clear();
+      return;
+    }
     const { clock } = this.#simulation;
     const views = look.fleet.reservations.list();
     const names = new Set(views.map(({ name }) => name));

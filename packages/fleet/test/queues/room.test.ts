@@ -94,13 +94,13 @@ test('some that cannot be helped keep nobody from being helped', async () => {
 test('a GPU that is kept for another is told to be in use', async () => {
   const fleet = await QueueFleet.open({});
   fleet.fixture.join('n', 2);
-  const low = [1, 2].map(() => fleet.submit('default', 1));
+  const usual = [1, 2].map(() => fleet.submit('default', 1));
   await fleet.settle();
   fleet.runAll();
   const urgent = fleet.submit('default', 2, { priority: 5 });
   await fleet.settle(2000);
-  expect(low.map((one) => fleet.fixture.attemptOf(one).evicted !== undefined)).toEqual([true, true]);
-  const attempt = fleet.fixture.attemptOf(low[0]!);
+  expect(usual.map((one) => fleet.fixture.attemptOf(one).evicted !== undefined)).toEqual([true, true]);
+  const attempt = fleet.fixture.attemptOf(usual[0]!);
   fleet.fixture.report(attempt, { state: 'killed', signal: 'SIGTERM', revision: attempt.revision + 1 });
   const other = fleet.submit('default', 1);
   await fleet.settle();

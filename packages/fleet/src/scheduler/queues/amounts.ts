@@ -56,7 +56,7 @@ export class Tally {
   readonly #sums: Map<string, Map<Dimension, number>>;
 
   /** @param from to be copied. */
-  constructor(from: Tally | undefined = undefined) {
+  constructor(from?: Tally) {
     this.#sums = new Map(Array.from(from ? from.#sums : [], ([name, sum]) => [name, new Map(sum)]));
   }
 

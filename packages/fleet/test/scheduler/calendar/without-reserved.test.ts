@@ -89,9 +89,9 @@ test('CPU and memory of a reservation are used up by what runs on its GPUs, and 
       (node, cpuMilli, uses) => {
         const [gpu] = node.gpus;
         fc.pre(gpu !== undefined);
-        const live = uses.map((used) => ({ devices: [gpu!.id], cpuMilli: used, memoryMib: 0 }));
+        const live = uses.map((used) => ({ devices: [gpu.id], cpuMilli: used, memoryMib: 0 }));
         const used = uses.reduce((sum, one) => sum + one, 0);
-        const held = { nodeId: node.id, devices: [gpu!.id], cpuMilli, memoryMib: 0 };
+        const held = { nodeId: node.id, devices: [gpu.id], cpuMilli, memoryMib: 0 };
         const reservation = { name: 'r', startMs: 0, untilMs: 1 };
         const { free } = withoutReserved(node, [{ reservation, held }], live, 0);
         expect(free.cpuMilli).toBe(Math.max(0, node.free.cpuMilli - Math.max(0, cpuMilli - used)));
