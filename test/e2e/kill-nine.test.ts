@@ -102,7 +102,8 @@ it('of the gateway, before agent and supervisor are stopped with an end that nob
   await until('its supervisor has noticed', async () => {
     await fleet.node.agent?.kill('SIGTERM');
     if (fleet.node.supervisorPid === undefined) return true;
-    fleet.node.start();
+    // One that is stopped while it starts has not asked its supervisor yet.
+    await fleet.node.start().says(/The node runs/);
     return false;
   });
   fleet.node.start();
