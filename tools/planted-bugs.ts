@@ -1,83 +1,62 @@
-// npm run planted-bugs [-- <part of a name> …]: plants one small defect after another in a copy of the
-// sources and says what finds it: a seed of the simulator, or the test that is named for it. Ends with 1 if
-// nothing does.
-import { readFile } from 'node:fs/promises';
+// npm run planted-bugs [-- <part of a name> … --from <part> --keep <file> --seconds <n>]
+// Plants one small defect after another in a copy of the sources and says what finds it: the test that is
+// named for it, or a seed of the simulator. Ends with 1 if nothing finds one of them, or one has no verdict.
 import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { Judge } from './planted-bugs/judge.ts';
 import type { Mutation } from './planted-bugs/mutation.ts';
 import { MUTATIONS } from './planted-bugs/mutations.ts';
 import { PlantedTree } from './planted-bugs/planted-tree.ts';
-import { runCommand } from './run-command.ts';
+import { Verdicts } from './planted-bugs/verdicts.ts';
 
 const root = path.resolve(import.meta.dirname, '..');
-/** Simulated hours of one seed: seconds of a CPU. */
-const HOURS = '1';
-/** One that takes so long has stopped to advance. */
-const RUN_LIMIT_MS = 300_000;
-const TESTS_LIMIT_MS = 300_000;
 
-/** Those that CI runs for coverage are tried until one fails. */
-async function seedsOf(folder: string): Promise<readonly string[]> {
-  const text = await readFile(path.join(folder, 'test', 'sim', 'ci-seeds.json'), 'utf8');
-  const { coverage } = JSON.parse(text) as { readonly coverage: readonly { readonly seed: number }[] };
-  return coverage.map(({ seed }) => String(seed));
-}
+const { values, positionals: parts } = parseArgs({
+  allowPositionals: true,
+  options: {
+    // Leaves out what comes before the first with this in its name.
+    from: { type: 'string' },
+    // Of verdicts, read and written: what has one for these sources is not judged again.
+    keep: { type: 'string' },
+    // No other one is begun after so long.
+    seconds: { type: 'string', default: 'Infinity' },
+  },
+});
 
-async function simulate(tree: PlantedTree, seed: string): Promise<string | undefined> {
-  const node = ['--max-semi-space-size=32', '--conditions=@clawbernetes/source'];
-  const args = [...node, 'test/sim/run.ts', '--stop-at-first', '--json', '--seed', seed, '--hours', HOURS];
-  const { exitCode, output } = await runCommand('node', args, {
-    cwd: tree.root,
-    capture: true,
-    timeoutMs: RUN_LIMIT_MS,
-  });
-  if (exitCode === 0) return undefined;
-  const report = output.split('\n').findLast((line) => line.startsWith('{'));
-  const first = report && (JSON.parse(report) as { readonly violations: readonly string[] }).violations[0];
-  return `seed ${seed}: ${first ?? output.trim().split('\n').slice(0, 6).join(' ').slice(0, 300)}`;
-}
-
-async function test(tree: PlantedTree, file: string): Promise<string | undefined> {
-  const runner = path.join(root, 'node_modules', 'vitest', 'vitest.mjs');
-  const args = [runner, 'run', file, '--bail', '1', '--reporter', 'dot'];
-  const options = { cwd: tree.root, capture: true, timeoutMs: TESTS_LIMIT_MS };
-  const { exitCode, output } = await runCommand('node', args, options);
-  if (exitCode === 0) return undefined;
-  return `tests: ${/FAIL\s+(.*)/.exec(output)?.[1] ?? output.slice(-300)}`;
-}
-
-/** What found it; undefined if nothing did. */
-function judge(tree: PlantedTree, mutation: Mutation): Promise<string | undefined> {
-  const { test: file } = mutation;
-  return tree.with(mutation, () => (file === undefined ? simulateAll(tree) : test(tree, file)));
-}
-
-/** What the first seed that fails shows. */
-async function simulateAll(tree: PlantedTree): Promise<string | undefined> {
-  for (const seed of seeds) {
-    const found = await simulate(tree, seed);
-    if (found !== undefined) return found;
-  }
-  return undefined;
-}
-
-const wanted = process.argv.slice(2);
-const chosen = MUTATIONS.filter(
-  ({ name }) => wanted.length === 0 || wanted.some((part) => name.includes(part)),
-);
-const seeds = await seedsOf(root);
 await using tree = await PlantedTree.open(root);
-const healthy = await simulateAll(tree);
-if (healthy !== undefined) {
-  console.error(`The simulator fails without any planted bug; mend that first. ${healthy}`);
-  process.exitCode = 1;
-} else {
-  let caught = 0;
-  for (const mutation of chosen) {
-    const caughtBy = await judge(tree, mutation);
-    if (caughtBy !== undefined) caught += 1;
-    console.log(`${caughtBy === undefined ? 'NOT CAUGHT' : 'caught'}  ${mutation.name}`);
-    if (caughtBy !== undefined) console.log(`        ${caughtBy}`);
+const verdicts = await Verdicts.open(values.keep, root, await tree.fingerprint());
+process.exitCode = (await judgeAll(chosen())) ? 0 : 1;
+
+function chosen(): readonly Mutation[] {
+  const { from } = values;
+  const first = from === undefined ? 0 : MUTATIONS.findIndex(({ name }) => name.includes(from));
+  if (first < 0) throw new Error(`no planted bug has "${from}" in its name`);
+  return MUTATIONS.slice(first).filter(
+    ({ name }) => parts.length === 0 || parts.some((part) => name.includes(part)),
+  );
+}
+
+/** Answers whether all are caught. */
+async function judgeAll(mutations: readonly Mutation[]): Promise<boolean> {
+  const judge = new Judge(root, tree);
+  const limitMs = Number(values.seconds) * 1000;
+  let [caught, judged, seconds] = [0, 0, 0];
+  for (const mutation of mutations) {
+    let verdict = await verdicts.get(mutation);
+    if (!verdict && performance.now() < limitMs) {
+      verdict = await judge.judge(mutation);
+      await verdicts.set(mutation, verdict);
+    }
+    const result = verdict ? (verdict.caught ? 'caught' : 'NOT CAUGHT') : 'NO VERDICT';
+    const took = verdict ? `${verdict.seconds} s` : '';
+    console.log(`${result.padEnd(10)} ${took.padStart(6)}  ${mutation.name}`);
+    if (!verdict) continue;
+    if (verdict.by !== '') console.log(`${' '.repeat(19)}${verdict.by}`);
+    judged += 1;
+    seconds += verdict.seconds;
+    if (verdict.caught) caught += 1;
   }
-  console.log(`${caught}/${chosen.length} planted bugs caught`);
-  process.exitCode = caught === chosen.length ? 0 : 1;
+  const of = mutations.length;
+  console.log(`${caught}/${of} planted bugs caught, ${of - judged} without a verdict; ${seconds} s`);
+  return caught === of;
 }

@@ -12,8 +12,10 @@ export interface CommandOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** Keeps the output for the caller instead of showing it. */
   readonly capture?: boolean;
-  /** After this the command is asked to end (SIGTERM); never by default. */
+  /** After this the command gets `killSignal`; never by default. */
   readonly timeoutMs?: number;
+  /** SIGTERM by default, which asks it to end. */
+  readonly killSignal?: NodeJS.Signals;
 }
 
 /**
@@ -23,13 +25,14 @@ export interface CommandOptions {
 export function runCommand(
   command: string,
   args: readonly string[],
-  { cwd, env, capture = false, timeoutMs }: CommandOptions = {},
+  { cwd, env, capture = false, timeoutMs, killSignal }: CommandOptions = {},
 ): Promise<CommandResult> {
   const options: SpawnOptions = {
     stdio: ['ignore', capture ? 'pipe' : 'inherit', capture ? 'pipe' : 'inherit'],
   };
   if (cwd !== undefined) options.cwd = cwd;
   if (timeoutMs !== undefined) options.timeout = timeoutMs;
+  if (killSignal !== undefined) options.killSignal = killSignal;
   if (env !== undefined) options.env = { ...process.env, ...env };
   return new Promise((resolve) => {
     const child = spawn(command, args, options);

@@ -7,8 +7,10 @@ export interface Mutation {
   /** Stands there exactly once. */
   readonly find: string;
   readonly replace: string;
-  /** The tests that find it where the simulator does not: a file, from the root of the project. */
+  /** Tests that find it for less than the simulator, or where that does not: a file, from the root. */
   readonly test?: string;
+  /** Of the simulator, which finds it where the first ones of CI do not. */
+  readonly seed?: number;
 }
 
 /** The source with the defect. @throws Error where the text is not there exactly once. */

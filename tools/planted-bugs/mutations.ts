@@ -99,6 +99,7 @@ export const MUTATIONS: readonly Mutation[] = [
     file: `${GATEWAY}/sessions/node-session.ts`,
     find: '    if (!isNewest) return this.askForAttempts();\n',
     replace: '',
+    seed: 24,
   },
   {
     name: 'what a closed connection still says counts',
@@ -203,7 +204,7 @@ export const MUTATIONS: readonly Mutation[] = [
     name: 'probation for ever',
     file: `${FLEET}/node/gpu-health.ts`,
     find: '    if (!node.gpuConditions) return;\n    const nowMs',
-    replace: '    if (node.gpuConditions) return;\n    const nowMs',
+    replace: '    if (!node.gpuConditions || node.id) return;\n    const nowMs',
   },
   {
     name: 'moved work is not queued again',
@@ -228,6 +229,7 @@ export const MUTATIONS: readonly Mutation[] = [
     file: `${FLEET}/workload/policy/next-step.ts`,
     find: "(state === 'lost' && fenced === true)",
     replace: "(state === 'lost' || fenced === true)",
+    test: 'packages/fleet/test/unit/next-step.test.ts',
   },
   {
     name: 'a fence passes before its node must have stopped the work',
@@ -294,12 +296,15 @@ export const MUTATIONS: readonly Mutation[] = [
     file: `${AGENT}/session.ts`,
     find: "() => link.fail('the gateway stopped answering heartbeats')",
     replace: '() => undefined',
+    // In the simulator a dead link is cut after a while, as keep-alives do.
+    test: 'apps/node/test/agent/connection-faults.test.ts',
   },
   {
     name: 'an agent does not say again what was not confirmed',
-    file: `${AGENT}/session.ts`,
-    find: '    book.resendUnconfirmed();\n    this.#flush();',
-    replace: '    this.#flush();',
+    file: `${AGENT}/attempt-book.ts`,
+    find: 'if (!confirmed && (entry.sentAtMs ?? -Infinity) <= sinceMs)',
+    replace: 'if (sinceMs === -Infinity && !confirmed)',
+    test: 'apps/node/test/agent/attempt-book.test.ts',
   },
   {
     name: 'of a GPU that is shared only the newest share counts',
@@ -324,12 +329,14 @@ export const MUTATIONS: readonly Mutation[] = [
     file: `${FLEET}/workload/gang/gang-care.ts`,
     find: 'if (gone.length > 0) return this.#replace(',
     replace: 'if (gone.length < 0) return this.#replace(',
+    test: 'packages/fleet/test/unit/gang/gang-life.test.ts',
   },
   {
     name: 'a gang that gives up its places leaves its first member running',
     file: `${FLEET}/workload/gang/settle-gang.ts`,
     find: 'if (isEnded(member.state)) continue;',
     replace: 'if (isEnded(member.state) || member.rank === 0) continue;',
+    test: 'packages/fleet/test/unit/gang/gang-life.test.ts',
   },
   {
     name: 'a gang that restarts spends nothing',

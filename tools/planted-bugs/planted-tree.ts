@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -43,9 +44,24 @@ export class PlantedTree implements AsyncDisposable {
     }
   }
 
+  /** Of everything in it but tests, which judge and are not judged. */
+  async fingerprint(): Promise<string> {
+    const hash = createHash('sha256');
+    for (const folder of FOLDERS) {
+      const names = await readdir(path.join(this.root, folder), { recursive: true });
+      for (const name of names.filter(isSource).toSorted())
+        hash.update(name).update(await readFile(path.join(this.root, folder, name)));
+    }
+    return hash.digest('hex');
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await rm(this.root, { recursive: true, force: true });
   }
+}
+
+function isSource(name: string): boolean {
+  return /\.(ts|json)$/.test(name) && !name.endsWith('.test.ts');
 }
 
 /** What is installed is shared; the packages of the workspace are those of the copy. */

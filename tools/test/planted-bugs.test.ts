@@ -1,5 +1,6 @@
-// Shows that every planted bug still finds its text, so that `npm run planted-bugs` can plant it.
-import { readFile } from 'node:fs/promises';
+// Shows that every planted bug still finds its text and its test, so that `npm run planted-bugs` can plant
+// it.
+import { access, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import { plant } from '../planted-bugs/mutation.ts';
@@ -10,6 +11,7 @@ const root = path.resolve(import.meta.dirname, '..', '..');
 test.each(MUTATIONS)('$name', async (mutation) => {
   const source = await readFile(path.join(root, mutation.file), 'utf8');
   expect(plant(source, mutation)).not.toBe(source);
+  if (mutation.test !== undefined) await access(path.join(root, mutation.test));
 });
 
 test('names are unique, and there are at least 20', () => {
