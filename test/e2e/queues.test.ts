@@ -1,7 +1,6 @@
 // Shows with real processes that work of higher priority takes the place of lower, which runs again later,
 // also when the gateway is killed while the lower ends, and that a limit of a queue holds and can be raised.
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
-import { BINS, Program } from './support/program.ts';
 import { RealFleet } from './support/real-fleet.ts';
 import { until } from './support/until.ts';
 
@@ -13,23 +12,10 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(() => fleet[Symbol.asyncDispose]());
 
-/** Runs the command line as somebody would; answers what it printed. */
-async function cli(...args: readonly string[]): Promise<string> {
-  const env = {
-    CLAWBERNETES_HOME: fleet.folder,
-    CLAWBERNETES_TOKEN: fleet.token,
-    CLAWBERNETES_GATEWAY: fleet.client.url,
-  };
-  const program = new Program(BINS.cli, [...args], { env });
-  const code = await program.ended;
-  if (code !== 0) throw new Error(`${args.join(' ')} ended with ${code}:\n${program.stderr}`);
-  return program.stdout;
-}
-
 const holding = (name: string): string => `while [ ! -e ${name}.go ]; do sleep 0.1; done`;
 
 it('lower priority goes, is killed with the gateway in between, and runs again', async () => {
-  await cli('queue', 'update', 'default', '--min-runtime', '0s');
+  await fleet.cli('queue', 'update', 'default', '--min-runtime', '0s');
   const slow = `trap 'while [ ! -e saved.go ]; do sleep 0.1; done; exit 143' TERM; echo begun >> low.log; ${holding('low')}`;
   const low = await fleet.sh(slow, {
     ...{ name: 'low', priority: -5, resources: { gpus: 4 }, stopGraceMs: 3_600_000 },
@@ -39,7 +25,9 @@ it('lower priority goes, is killed with the gateway in between, and runs again',
 
   const high = await fleet.sh(holding('high'), { name: 'high', priority: 5, resources: { gpus: 4 } });
   await fleet.untilState(low.id, 'preempting');
-  expect(await cli('workload', 'why', 'low')).toContain('high (queue default) of priority 5 takes its place');
+  expect(await fleet.cli('workload', 'why', 'low')).toContain(
+    'high (queue default) of priority 5 takes its place',
+  );
   await fleet.restartGateway('SIGKILL');
   expect((await fleet.inspect(high.id)).state).toBe('queued');
   expect((await fleet.inspect(low.id)).state).toBe('preempting');
@@ -62,8 +50,8 @@ it('lower priority goes, is killed with the gateway in between, and runs again',
 });
 
 it('a limit holds, says so in words, and lets more start as soon as it is raised', async () => {
-  await cli('queue', 'create', 'research');
-  await cli('queue', 'create', 'research/training', '--limit', 'h100=2');
+  await fleet.cli('queue', 'create', 'research');
+  await fleet.cli('queue', 'create', 'research/training', '--limit', 'h100=2');
   const works = await Promise.all(
     ['one', 'two', 'three'].map(async (name) =>
       fleet.sh(holding('limits'), { name, queue: 'research/training', resources: { gpus: 1 } }),
@@ -73,23 +61,23 @@ it('a limit holds, says so in words, and lets more start as soon as it is raised
   await until('two run', async () => (await states()).filter((state) => state === 'running').length === 2);
   const waits = works[(await states()).indexOf('queued')]!;
   expect((await fleet.inspect(waits.id)).waiting?.reason).toBe('waiting-for-quota');
-  expect(await cli('workload', 'why', waits.id)).toMatch(
+  expect(await fleet.cli('workload', 'why', waits.id)).toMatch(
     /queue research\/training may use 2 × h100, of which 2 × h100 are in use/,
   );
-  expect(await cli('queue', 'list')).toMatch(/research\/training +2 GPUs, 2 h100 .* 2 h100 .* 1$/m);
-  const lowered = await cli('queue', 'update', 'research/training', '--limit', 'h100=1');
+  expect(await fleet.cli('queue', 'list')).toMatch(/research\/training +2 GPUs, 2 h100 .* 2 h100 .* 1$/m);
+  const lowered = await fleet.cli('queue', 'update', 'research/training', '--limit', 'h100=1');
   expect(lowered).toContain('nothing is stopped for that');
   expect((await states()).filter((state) => state === 'running')).toHaveLength(2);
-  await cli('queue', 'update', 'research/training', '--limit', 'h100=3');
+  await fleet.cli('queue', 'update', 'research/training', '--limit', 'h100=3');
   await fleet.untilState(waits.id, 'running');
   await fleet.letGo('limits');
   for (const { id } of works) await fleet.untilState(id, 'succeeded');
-  await cli('queue', 'delete', 'research/training');
-  expect(await cli('queue', 'list')).not.toContain('training');
+  await fleet.cli('queue', 'delete', 'research/training');
+  expect(await fleet.cli('queue', 'list')).not.toContain('training');
 });
 
 it('an unknown queue is refused with the nearest name', async () => {
-  await expect(cli('run', '--queue', 'reserch', '--', 'true')).rejects.toThrow(
+  await expect(fleet.cli('run', '--queue', 'reserch', '--', 'true')).rejects.toThrow(
     /There is no queue "reserch"\. Did you mean "research"\?/,
   );
 });

@@ -105,6 +105,17 @@ export class RealFleet implements AsyncDisposable {
     return this.client.run({ ...spec, env }, { idempotencyKey: randomUUID() });
   }
 
+  /** Runs the command line as its owner would; answers what it printed. @throws if its exit code is not 0. */
+  async cli(...args: readonly string[]): Promise<string> {
+    const { url } = this.client;
+    const access = { CLAWBERNETES_TOKEN: this.token, CLAWBERNETES_GATEWAY: url };
+    const env = { CLAWBERNETES_HOME: this.folder, ...access };
+    const program = new Program(BINS.cli, [...args], { env });
+    const code = await program.ended;
+    if (code !== 0) throw new Error(`${args.join(' ')} ended with ${code}:\n${program.stderr}`);
+    return program.stdout;
+  }
+
   async inspect(id: string): Promise<Inspection> {
     return this.client.command('workload.inspect', { workload: id });
   }
