@@ -1,4 +1,5 @@
 import type { FleetCore } from '../fleet-core.ts';
+import { LookPace } from '../queues/look-pace.ts';
 import type { PlaceHolds } from '../queues/place-holds.ts';
 import { isOfQueues, withholds, type TimedUse } from '../scheduler/calendar/calendar-reservation.ts';
 import { Draft } from '../scheduler/draft.ts';
@@ -18,8 +19,6 @@ const MIN_OF_GROUP = 8;
 /** Placements of one look for work that may use the same reservations. */
 const MAX_PLACED = 200;
 const MAX_CLASSES = 16;
-/** Looks take at most one part in so many of the time, however much waits. */
-const TIME_SHARE = 20;
 /** Between two looks for work that ends before a reservation begins, ms. */
 const BRIEF_EVERY_MS = 250;
 
@@ -49,11 +48,13 @@ type Look = 'own' | 'brief';
  */
 export class ReservedPlaces {
   readonly #deps: ReservedPlacesDeps;
-  readonly #nextMs: Record<Look, number> = { own: -Infinity, brief: -Infinity };
+  readonly #pace: Readonly<Record<Look, LookPace>>;
   readonly #from: Record<Look, number> = { own: 0, brief: 0 };
 
   constructor(deps: ReservedPlacesDeps) {
     this.#deps = deps;
+    const { clock } = deps.core;
+    this.#pace = { own: new LookPace(clock), brief: new LookPace(clock) };
   }
 
   /** Work of queues whose reservations last. The caller applies one before it asks on. */
@@ -82,8 +83,7 @@ export class ReservedPlaces {
     everyMs: number,
   ): Generator<readonly Placement[], void, undefined> {
     const { core } = this.#deps;
-    const startMs = core.clock.monotonicMs();
-    if (startMs < this.#nextMs[kind]) return;
+    if (!this.#pace[kind].begin()) return;
     const wanted = [...core.pending.unstopped().filter(isWanted)];
     const first = this.#from[kind] < wanted.length ? this.#from[kind] : 0;
     this.#from[kind] = first + MAX_GROUPS;
@@ -94,7 +94,7 @@ export class ReservedPlaces {
       const placements = this.#placementsFor(use);
       if (placements.length > 0) yield placements;
     }
-    this.#nextMs[kind] = startMs + Math.max(everyMs, TIME_SHARE * (core.clock.monotonicMs() - startMs));
+    this.#pace[kind].end(everyMs);
   }
 
   #classes(shapes: readonly QueuedShape[]): readonly UseClass[] {

@@ -12,6 +12,7 @@ import type { FleetPacking } from '../scheduler/score/fleet-packing.ts';
 import type { SnapshotNode } from '../scheduler/snapshot.ts';
 import { FleetTimeline, type WaitingShape } from './fleet-timeline.ts';
 import { GangTimeline, type GangStart } from './gang-timeline.ts';
+import { LookPace } from './look-pace.ts';
 import type { PlaceHold, PlaceHolds } from './place-holds.ts';
 
 /** Nodes that are looked at closely for one workload: those where enough is free first, by numbers. */
@@ -24,8 +25,6 @@ const MAX_FILLERS = 64;
 const MAX_FILLED = 8;
 /** Between two looks for them, ms. */
 const FILL_EVERY_MS = 250;
-/** Looks take at most one part in so many of the time, however much waits. */
-const TIME_SHARE = 20;
 /** Starts are counted in such steps, ms. */
 const RESOLUTION_MS = 1000;
 /** Kept so long after the time at which it should have begun, ms. */
@@ -50,14 +49,16 @@ export class BackfillPlaces {
   readonly #deps: BackfillDeps;
   readonly #timeline: FleetTimeline;
   readonly #gangs: GangTimeline;
-  #nextMs = -Infinity;
-  #nextFillMs = -Infinity;
+  readonly #keeping: LookPace;
+  readonly #filling: LookPace;
   #from: string | undefined;
   #filled = 0;
   /** Workload. */
   #looked: string | undefined;
 
   constructor(deps: BackfillDeps) {
+    this.#keeping = new LookPace(deps.core.clock);
+    this.#filling = new LookPace(deps.core.clock);
     this.#deps = deps;
     this.#timeline = new FleetTimeline(deps.core, deps.holds);
     this.#gangs = new GangTimeline({ ...deps, timeline: this.#timeline });
@@ -66,9 +67,8 @@ export class BackfillPlaces {
   /** Decides anew whom to keep a place for, if it is time to. @param first those blocked, in their order. */
   run(first: () => readonly QueuedShape[]): void {
     const { core } = this.#deps;
-    const nowMs = core.clock.monotonicMs();
     const { backfillEveryMs, reservations } = core.options.queues;
-    if (nowMs < this.#nextMs) return;
+    if (!this.#keeping.begin()) return;
     if (core.accounts.limited === 0 || !core.pending.hasBlocked) return this.#release(() => true);
     const wanted = first().slice(0, reservations);
     const ids = new Set(wanted.map(({ workloadIds }) => workloadIds[0]));
@@ -76,7 +76,7 @@ export class BackfillPlaces {
     // A place that is kept stays the same; only one that is missing is looked for, and one at a time.
     const next = this.#next(wanted);
     if (next) this.#keepFor(next);
-    this.#nextMs = nowMs + Math.max(backfillEveryMs, TIME_SHARE * (core.clock.monotonicMs() - nowMs));
+    this.#keeping.end(backfillEveryMs);
   }
 
   /** The one behind whom was looked at last: one that no limit helps keeps no other from being helped. */
@@ -103,11 +103,9 @@ export class BackfillPlaces {
 
   /** What waits and ends before a kept place begins may use it until then. */
   *fillers(): Generator<Placement, void, undefined> {
-    const { core } = this.#deps;
-    const startMs = core.clock.monotonicMs();
-    if (startMs < this.#nextFillMs) return;
+    if (!this.#filling.begin()) return;
     for (const hold of this.#worthFilling()) yield* this.#fillersOf(hold);
-    this.#nextFillMs = startMs + Math.max(FILL_EVERY_MS, TIME_SHARE * (core.clock.monotonicMs() - startMs));
+    this.#filling.end(FILL_EVERY_MS);
   }
 
   /** Of a gang one for each node; the next look goes on behind those of this one. */

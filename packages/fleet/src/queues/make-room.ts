@@ -14,6 +14,7 @@ import type { FleetPacking } from '../scheduler/score/fleet-packing.ts';
 import { goOn, type Sliced } from '../scheduler/slices.ts';
 import { WorkBudget } from '../scheduler/work-budget.ts';
 import { CandidatesOnNodes, type Tried } from './candidates-on-nodes.ts';
+import { TIME_SHARE } from './look-pace.ts';
 import type { PlaceHolds } from './place-holds.ts';
 import { preempt } from './preempt.ts';
 import type { AlikeNodes } from './queue-situation.ts';
@@ -32,8 +33,6 @@ const LIMITS = { domains: 8, fitsCalls: 60 } as const;
 const GANG_LIMITS = { domains: 4, tries: 40 } as const;
 /** What one try costs, in looks. */
 const LOOKS_PER_TRY = 40;
-/** Looks take at most one part in so many of the time, however much runs. */
-const TIME_SHARE = 20;
 /** So often in a row what was found was not true any more: the next look is done in one piece. */
 const MAX_MISSES = 3;
 
