@@ -100,5 +100,5 @@ function withheldFrom(
   use: TimedUse | undefined,
 ): Withheld {
   const untilMs = use && isOfQueues(use.queue, queues) ? startMs : endMs;
-  return { reservation: { name, startMs, untilMs }, held };
+  return { reservation: { name, startMs, untilMs }, endMs, held };
 }

@@ -5,6 +5,8 @@ import type { HeldCapacity } from './calendar-reservation.ts';
 /** A part of a node that a reservation keeps from whoever looks. */
 export interface Withheld {
   readonly reservation: ReservedSpan;
+  /** For whoever looks, it may keep nothing from an earlier time on. */
+  readonly endMs: number;
   readonly held: HeldCapacity;
 }
 
@@ -28,15 +30,13 @@ export function withoutReserved(
   if (withheld.length === 0) return node;
   const isWhole = withheld.some(({ held }) => held.devices === undefined);
   const devices = new Set(withheld.flatMap(({ held }) => held.devices ?? []));
-  let { cpuMilli, memoryMib } = node.free;
-  for (const { held } of withheld) {
-    const used = usedOf(held, live);
-    cpuMilli -= Math.max(0, held.cpuMilli - used.cpuMilli);
-    memoryMib -= Math.max(0, held.memoryMib - used.memoryMib);
-  }
+  const kept = mostAtOnce(withheld, live);
   const free = isWhole
     ? { cpuMilli: 0, memoryMib: 0 }
-    : { cpuMilli: Math.max(0, cpuMilli), memoryMib: Math.max(0, memoryMib) };
+    : {
+        cpuMilli: Math.max(0, node.free.cpuMilli - kept.cpuMilli),
+        memoryMib: Math.max(0, node.free.memoryMib - kept.memoryMib),
+      };
   return {
     ...node,
     isMasked: true,
@@ -48,6 +48,26 @@ export function withoutReserved(
 
 function reservedGpu(gpu: SnapshotGpu): SnapshotGpu {
   return { ...withFree(gpu, 0), isReserved: true };
+}
+
+/** Reservations that follow each other hold the same CPU and memory, not twice as much. */
+function mostAtOnce(withheld: readonly Withheld[], live: readonly Use[]): Omit<Use, 'devices'> {
+  const needs = withheld.map(({ reservation: { startMs }, endMs, held }) => {
+    const used = usedOf(held, live);
+    const cpuMilli = Math.max(0, held.cpuMilli - used.cpuMilli);
+    return { startMs, endMs, cpuMilli, memoryMib: Math.max(0, held.memoryMib - used.memoryMib) };
+  });
+  let [cpuMilli, memoryMib] = [0, 0];
+  for (const { startMs: atMs } of needs) {
+    const then = needs.filter(({ startMs, endMs }) => startMs <= atMs && atMs < endMs);
+    cpuMilli = Math.max(cpuMilli, sum(then, 'cpuMilli'));
+    memoryMib = Math.max(memoryMib, sum(then, 'memoryMib'));
+  }
+  return { cpuMilli, memoryMib };
+}
+
+function sum(needs: readonly Omit<Use, 'devices'>[], of: 'cpuMilli' | 'memoryMib'): number {
+  return needs.reduce((total, need) => total + need[of], 0);
 }
 
 function usedOf({ devices = [] }: HeldCapacity, live: readonly Use[]): Omit<Use, 'devices'> {

@@ -44,7 +44,7 @@ test('a node less what is reserved', () => {
         const devices = node.gpus.filter((_, at) => picks[at]).map(({ id }) => id);
         const reservation = { name: 'r', startMs: 0, untilMs: 1 };
         const held = { nodeId: node.id, ...(isWhole ? {} : { devices }), cpuMilli: 0, memoryMib: 0 };
-        const withheld: readonly Withheld[] = [{ reservation, held }];
+        const withheld: readonly Withheld[] = [{ reservation, endMs: 1, held }];
         const left = withoutReserved(node, withheld, [], 0);
         const given = fitNow(left, shape);
         const all = fitNow(node, shape);
@@ -93,10 +93,41 @@ test('CPU and memory of a reservation are used up by what runs on its GPUs, and 
         const used = uses.reduce((sum, one) => sum + one, 0);
         const held = { nodeId: node.id, devices: [gpu.id], cpuMilli, memoryMib: 0 };
         const reservation = { name: 'r', startMs: 0, untilMs: 1 };
-        const { free } = withoutReserved(node, [{ reservation, held }], live, 0);
+        const { free } = withoutReserved(node, [{ reservation, endMs: 1, held }], live, 0);
         expect(free.cpuMilli).toBe(Math.max(0, node.free.cpuMilli - Math.max(0, cpuMilli - used)));
         expect(free.memoryMib).toBe(node.free.memoryMib);
       },
     ),
   );
+});
+
+test('reservations take what they hold at one time, at the worst moment', () => {
+  const spans = fc.tuple(moment, moment).filter(([start, end]) => start < end);
+  const holding = fc.record({ span: spans, cpuMilli: fc.nat(3000), memoryMib: fc.nat(3000) });
+  let successive = 0;
+  fc.assert(
+    fc.property(nodeArbitrary, fc.array(holding, { minLength: 1, maxLength: 4 }), (node, holdings) => {
+      const withheld = holdings.map(({ span: [startMs, endMs], ...amount }) => ({
+        // That of his own queue keeps nothing from him once it has begun.
+        reservation: { name: 'r', startMs, untilMs: startMs },
+        endMs,
+        held: { nodeId: node.id, devices: [], ...amount },
+      }));
+      const most = (of: 'cpuMilli' | 'memoryMib'): number => {
+        const at = (now: number): number =>
+          holdings.reduce(
+            (sum, { span: [start, end], ...one }) => sum + (start <= now && now < end ? one[of] : 0),
+            0,
+          );
+        return Math.max(...Array.from({ length: 13 }, (_, now) => at(now)));
+      };
+      const all = holdings.reduce((sum, { cpuMilli }) => sum + cpuMilli, 0);
+      if (most('cpuMilli') < all) successive += 1;
+      expect(withoutReserved(node, withheld, [], 0).free).toEqual({
+        cpuMilli: Math.max(0, node.free.cpuMilli - most('cpuMilli')),
+        memoryMib: Math.max(0, node.free.memoryMib - most('memoryMib')),
+      });
+    }),
+  );
+  expect(successive).toBeGreaterThan(20);
 });
