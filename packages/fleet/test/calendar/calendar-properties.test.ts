@@ -222,7 +222,7 @@ test('reservations and work in any order', async () => {
       kept += world.kept;
       await fleet.close();
     }),
-    { seed: 7, numRuns: 80, examples: [[ONE_AFTER_THE_OTHER]] },
+    { seed: 1, numRuns: 40, examples: [[ONE_AFTER_THE_OTHER]] },
   );
   expect(placed).toBeGreaterThan(50);
   expect(Math.min(onReserved, kept)).toBeGreaterThan(5);
