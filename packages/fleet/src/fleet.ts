@@ -166,6 +166,7 @@ export class Fleet implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#timer.cancel();
     this.#core.delayed.close();
+    this.questions.close();
     await this.#core.writer.durable().catch(() => undefined);
   }
 

@@ -16,24 +16,25 @@ export function whyHandlers(deps: HandlerDeps): Handlers<WhyCommand> {
 async function why(
   { fleet }: HandlerDeps,
   { workload: reference }: CommandRequest<'workload.why'>,
-  { namespace }: CommandContext,
+  { namespace, signal }: CommandContext,
 ): Promise<CommandOutput<'workload.why'>> {
   const workload = fleet.workload(namespace, reference);
   await fleet.durable();
   const events = await fleet.events({ from: 0, subject: workload.id, limit: MAX_EVENTS, newest: true });
-  return fleet.questions.why(workload, events);
+  return await fleet.questions.whyInTurns(workload, events, { signal });
 }
 
-function whatIf(
+async function whatIf(
   { fleet }: HandlerDeps,
   { spec, count, drain, without }: CommandRequest<'fleet.what-if'>,
-  { namespace }: CommandContext,
-): CommandOutput<'fleet.what-if'> {
-  return fleet.questions.whatIf({
+  { namespace, signal }: CommandContext,
+): Promise<CommandOutput<'fleet.what-if'>> {
+  const imagined = {
     namespace,
     ...(spec ? { spec } : {}),
     count,
     drained: drain.map((reference) => fleet.node(reference)),
     ended: without.map((reference) => fleet.workload(namespace, reference)),
-  });
+  };
+  return await fleet.questions.whatIfInTurns(imagined, { signal });
 }

@@ -16,6 +16,8 @@ export function describeError(error: unknown): ApiErrorFacts & { readonly messag
   if (code.startsWith('FST_ERR_')) {
     return { code: 'invalid-input', message: `The request cannot be read: ${errorMessage(error)}` };
   }
+  if (code === 'aborted')
+    return { code: 'timeout', message: 'The client left before there was an answer for it.' };
   if (code === 'storage-full')
     return { code, message: `${errorMessage(error)} The gateway then goes on by itself.` };
   if (code === 'storage-overloaded')

@@ -1,44 +1,44 @@
 import { formatDuration } from '@clawbernetes/kernel';
-import type { FleetCore } from '../fleet-core.ts';
 import { neverFits } from '../scheduler/fit.ts';
 import { memberOf } from '../scheduler/gang/member-shape.ts';
 import type { QueuedShape } from '../scheduler/queues/queue-plan-order.ts';
 import type { RunningUnit } from '../scheduler/queues/running-unit.ts';
 import { Evictions, type EvictionRefusal, type ThrashGuards } from '../scheduler/queues/victims.ts';
+import { sliced, type Sliced } from '../scheduler/slices.ts';
+import type { FleetMoment } from '../workload/fleet-moment.ts';
 import type { QueueSituation } from './queue-situation.ts';
-import { runningWork } from './running-work.ts';
+import { findRunning } from './running-work.ts';
 import { waitingWork } from './waiting-work.ts';
 
 export interface RoomQuestion {
-  readonly core: FleetCore;
+  readonly moment: FleetMoment;
   readonly situation: QueueSituation;
   readonly workloadId: string;
   readonly group: QueuedShape;
-  readonly nameOf: (workloadId: string) => string;
 }
 
 /** Names that are told; the others are counted. */
 const MAX_NAMED = 3;
+/** Of one node that could be the place, and of one that runs, in looks. */
+const LOOKS_PER_NODE = 1;
+const LOOKS_PER_UNIT = 1;
 
 /** What may be stopped for a workload that waits, and what is protected for how long; may be empty. */
-export function explainRoom({ core, situation, workloadId, group, nameOf }: RoomQuestion): string {
-  const isPlace = places(core, group);
-  const running = [...runningWork(core).values()].filter(({ attempts }) =>
-    attempts.some(({ nodeId }) => isPlace(nodeId)),
-  );
-  const units = running.map(({ unit }) => unit);
-  const { guards } = core.options.queues;
-  const nowMs = core.clock.nowMs();
+export function* explainRoom({ moment, situation, workloadId, group }: RoomQuestion): Sliced<string> {
+  const units = yield* unitsInPlace(moment, group);
+  const { guards } = moment.queues.options.queues;
+  const { nowMs, nameOf } = moment;
   const evictions = new Evictions({ ...situation, units, guards, nowMs });
   const work = waitingWork(workloadId, group, situation);
+  yield* evictions.prepare(work);
   const found = new Map<EvictionRefusal | 'evictable', RunningUnit[]>();
-  for (const unit of units) {
+  yield* sliced(units, LOOKS_PER_UNIT, (unit) => {
     const verdict = evictions.judge(work, unit);
     const key = verdict.evictable ? 'evictable' : verdict.because;
     const alike = found.get(key);
     if (alike) alike.push(unit);
     else found.set(key, [unit]);
-  }
+  });
   const told = { nameOf, guards, nowMs };
   return [
     describeEvictable(found.get('evictable') ?? [], told),
@@ -50,23 +50,23 @@ export function explainRoom({ core, situation, workloadId, group, nameOf }: Room
     .join(' ');
 }
 
-/** Whether a node could be the place; each is looked at once. */
-function places({ nodes }: FleetCore, { shape }: QueuedShape): (nodeId: string) => boolean {
+/** What runs on nodes that could be the place. */
+function* unitsInPlace(moment: FleetMoment, { shape }: QueuedShape): Sliced<readonly RunningUnit[]> {
   const member = memberOf(shape);
-  const known = new Map<string, boolean>();
-  return (nodeId) => {
-    const found = known.get(nodeId);
-    if (found !== undefined) return found;
-    const node = nodes.node(nodeId);
-    const view = node && nodes.view(node);
-    const isPlace = view?.schedulable === true && neverFits(view, member) === undefined;
-    known.set(nodeId, isPlace);
-    return isPlace;
-  };
+  const places = new Set<string>();
+  yield* sliced(moment.nodes, LOOKS_PER_NODE, (node) => {
+    if (node.schedulable && neverFits(node, member) === undefined) places.add(node.id);
+  });
+  const units: RunningUnit[] = [];
+  const running = yield* findRunning(moment);
+  yield* sliced(running.values(), LOOKS_PER_UNIT, ({ unit, attempts }) => {
+    if (attempts.some(({ nodeId }) => places.has(nodeId))) units.push(unit);
+  });
+  return units;
 }
 
 interface Told {
-  readonly nameOf: RoomQuestion['nameOf'];
+  readonly nameOf: FleetMoment['nameOf'];
   readonly guards: ThrashGuards;
   readonly nowMs: number;
 }

@@ -1,14 +1,19 @@
+import { BinaryHeap } from '@clawbernetes/kernel';
 import type { Quota, Remedy, RemedyStep, StartEstimate, WaitExplanation } from '@clawbernetes/protocol';
+import type { NodeGroups } from '../scheduler/node-groups.ts';
 import { amountOf, type Amounts, type Dimension } from '../scheduler/queues/amounts.ts';
 import { amountsAsked, classChoices } from '../scheduler/queues/asked-amounts.ts';
 import type { QueuedShape } from '../scheduler/queues/queue-plan-order.ts';
 import { explainQueueStop, type QueueStop } from '../scheduler/queues/queue-usage.ts';
 import type { Shape } from '../scheduler/resources.ts';
+import { sliced, type Sliced } from '../scheduler/slices.ts';
 import type { SnapshotNode } from '../scheduler/snapshot.ts';
 import { withoutHolders, type Holder } from '../scheduler/why/holder.ts';
 import { commandsFor, describeSteps } from '../scheduler/why/remedy-words.ts';
+import type { FleetMoment } from '../workload/fleet-moment.ts';
 import type { QueueRegime } from './queue-regime.ts';
-import { planImagined, usageThen, type Imagined, type TrialDeps } from './queue-trial.ts';
+import { alikeIn } from './queue-situation.ts';
+import { groupNodes, planImagined, usageThen, type Imagined } from './queue-trial.ts';
 import { amountsOfQuota, quotaOfAmounts } from './quota.ts';
 
 /** Placements of a trial, what goes before included. */
@@ -16,9 +21,14 @@ const MAX_TRIED = 1000;
 /** Limits on one path that a remedy raises together. */
 const MAX_STEPS = 4;
 const NOBODY: ReadonlySet<string> = new Set();
+// In looks: of one live attempt that may count in the queue, of one node with what runs there, of one that
+// counts.
+const LOOKS_PER_CHARGE = 0.5;
+const LOOKS_PER_NODE = 1;
+const LOOKS_PER_HOLDER = 2;
 
 export interface StopQuestion {
-  readonly deps: TrialDeps;
+  readonly moment: FleetMoment;
   readonly workloadId: string;
   readonly stop: QueueStop;
   readonly queue: string;
@@ -27,17 +37,23 @@ export interface StopQuestion {
   readonly nodes: readonly SnapshotNode[];
   /** All that waits. */
   readonly waiting: readonly QueuedShape[];
-  /** What runs. */
-  readonly holders: readonly Holder[];
   readonly ahead: number;
-  readonly nowMs: number;
+}
+
+interface Question extends StopQuestion {
+  readonly groups: NodeGroups;
 }
 
 /** Why a limit of its queue keeps a workload waiting, and what would help: each tried on a copy. */
-export function explainStop(question: StopQuestion): WaitExplanation {
-  const { stop, nodes, ahead } = question;
-  const enough = holdersToEnd(question);
-  const remedies = [waitRemedy(question, enough), lessRemedy(question), raiseRemedy(question)];
+export function* explainStop(asked: StopQuestion): Sliced<WaitExplanation> {
+  const { stop, nodes, ahead, moment } = asked;
+  const question = { ...asked, groups: yield* groupNodes(moment, nodes) };
+  const enough = yield* holdersToEnd(question);
+  const remedies = [
+    yield* waitRemedy(question, enough),
+    yield* lessRemedy(question),
+    yield* raiseRemedy(question),
+  ];
   return {
     reason: stop.never ? 'over-limit' : 'waiting-for-quota',
     message: explainQueueStop(stop),
@@ -51,53 +67,74 @@ export function explainStop(question: StopQuestion): WaitExplanation {
   };
 }
 
-function isPlaced(question: StopQuestion, change: Partial<Imagined>): boolean {
-  const { deps, nodes, waiting, workloadId } = question;
-  const { regime } = deps.core.queues;
-  const { placements } = planImagined(deps, { regime, nodes, waiting, ended: NOBODY, ...change }, MAX_TRIED);
+function* isPlaced(question: Question, change: Partial<Imagined>): Sliced<boolean> {
+  const { moment, nodes, groups, waiting, workloadId } = question;
+  const { regime } = moment.queues;
+  const imagined = change.nodes
+    ? { regime, waiting, ended: NOBODY, nodes, ...change }
+    : { regime, waiting, ended: NOBODY, nodes, groups, ...change };
+  const { placements } = yield* planImagined(moment, imagined, MAX_TRIED);
   return placements.some((placement) => placement.workloadId === workloadId);
 }
 
 /** Of what is counted where it is stopped, the fewest that end first and leave enough. */
-function holdersToEnd({ deps, stop, holders }: StopQuestion): readonly Holder[] | undefined {
+function* holdersToEnd(question: Question): Sliced<readonly Holder[] | undefined> {
+  const { moment, stop, nodes } = question;
   if (stop.never) return undefined;
-  const { accounts, queues, workloads } = deps.core;
-  const counted = new Map<string, number>();
-  for (const [attemptId, charge] of accounts.charges()) {
-    const isBelow = queues.regime.tree.get(charge.queue).path.some(({ name }) => name === stop.queue);
-    const id = workloads.attempt(attemptId)?.workloadId;
-    if (!isBelow || id === undefined || (stop.rule === 'guarantee' && charge.preemptible)) continue;
-    counted.set(id, (counted.get(id) ?? 0) + amountOf(charge.amounts, stop.dimension));
-  }
-  const soonest = holders
-    .filter(({ workloadId }) => (counted.get(workloadId) ?? 0) > 0)
-    .toSorted((one, other) => (one.endsAtMs ?? Infinity) - (other.endsAtMs ?? Infinity));
+  const counted = yield* countedIn(question);
+  // Of those that end at the same time the first that was found.
+  const soonest = new BinaryHeap<{ readonly holder: Holder; readonly endMs: number; readonly at: number }>(
+    (one, other) => (one.endMs === other.endMs ? one.at < other.at : one.endMs < other.endMs),
+  );
+  yield* sliced(nodes, LOOKS_PER_NODE, ({ id }) => {
+    for (const attempt of moment.workloads.liveOn(id)) {
+      if ((counted.get(attempt.workloadId) ?? 0) === 0) continue;
+      const holder = moment.holder(attempt);
+      soonest.push({ holder, endMs: holder.endsAtMs ?? Infinity, at: soonest.size });
+    }
+  });
   let missing = stop.used + stop.asked - stop.allowed;
   const enough: Holder[] = [];
-  for (const holder of soonest) {
-    if (missing <= 0) break;
-    enough.push(holder);
-    missing -= counted.get(holder.workloadId) ?? 0;
+  for (let { first } = soonest; first && missing > 0; first = soonest.first) {
+    soonest.pop();
+    enough.push(first.holder);
+    missing -= counted.get(first.holder.workloadId) ?? 0;
+    yield LOOKS_PER_HOLDER;
   }
   return missing <= 0 ? enough : undefined;
 }
 
-function waitRemedy(question: StopQuestion, enough: readonly Holder[] | undefined): Remedy | undefined {
+/** By workload, what it counts where the one that asks is stopped. */
+function* countedIn({ moment, stop }: Question): Sliced<ReadonlyMap<string, number>> {
+  const { accounts, queues, workloads } = moment;
+  const counted = new Map<string, number>();
+  yield* sliced(accounts.charges(), LOOKS_PER_CHARGE, ([attemptId, charge]) => {
+    const isBelow = queues.regime.tree.get(charge.queue).path.some(({ name }) => name === stop.queue);
+    const id = isBelow ? workloads.attempt(attemptId)?.workloadId : undefined;
+    if (id === undefined || (stop.rule === 'guarantee' && charge.preemptible)) return;
+    counted.set(id, (counted.get(id) ?? 0) + amountOf(charge.amounts, stop.dimension));
+  });
+  return counted;
+}
+
+function* waitRemedy(question: Question, enough: readonly Holder[] | undefined): Sliced<Remedy | undefined> {
   if (!enough) return undefined;
   const ended = new Set(enough.map(({ workloadId }) => workloadId));
-  const nodes = question.nodes.map((node) => {
-    const gone = enough.filter(({ nodeId }) => nodeId === node.id);
-    return gone.length > 0 ? withoutHolders(node, gone) : node;
+  const goneFrom = Map.groupBy(enough, ({ nodeId }) => nodeId);
+  const nodes: SnapshotNode[] = [];
+  yield* sliced(question.nodes, LOOKS_PER_NODE, (node) => {
+    const gone = goneFrom.get(node.id);
+    nodes.push(gone ? withoutHolders(node, gone) : node);
   });
   const until = enough.map(({ workloadId: workload, name, endsAtMs }) => ({
     ...{ workload, name },
     ...(endsAtMs === undefined ? {} : { endsAtMs }),
   }));
-  return remedyOf(question, [{ step: 'wait', until }], isPlaced(question, { ended, nodes }));
+  return remedyOf(question, [{ step: 'wait', until }], yield* isPlaced(question, { ended, nodes }));
 }
 
 /** As many GPUs as the limit leaves now. */
-function lessRemedy(question: StopQuestion): Remedy | undefined {
+function* lessRemedy(question: Question): Sliced<Remedy | undefined> {
   const { stop, shape, waiting, workloadId } = question;
   const gpus = Math.floor((stop.allowed - stop.used) / 1000);
   const isOfGpus = stop.dimension.startsWith('gpu:');
@@ -110,27 +147,31 @@ function lessRemedy(question: StopQuestion): Remedy | undefined {
     const mine = { ...group, key: `${group.key} less`, shape: less, workloadIds: [workloadId], waiting: 1 };
     return others.length > 0 ? [{ ...group, workloadIds: others }, mine] : [mine];
   });
-  return remedyOf(question, [{ step: 'ask-gpus', gpus }], isPlaced(question, { waiting: instead }));
+  return remedyOf(question, [{ step: 'ask-gpus', gpus }], yield* isPlaced(question, { waiting: instead }));
 }
 
 /** All the limits on its path that are too low, each by what is missing. */
-function raiseRemedy(question: StopQuestion): Remedy | undefined {
-  const { deps, queue, shape } = question;
-  let { regime } = deps.core.queues;
+function* raiseRemedy(question: Question): Sliced<Remedy | undefined> {
+  const { moment, queue, shape } = question;
+  let { regime } = moment.queues;
   const steps: RemedyStep[] = [];
-  for (let stop = stopThen(question, regime); stop; stop = stopThen(question, regime)) {
+  for (let stop = yield* stopThen(question, regime); stop; stop = yield* stopThen(question, regime)) {
     if (stop.rule !== 'limit' || steps.length >= MAX_STEPS) return undefined;
     const raised = raise(regime, stop);
     regime = raised.regime;
     steps.push({ step: 'raise-limit', queue: stop.queue, limit: raised.limit });
   }
   if (steps.length === 0 || shape.gpus < 0 || !regime.record(queue)) return undefined;
-  return remedyOf(question, steps, isPlaced(question, { regime }));
+  return remedyOf(question, steps, yield* isPlaced(question, { regime }));
 }
 
-function stopThen({ deps, queue, shape, nodes }: StopQuestion, regime: QueueRegime): QueueStop | undefined {
-  const usage = usageThen(deps, { regime, ended: NOBODY });
-  const models = new Set(nodes.flatMap(({ gpus }) => gpus.map(({ model }) => model)));
+function* stopThen(
+  { moment, queue, shape, groups }: Question,
+  regime: QueueRegime,
+): Sliced<QueueStop | undefined> {
+  const usage = yield* usageThen(moment, { regime, ended: NOBODY });
+  const models = new Set<string>();
+  for (const { example } of alikeIn(groups)) for (const { model } of example.gpus) models.add(model);
   const stops = classChoices(shape, models, regime.classes).map(({ gpuClass }) =>
     usage.stopOf(queue, amountsAsked(shape, gpuClass), regime.isPreemptible(queue)),
   );
@@ -148,12 +189,12 @@ function raise(
   return { regime: regime.with({ ...record, limit: quota }), limit: quota };
 }
 
-function remedyOf({ shape }: StopQuestion, steps: RemedyStep[], certain: boolean): Remedy {
+function remedyOf({ shape }: Question, steps: RemedyStep[], certain: boolean): Remedy {
   return { steps, message: describeSteps(steps, shape), commands: [...commandsFor(steps)], certain };
 }
 
 function startEstimate(
-  { stop, ahead, nowMs }: StopQuestion,
+  { stop, ahead, moment }: Question,
   enough: readonly Holder[] | undefined,
 ): StartEstimate {
   if (stop.never) return { estimate: 'unknown', message: 'It cannot start within the limit.' };
@@ -162,7 +203,7 @@ function startEstimate(
     return { estimate: 'unknown', message: 'No time limit tells when enough of the queue is given back.' };
   if (ahead > 0)
     return { estimate: 'unknown', message: 'What goes before it takes what is given back first.' };
-  const fromMs = Math.max(nowMs, last.endsAtMs);
+  const fromMs = Math.max(moment.nowMs, last.endsAtMs);
   const message = 'If what runs in the queue uses all of its time, and there is room then.';
   return { estimate: 'range', fromMs, toMs: fromMs + last.graceMs, message };
 }

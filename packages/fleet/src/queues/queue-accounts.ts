@@ -5,6 +5,7 @@ import { QueueUsage } from '../scheduler/queues/queue-usage.ts';
 import { UsageHistory } from '../scheduler/queues/usage-history.ts';
 import { isEnded } from '../workload/lifecycle.ts';
 import { amountsHeld } from '../scheduler/queues/asked-amounts.ts';
+import { ChargeList } from './charge-list.ts';
 import type { QueueRegime } from './queue-regime.ts';
 
 /** What a live attempt counts in its queue. */
@@ -63,8 +64,9 @@ export class QueueAccounts {
     return this.#limited;
   }
 
-  charges(): MapIterator<[attemptId: string, charge: Charge]> {
-    return this.#charges.entries();
+  /** Of all live attempts, as of now. */
+  charges(): ChargeList {
+    return new ChargeList([...this.#charges.keys()], [...this.#charges.values()]);
   }
 
   /** By queue, as of now, how many attempts have begun and ended in it: what differs has changed since. */

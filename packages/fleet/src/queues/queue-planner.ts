@@ -20,7 +20,13 @@ import type { FleetPacking } from '../scheduler/score/fleet-packing.ts';
 import type { SnapshotNode } from '../scheduler/snapshot.ts';
 import type { WorkBudget } from '../scheduler/work-budget.ts';
 import { BackfillPlaces } from './backfill-places.ts';
-import { queueSituation, queueState, type AlikeNodes, type QueueSituation } from './queue-situation.ts';
+import {
+  alikeIn,
+  queueSituation,
+  queueState,
+  type AlikeNodes,
+  type QueueSituation,
+} from './queue-situation.ts';
 import { MakeRoom } from './make-room.ts';
 import { PlaceHolds, type PlaceHold } from './place-holds.ts';
 import { RestartPlaces } from './restart-places.ts';
@@ -70,6 +76,12 @@ export class QueuePlanner {
   /** A node as others see it than those for whom a place is kept there, or as `owner` does. */
   masked(view: SnapshotNode, owner?: string): SnapshotNode {
     return this.#holds.masked(view, owner);
+  }
+
+  /** All of these nodes as `owner` sees them. */
+  maskedAll(views: readonly SnapshotNode[], owner: string): readonly SnapshotNode[] {
+    if (this.#holds.size === 0 && this.#deps.core.calendar.isEmpty) return views;
+    return views.map((view) => this.#holds.masked(view, owner));
   }
 
   /** What waited for limits that are eased may be tried again; places are kept for what restarts. */
@@ -211,11 +223,8 @@ export class QueuePlanner {
     return new QueuePlanOrder(this.situation(), waiting);
   }
 
-  *#fleet(): Generator<AlikeNodes, void, undefined> {
-    for (const { nodes } of this.#deps.groups.groups) {
-      const [example] = nodes.values();
-      if (example) yield { example, count: nodes.size };
-    }
+  #fleet(): Iterable<AlikeNodes> {
+    return alikeIn(this.#deps.groups);
   }
 
   #firstBlocked(): readonly QueuedShape[] {

@@ -1,14 +1,16 @@
 import type { WaitExplanation, WorkloadSpec } from '@clawbernetes/protocol';
-import { afterPlacement, type Placement } from '../scheduler/placement.ts';
-import { planPlacements, type PendingShape } from '../scheduler/plan.ts';
+import type { Placement } from '../scheduler/placement.ts';
+import { planningPlacements, type PendingShape } from '../scheduler/plan.ts';
 import { amountsAsked, classChoices } from '../scheduler/queues/asked-amounts.ts';
 import type { QueuedShape } from '../scheduler/queues/queue-plan-order.ts';
 import { explainQueueStop } from '../scheduler/queues/queue-usage.ts';
 import type { Shape } from '../scheduler/resources.ts';
+import { sliced, type Sliced } from '../scheduler/slices.ts';
 import type { SnapshotNode } from '../scheduler/snapshot.ts';
-import { MOVED, type FleetFacts } from '../scheduler/why/what-if.ts';
+import { afterAll, MOVED, type FleetFacts } from '../scheduler/why/what-if.ts';
+import type { FleetMoment } from '../workload/fleet-moment.ts';
 import { priorityOf } from './queue-accounts.ts';
-import { planImagined, usageThen, type TrialDeps } from './queue-trial.ts';
+import { planImagined, usageThen } from './queue-trial.ts';
 
 /** More of a shape than would start. */
 interface MoreWork {
@@ -19,30 +21,34 @@ interface MoreWork {
   readonly ended: ReadonlySet<string>;
 }
 
+/** Of one node, in looks. */
+const LOOKS_PER_NODE = 0.5;
+
 /** What queues have to say to what is only imagined. */
 export class QueueQuestions {
-  readonly #deps: TrialDeps;
+  readonly #moment: FleetMoment;
 
-  constructor(deps: TrialDeps) {
-    this.#deps = deps;
+  constructor(moment: FleetMoment) {
+    this.#moment = moment;
   }
 
   /** Plans by the queues; nothing where there is but a plain one. @param spec of what is asked for. */
   planning(spec: WorkloadSpec | undefined): Pick<FleetFacts, 'plan'> {
-    const { regime } = this.#deps.core.queues;
-    if (regime.isPlain) return {};
+    if (this.#moment.queues.regime.isPlain) return {};
     return { plan: (nodes, asking, ended) => this.#plan(nodes, asking, ended, spec) };
   }
 
   /** Why no more of it would start, if a limit is the reason. */
-  stopOfMore({ shape, spec, starts, ended }: MoreWork): WaitExplanation | undefined {
-    const { core } = this.#deps;
-    const { regime } = core.queues;
+  *stopOfMore({ shape, spec, starts, ended }: MoreWork): Sliced<WaitExplanation | undefined> {
+    const { nodes, queues } = this.#moment;
+    const { regime } = queues;
     if (regime.isPlain) return undefined;
     const queue = regime.queueOf(spec ?? {});
-    const usage = usageThen(this.#deps, { regime, ended });
-    const nodes = core.nodes.snapshot();
-    const models = new Set(nodes.flatMap(({ gpus }) => gpus.map(({ model }) => model)));
+    const usage = yield* usageThen(this.#moment, { regime, ended });
+    const models = new Set<string>();
+    yield* sliced(nodes, LOOKS_PER_NODE, ({ gpus }) => {
+      for (const { model } of gpus) models.add(model);
+    });
     const asks = classChoices(shape, models, regime.classes).map(({ gpuClass }) =>
       amountsAsked(shape, gpuClass),
     );
@@ -63,29 +69,27 @@ export class QueueQuestions {
   }
 
   /** What leaves a node is counted already. */
-  #plan(
+  *#plan(
     nodes: readonly SnapshotNode[],
     asking: readonly PendingShape[],
     ended: ReadonlySet<string>,
     spec: WorkloadSpec | undefined,
-  ): readonly Placement[] {
-    const { packing } = this.#deps;
-    const { regime } = this.#deps.core.queues;
+  ): Sliced<readonly Placement[]> {
+    const { packing, queues } = this.#moment;
     const moving = asking.filter(({ key }) => key.startsWith(MOVED));
-    const { placements: moves } = planPlacements({ nodes }, moving, Math.max(1, moving.length), packing);
-    const then = new Map(nodes.map((node) => [node.id, node]));
-    for (const { nodeId, shape, devices } of moves) {
-      const node = then.get(nodeId);
-      if (node) then.set(nodeId, afterPlacement(node, shape, devices));
-    }
-    const waiting = asking.flatMap((group) => (moving.includes(group) ? [] : [this.#queued(group, spec)]));
+    const most = Math.max(1, moving.length);
+    const { placements: moves } = yield* planningPlacements({ nodes }, moving, most, packing);
+    const then = yield* afterAll(nodes, moves);
+    const others = asking.filter(({ key }) => !key.startsWith(MOVED));
+    const waiting = others.map((group) => this.#queued(group, spec));
     const count = waiting.reduce((sum, { workloadIds }) => sum + workloadIds.length, 0);
-    const imagined = { regime, nodes: [...then.values()], waiting, ended };
-    return [...moves, ...planImagined(this.#deps, imagined, Math.max(1, count)).placements];
+    const imagined = { regime: queues.regime, nodes: then, waiting, ended };
+    const plan = yield* planImagined(this.#moment, imagined, Math.max(1, count));
+    return [...moves, ...plan.placements];
   }
 
   #queued(group: PendingShape, spec: WorkloadSpec | undefined): QueuedShape {
-    const { workloads, queues, clock } = this.#deps.core;
+    const { workloads, queues, nowMs } = this.#moment;
     const workload = workloads.workload(group.workloadIds[0] ?? '');
     const queue = queues.regime.queueOf(workload?.spec ?? spec ?? {});
     const { defaultPriority = 0 } = queues.regime.record(queue) ?? {};
@@ -93,7 +97,7 @@ export class QueueQuestions {
       ...group,
       queue,
       priority: workload ? priorityOf(workload) : (spec?.priority ?? defaultPriority),
-      sinceMs: workload?.submittedAtMs ?? clock.nowMs(),
+      sinceMs: workload?.submittedAtMs ?? nowMs,
       waiting: group.workloadIds.length,
     };
   }

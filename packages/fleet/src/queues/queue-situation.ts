@@ -6,6 +6,7 @@ import { demandOf, type QueueFacts } from '../scheduler/queues/queue-plan-order.
 import type { QueueUsage } from '../scheduler/queues/queue-usage.ts';
 import type { WaitingAmounts } from '../scheduler/queues/waiting-demand.ts';
 import { weightsAfterUse, type UsageHistory } from '../scheduler/queues/usage-history.ts';
+import type { NodeGroups } from '../scheduler/node-groups.ts';
 import type { SnapshotNode } from '../scheduler/snapshot.ts';
 import type { QueueRegime } from './queue-regime.ts';
 
@@ -41,6 +42,13 @@ export function queueState({
 
 export function* alike(nodes: Iterable<SnapshotNode>): Generator<AlikeNodes, void, undefined> {
   for (const example of nodes) yield { example, count: 1 };
+}
+
+export function* alikeIn({ groups }: NodeGroups): Generator<AlikeNodes, void, undefined> {
+  for (const { nodes } of groups) {
+    const [example] = nodes.values();
+    if (example) yield { example, count: nodes.size };
+  }
 }
 
 /** How the queues stand: what each uses, wants and is entitled to at this moment. */

@@ -2,9 +2,10 @@ import type { FleetCore } from '../fleet-core.ts';
 import type { AttemptRecord, WorkloadRecord } from '../records.ts';
 import { addTo, type Amounts, type Dimension } from '../scheduler/queues/amounts.ts';
 import type { RunningUnit } from '../scheduler/queues/running-unit.ts';
-import { atOnce, sliced, type Sliced } from '../scheduler/slices.ts';
+import { sliced, type Sliced } from '../scheduler/slices.ts';
 import { minMembers } from '../workload/gang/judge-gang.ts';
 import { isEnded } from '../workload/lifecycle.ts';
+import type { ChargeList } from './charge-list.ts';
 import type { Charge } from './queue-accounts.ts';
 import { readReclaim } from './stored-reclaim.ts';
 
@@ -22,17 +23,22 @@ interface Charged {
 /** Of one unit, in looks. */
 const LOOKS_PER_UNIT = 1;
 
-/** All that runs and is not on its way out, by unit: the core of a gang has the id of its workload. */
-export function runningWork(core: FleetCore): ReadonlyMap<string, RunningWork> {
-  return atOnce(findRunning(core));
+/** Where what runs is found: the fleet as it is, or as it was at a moment. */
+export interface RunningFacts {
+  readonly accounts: { charges(): ChargeList };
+  readonly workloads: Pick<FleetCore['workloads'], 'attempt' | 'workload' | 'isCurrentMember'>;
+  readonly queues: Pick<FleetCore['queues'], 'regime'>;
 }
 
-/** The same in pieces: of what has a charge when it begins, all that still runs when its turn comes. */
-export function* findRunning(core: FleetCore): Sliced<ReadonlyMap<string, RunningWork>> {
+/**
+ * All that runs and is not on its way out, by unit: the core of a gang has the id of its workload. Of what
+ * has a charge when it begins, all that still runs when its turn comes.
+ */
+export function* findRunning(core: RunningFacts): Sliced<ReadonlyMap<string, RunningWork>> {
   const { accounts, workloads } = core;
   const all = new Map<string, RunningWork>();
   const gangs = new Map<string, Charged[]>();
-  yield* sliced([...accounts.charges()], LOOKS_PER_UNIT, ([id, charge]) => {
+  yield* sliced(accounts.charges(), LOOKS_PER_UNIT, ([id, charge]) => {
     const attempt = workloads.attempt(id);
     const workload = attempt && workloads.workload(attempt.workloadId);
     if (!workload || workload.stopRequested || attempt.evicted || isEnded(attempt.state)) return;
@@ -58,7 +64,7 @@ function addMember(gangs: Map<string, Charged[]>, gang: string, member: Charged)
 
 /** Its core, and each member that it has grown by. */
 function* gangWork(
-  core: FleetCore,
+  core: RunningFacts,
   workload: WorkloadRecord,
   members: readonly Charged[],
 ): Generator<RunningWork, void, undefined> {
@@ -102,7 +108,7 @@ interface UnitFacts {
   readonly isKnown: boolean;
 }
 
-function unitOf(core: FleetCore, workload: WorkloadRecord, facts: UnitFacts): RunningUnit {
+function unitOf(core: RunningFacts, workload: WorkloadRecord, facts: UnitFacts): RunningUnit {
   const { id, part, charge, startedMs, isKnown } = facts;
   const { queue, priority, preemptible, amounts } = charge;
   const unit: RunningUnit = {

@@ -4,6 +4,7 @@ import { fitNow, neverFits, type Misfit } from './fit.ts';
 import { ableGpus, hasGpus, largestIsland, suits } from './gpu-fit.ts';
 import type { Shape } from './resources.ts';
 import { describeTaint, describeTerm, repelling } from './node-constraints.ts';
+import { atOnce, filtered, type Sliced } from './slices.ts';
 import { NODE_NAME_LABEL, type SnapshotNode } from './snapshot.ts';
 import { countNodes, examples, firstNodes, type Alike } from './why/alike.ts';
 import { largestShare } from './why/obstacle.ts';
@@ -24,13 +25,23 @@ export interface Explained {
 }
 
 /** Why a shape that no node can take now has to wait, most fundamental reason first. */
-export function explainWait({ alike, unapproved }: Explained, shape: Shape): Waiting {
+export function explainWait(explained: Explained, shape: Shape): Waiting {
+  return atOnce(explainingWait(explained, shape));
+}
+
+/** Of a group of nodes, in looks. */
+const LOOKS_PER_GROUP = 1;
+
+/** The same in pieces. */
+export function* explainingWait({ alike, unapproved }: Explained, shape: Shape): Sliced<Waiting> {
   if (alike.length === 0) return explainEmpty(unapproved);
-  const able = alike.filter(({ example }) => neverFits(example, shape) === undefined);
+  const fits = ({ example }: Alike): boolean => neverFits(example, shape) === undefined;
+  const able = yield* filtered(alike, LOOKS_PER_GROUP, fits);
   if (able.length === 0) return explainNever(alike, shape);
   const ready = able.filter(({ example }) => example.schedulable);
   if (ready.length === 0) return explainUnschedulable(able, shape);
-  const roomy = countNodes(ready.filter(({ example }) => fitNow(example, shape) !== undefined));
+  const hasRoom = ({ example }: Alike): boolean => fitNow(example, shape) !== undefined;
+  const roomy = countNodes(yield* filtered(ready, LOOKS_PER_GROUP, hasRoom));
   return roomy > 0 ? explainTurn(roomy) : explainCapacity(examples(ready), shape);
 }
 

@@ -2,11 +2,12 @@ import { Candidates } from './candidates.ts';
 import { Draft } from './draft.ts';
 import { FleetTopology } from './gang/fleet-topology.ts';
 import { isGang, type ShapeOfGang } from './gang/member-shape.ts';
-import { placeGang } from './gang/place-gang.ts';
+import { looksOfGang, placeGang } from './gang/place-gang.ts';
 import { NodeGroups } from './node-groups.ts';
 import type { Placement } from './placement.ts';
 import type { Shape } from './resources.ts';
 import type { FleetPacking } from './score/fleet-packing.ts';
+import { sliced, type Sliced } from './slices.ts';
 import type { Snapshot } from './snapshot.ts';
 import type { WorkBudget } from './work-budget.ts';
 
@@ -45,38 +46,76 @@ export function planPlacements(
   { topology: known, work }: PlanOptions = {},
 ): Plan {
   const groups = fleet instanceof NodeGroups ? fleet : new NodeGroups(packing.groupKey, fleet.nodes);
-  const draft = new Draft(groups);
-  let topology = known;
-  const placements: Placement[] = [];
-  const blocked: string[] = [];
-  for (const { key, shape, workloadIds, nodeIds } of pending) {
-    if (placements.length >= limit || work?.isSpent === true) break;
-    if (isGang(shape)) {
-      topology ??= new FleetTopology(draft.nodes());
-      work?.spend(looksOfGang(topology));
-      const gangs = placeGangs(draft, topology, { shape, workloadIds }, limit - placements.length);
-      placements.push(...gangs.placements);
-      if (gangs.isBlocked) blocked.push(key);
-      continue;
-    }
-    const candidates = new Candidates(draft, shape, packing, nodeIds);
-    for (const workloadId of workloadIds.slice(0, limit - placements.length)) {
-      const placement = candidates.place(workloadId);
-      if (placement) {
-        placements.push(placement);
-        continue;
-      }
-      blocked.push(key);
-      break;
-    }
-    work?.spend(candidates.looks);
+  const plan = new PlanSoFar(groups, limit, packing, known);
+  for (const group of pending) {
+    if (plan.isFull || work?.isSpent === true) break;
+    const looks = plan.place(group);
+    work?.spend(looks);
   }
-  return { placements, blocked };
+  return plan;
 }
 
-/** Room for its members is counted on every node. */
-export function looksOfGang({ size }: FleetTopology): number {
-  return 10 + size / 4;
+/** Of one node that is put with others that are alike, in looks. */
+const LOOKS_PER_GROUPED = 1;
+
+/** The same in pieces, on nodes that nobody changes meanwhile. */
+export function* planningPlacements(
+  { nodes }: Snapshot,
+  pending: Iterable<PendingShape>,
+  limit: number,
+  packing: FleetPacking,
+): Sliced<Plan> {
+  const groups = new NodeGroups(packing.groupKey);
+  yield* sliced(nodes, LOOKS_PER_GROUPED, (node) => groups.put(node));
+  const plan = new PlanSoFar(groups, limit, packing);
+  for (const group of pending) {
+    if (plan.isFull) break;
+    yield plan.place(group);
+  }
+  return plan;
+}
+
+class PlanSoFar implements Plan {
+  readonly placements: Placement[] = [];
+  readonly blocked: string[] = [];
+  readonly #draft: Draft;
+  readonly #limit: number;
+  readonly #packing: FleetPacking;
+  #topology: FleetTopology | undefined;
+
+  constructor(groups: NodeGroups, limit: number, packing: FleetPacking, topology?: FleetTopology) {
+    this.#draft = new Draft(groups);
+    this.#limit = limit;
+    this.#packing = packing;
+    this.#topology = topology;
+  }
+
+  get isFull(): boolean {
+    return this.placements.length >= this.#limit;
+  }
+
+  /** As many of a shape as fit; answers what that took, in looks. */
+  place({ key, shape, workloadIds, nodeIds }: PendingShape): number {
+    const left = this.#limit - this.placements.length;
+    if (isGang(shape)) {
+      const topology = (this.#topology ??= new FleetTopology(this.#draft.nodes()));
+      const gangs = placeGangs(this.#draft, topology, { shape, workloadIds }, left);
+      this.placements.push(...gangs.placements);
+      if (gangs.isBlocked) this.blocked.push(key);
+      return looksOfGang(topology);
+    }
+    const candidates = new Candidates(this.#draft, shape, this.#packing, nodeIds);
+    for (const workloadId of workloadIds.slice(0, left)) {
+      const placement = candidates.place(workloadId);
+      if (placement) {
+        this.placements.push(placement);
+        continue;
+      }
+      this.blocked.push(key);
+      break;
+    }
+    return candidates.looks;
+  }
 }
 
 /**

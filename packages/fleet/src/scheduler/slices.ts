@@ -38,4 +38,17 @@ export function* sliced<Entry>(
   }
 }
 
+/** Those for which the test holds. @param looks of each. */
+export function* filtered<Entry>(
+  entries: Iterable<Entry>,
+  looks: number,
+  test: (entry: Entry) => boolean,
+): Sliced<readonly Entry[]> {
+  const found: Entry[] = [];
+  yield* sliced(entries, looks, (entry) => {
+    if (test(entry)) found.push(entry);
+  });
+  return found;
+}
+
 const ENTRIES_PER_PIECE = 32;

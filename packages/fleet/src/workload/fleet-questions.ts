@@ -11,34 +11,37 @@ import {
   type WorkloadSpec,
 } from '@clawbernetes/protocol';
 import type { FleetCore } from '../fleet-core.ts';
-import { explainRoom } from '../queues/explain-room.ts';
-import { explainStop } from '../queues/explain-stop.ts';
+import { explainRoom, type RoomQuestion } from '../queues/explain-room.ts';
+import { explainStop, type StopQuestion } from '../queues/explain-stop.ts';
 import { timedUse } from '../calendar/timed-use.ts';
 import { QueueQuestions } from '../queues/queue-questions.ts';
 import type { QueuePlanner } from '../queues/queue-planner.ts';
 import type { AttemptRecord, NodeRecord, WorkloadRecord } from '../records.ts';
-import type { Placement } from '../scheduler/placement.ts';
 import { shapeOf, type Shape } from '../scheduler/resources.ts';
 import type { FleetPacking } from '../scheduler/score/fleet-packing.ts';
+import { atOnce, type Sliced } from '../scheduler/slices.ts';
 import type { SnapshotNode } from '../scheduler/snapshot.ts';
 import type { Waiting } from '../scheduler/explain.ts';
 import { gangEstimate } from '../scheduler/why/gang-estimate.ts';
 import { withReservations } from '../scheduler/why/explain-held.ts';
-import type { End } from '../scheduler/why/estimate-start.ts';
-import { explainWaiting, type WaitQuestion } from '../scheduler/why/explain-waiting.ts';
-import type { Holder } from '../scheduler/why/holder.ts';
+import { explainingWaiting, type WaitQuestion } from '../scheduler/why/explain-waiting.ts';
 import { describeCount } from '../scheduler/why/obstacle-words.ts';
 import { readRefusals } from '../scheduler/why/refusal-counts.ts';
-import { whatIf, type FleetFacts, type Outcome } from '../scheduler/why/what-if.ts';
-import { describeOutcome, describeWhy, named } from './answer-words.ts';
+import { imagining, type FleetFacts } from '../scheduler/why/what-if.ts';
+import { describeOutcome, describeWhy } from './answer-words.ts';
+import { FleetMoment } from './fleet-moment.ts';
 import { wantsItsPlaces } from './gang/own-places.ts';
 import { isEnded } from './lifecycle.ts';
 import { waitingShape } from './policy/begin-anew.ts';
 import { explainAnew, explainDelay } from './policy/waiting-words.ts';
+import { QuestionTurns } from './question-turns.ts';
+import { movedAs, tellOutcome, withPlace, type KeptPlace } from './tell-answers.ts';
 import { refuseUnsupported } from './unsupported.ts';
 
 /** What waited longer and is taken into account; beyond, answers hold only for the nodes as they are. */
 const MAX_AHEAD = 1000;
+/** What it takes to see the fleet as it is now, for each node, in looks. */
+const LOOKS_OF_MOMENT = 0.2;
 /** Events that tell what led to a state. */
 const MAX_CHAIN = 50;
 /** Steps on the way of every attempt, which explain nothing. */
@@ -63,25 +66,60 @@ export interface QuestionDeps {
   readonly queues: QueuePlanner;
 }
 
-/** Why things are as they are, and what would be if: reads the fleet, and changes nothing of it. */
+/**
+ * Why things are as they are, and what would be if: reads the fleet, and changes nothing of it. An answer is
+ * about the moment at which it began, however many turns it takes.
+ */
 export class FleetQuestions {
   readonly #core: FleetCore;
   readonly #packing: FleetPacking;
   readonly #queues: QueuePlanner;
+  readonly #turns: QuestionTurns;
 
   constructor({ core, packing, queues }: QuestionDeps) {
+    const { clock, options } = core;
     this.#core = core;
     this.#packing = packing;
     this.#queues = queues;
+    this.#turns = new QuestionTurns({ clock }, { looksPerTurn: options.looksPerTurn / 2 });
   }
 
-  /** @param events those of the workload, oldest first. */
-  why({ id }: WorkloadRecord, events: readonly EventView[]): WhyView {
+  /** Those that are not answered by now never will be. */
+  close(): void {
+    this.#turns.close();
+  }
+
+  /** The answer of `explaining`, a piece in each turn. @throws CodedError `not-found`, `overloaded`. */
+  whyInTurns(
+    workload: WorkloadRecord,
+    events: readonly EventView[],
+    { signal }: { readonly signal?: AbortSignal } = {},
+  ): Promise<WhyView> {
+    return this.#turns.ask(() => this.explaining(workload, events), signal ? { signal } : {});
+  }
+
+  /** The answer of `supposing`, a piece in each turn. @throws CodedError `not-supported`, `overloaded`. */
+  whatIfInTurns(imagined: Imagined, { signal }: { readonly signal?: AbortSignal } = {}): Promise<WhatIf> {
+    return this.#turns.ask(() => this.supposing(imagined), signal ? { signal } : {});
+  }
+
+  /** The answer of `explaining` at once, however long that takes. */
+  why(workload: WorkloadRecord, events: readonly EventView[]): WhyView {
+    return atOnce(this.explaining(workload, events));
+  }
+
+  /** The answer of `supposing` at once, however long that takes. */
+  whatIf(imagined: Imagined): WhatIf {
+    return atOnce(this.supposing(imagined));
+  }
+
+  /** Why a workload is where it is, or waits. @param events those of the workload, oldest first. */
+  *explaining({ id }: WorkloadRecord, events: readonly EventView[]): Sliced<WhyView> {
     const workload = this.#core.workloads.workload(id);
     if (!workload) throw apiError('not-found', `The workload ${id} is gone.`);
     const attempt = this.#core.workloads.latestAttempt(id);
-    const waiting = workload.state === 'queued' ? this.#waiting(workload) : undefined;
     const placement = attempt && this.#placement(attempt, workload, events);
+    const waiting = workload.state === 'queued' ? yield* this.#waiting(workload) : undefined;
     const chain = events
       .filter(({ type, facts }) => !ROUTINE.has(type) && !isOfMember(type, facts))
       .slice(-MAX_CHAIN)
@@ -95,8 +133,8 @@ export class FleetQuestions {
     return { ...told, message: describeWhy(told) };
   }
 
-  /** @throws CodedError `not-supported`. */
-  whatIf({ namespace, spec, count, drained, ended }: Imagined): WhatIf {
+  /** What would be. @throws CodedError `not-supported`. */
+  *supposing({ namespace, spec, count, drained, ended }: Imagined): Sliced<WhatIf> {
     if (spec) refuseUnsupported(spec);
     const asked = spec && { shape: shapeOf(spec, undefined), count };
     if (spec) this.#core.queues.requireLeaf(spec.queue ?? DEFAULT_QUEUE);
@@ -105,100 +143,99 @@ export class FleetQuestions {
       drained: new Set(drained.map(({ id }) => id)),
       ended: new Set(ended.map(({ id }) => id)),
     };
-    const questions = new QueueQuestions({ core: this.#core, packing: this.#packing });
-    const facts = this.#facts(namespace);
-    const nodes = this.#withoutReserved(facts, spec);
-    const outcome = whatIf({ ...facts, nodes, ...questions.planning(spec) }, supposed);
+    using moment = this.#moment(namespace);
+    const facts = this.#facts(moment, spec);
+    const { nodes } = facts;
+    yield nodes.length * LOOKS_OF_MOMENT;
+    const questions = new QueueQuestions(moment);
+    const outcome = yield* imagining({ ...facts, ...questions.planning(spec) }, supposed);
     const held =
-      asked && outcome.waiting && withReservations(outcome.waiting, nodes, asked.shape, facts.nowMs);
+      asked && outcome.waiting
+        ? yield* withReservations(outcome.waiting, nodes, asked.shape, facts.nowMs)
+        : undefined;
+    const starts = count - outcome.waits;
     const stopped =
       asked && outcome.waits > 0
-        ? questions.stopOfMore({ ...asked, spec, starts: asked.count - outcome.waits, ended: supposed.ended })
+        ? yield* questions.stopOfMore({ ...asked, spec, starts, ended: supposed.ended })
         : undefined;
     const waiting = stopped ?? held;
-    const told = this.#told({ ...outcome, ...(waiting ? { waiting } : {}) }, spec?.name ?? 'it');
+    const all = { ...outcome, ...(waiting ? { waiting } : {}) };
+    const told = tellOutcome(all, { asked: spec?.name ?? 'it', moment, drained });
     return { ...told, message: describeOutcome(told, { drained, ended }) };
   }
 
   /** The nodes as what is asked for would see them. */
-  #withoutReserved({ nodes, nowMs }: FleetFacts, spec: WorkloadSpec | undefined): readonly SnapshotNode[] {
+  #withoutReserved({ nodes, nowMs }: FleetMoment, spec: WorkloadSpec | undefined): readonly SnapshotNode[] {
     const { calendar, queues } = this.#core;
     if (calendar.isEmpty) return nodes;
     const use = spec && timedUse(queues.regime, spec, nowMs);
     return nodes.map((node) => calendar.reduced(node, use));
   }
 
-  #waiting(workload: WorkloadRecord): WaitExplanation {
+  *#waiting(workload: WorkloadRecord): Sliced<WaitExplanation> {
     const { id, namespace } = workload;
     const delayed = explainDelay(this.#core, workload);
     if (delayed) return this.#delay(id, delayed);
-    const { pending } = this.#core;
-    const shape = pending.shapeOf(id) ?? waitingShape(this.#core, workload);
-    const stopped = this.#stopped(workload, shape);
-    if (stopped) return stopped;
-    const ahead = this.#queues.inOrder(MAX_AHEAD, id);
-    const facts = this.#asked(namespace);
-    const nodes = facts.nodes.map((node) => this.#queues.masked(node, id));
-    const unheld = explainWaiting({ ...facts, nodes, shape, ahead });
-    const start = gangEstimate(unheld, this.#queues.gangStart(workload), facts.nowMs);
-    const explained = withReservations({ ...unheld, start }, nodes, shape, facts.nowMs);
-    return explainAnew(this.#core, workload, this.#withPlaces(workload, explained));
+    using moment = this.#moment(namespace);
+    const shape = this.#core.pending.shapeOf(id) ?? waitingShape(this.#core, workload);
+    // All that may change is read before the first piece ends.
+    const nodes = this.#queues.maskedAll(moment.nodes, id);
+    const looks = nodes.length * LOOKS_OF_MOMENT;
+    const stop = this.#stopQuestion(moment, { workload, shape, nodes });
+    if (stop) {
+      yield looks;
+      return yield* explainStop(stop);
+    }
+    const question = { ...this.#asked(moment), nodes, shape, ahead: this.#queues.inOrder(MAX_AHEAD, id) };
+    const gangStart = this.#queues.gangStart(workload);
+    const place = this.#placeOf(moment, id);
+    const room = place ? undefined : this.#roomQuestion(moment, id);
+    yield looks;
+    const unheld = yield* explainingWaiting(question);
+    const start = gangEstimate(unheld, gangStart, moment.nowMs);
+    const explained = yield* withReservations({ ...unheld, start }, nodes, shape, moment.nowMs);
+    const told = place ? withPlace(explained, place, moment.nowMs) : yield* withRoom(explained, room);
+    return explainAnew(this.#core, workload, told);
   }
 
-  /** A limit of its queue keeps it waiting, whatever the nodes have. */
-  #stopped({ id, namespace, spec }: WorkloadRecord, shape: Shape): WaitExplanation | undefined {
-    const { pending, nodes, workloads, queues, clock } = this.#core;
-    const group = pending.stopOf(id);
+  /** If a limit of its queue keeps it waiting, whatever the nodes have. */
+  #stopQuestion(
+    moment: FleetMoment,
+    { workload, shape, nodes }: Pick<StopQuestion, 'shape' | 'nodes'> & { readonly workload: WorkloadRecord },
+  ): StopQuestion | undefined {
+    const { id: workloadId, spec } = workload;
+    const { pending, queues } = this.#core;
+    const group = pending.stopOf(workloadId);
     if (!group || group.partly) return undefined;
-    const views = nodes.snapshot();
-    return explainStop({
-      deps: { core: this.#core, packing: this.#packing },
-      workloadId: id,
-      stop: group.stop,
+    return {
+      ...{ moment, workloadId, stop: group.stop, shape, nodes },
       queue: queues.regime.queueOf(spec),
-      shape,
-      nodes: views.map((node) => this.#queues.masked(node, id)),
       waiting: pending.queued(MAX_AHEAD),
-      holders: views.flatMap((node) =>
-        workloads.liveOn(node.id).map((attempt) => this.#holder(attempt, namespace)),
-      ),
-      ahead: pending.aheadAtLimit(id),
-      nowMs: clock.nowMs(),
-    });
+      ahead: pending.aheadAtLimit(workloadId),
+    };
   }
 
   /** What is kept for it, or kept from it for others. */
-  #withPlaces({ id, namespace }: WorkloadRecord, explained: WaitExplanation): WaitExplanation {
-    const hold = this.#queues.holdOf(id);
-    if (!hold) return this.#withRoom(id, namespace, explained);
-    const node = this.#core.nodes.node(hold.nodeId)?.name ?? hold.nodeId;
-    const names = hold.awaits.flatMap((attemptId) => {
+  #placeOf(moment: FleetMoment, workloadId: string): KeptPlace | undefined {
+    const hold = this.#queues.holdOf(workloadId);
+    if (!hold) return undefined;
+    const awaits = hold.awaits.flatMap((attemptId) => {
       const attempt = this.#core.workloads.attempt(attemptId);
-      return attempt && !isEnded(attempt.state) ? [this.#holder(attempt, namespace).name] : [];
+      return attempt && !isEnded(attempt.state) ? [moment.nameOf(attempt.workloadId)] : [];
     });
-    const ending = names.length > 0 ? `: it starts once ${named(names)} has ended` : '';
-    const message = `${explained.message} A place is kept for it on ${node}${ending}.`;
-    if (hold.kind === 'blocked') return { ...explained, message };
-    const fromMs = this.#core.clock.nowMs();
-    const toMs = Math.max(fromMs, hold.startMs);
-    const start = {
-      estimate: 'range' as const,
-      ...{ fromMs, toMs },
-      message: `On ${node}, once what makes room for it there has ended.`,
-    };
-    return { ...explained, message, start };
+    const { kind, startMs, nodeId } = hold;
+    const node = this.#core.nodes.node(nodeId)?.name ?? nodeId;
+    return { node, awaits, ...(kind === 'blocked' ? {} : { startMs }) };
   }
 
-  /** Who may have to go for it, or may not yet. */
-  #withRoom(workloadId: string, namespace: string, explained: WaitExplanation): WaitExplanation {
+  /** Where others may have to go for it, or may not yet. */
+  #roomQuestion(moment: FleetMoment, workloadId: string): RoomQuestion | undefined {
     const { accounts, pending, queues } = this.#core;
     const group = pending.groupOf(workloadId);
     if (!group || (queues.regime.isPlain && !accounts.runsBelow(group.queue, group.priority)))
-      return explained;
-    const nameOf = (id: string): string => this.#nameFor(id, namespace);
-    const situation = this.#queues.situation();
-    const room = explainRoom({ core: this.#core, situation, workloadId, group, nameOf });
-    return room === '' ? explained : { ...explained, message: `${explained.message} ${room}` };
+      return undefined;
+    const situation = { ...this.#queues.situation(), usage: moment.queues.usage };
+    return { moment, situation, workloadId, group };
   }
 
   /** Nothing but time stands in its way so far. */
@@ -216,80 +253,27 @@ export class FleetQuestions {
     };
   }
 
-  #facts(namespace: string): FleetFacts {
+  #moment(namespace: string): FleetMoment {
+    return new FleetMoment(this.#core, this.#packing, namespace);
+  }
+
+  #facts(moment: FleetMoment, spec: WorkloadSpec | undefined): FleetFacts {
     return {
-      ...this.#asked(namespace),
+      ...this.#asked(moment),
+      nodes: this.#withoutReserved(moment, spec),
       waiting: this.#queues.inOrder(MAX_AHEAD),
       untried: this.#core.pending.untried(),
-      packing: this.#packing,
-      movedAs: (id) => this.#movedAs(id),
+      packing: moment.packing,
+      movedAs: (id) => movedAs(moment.workloads.workload(id)),
     };
   }
 
-  #asked(namespace: string): Omit<WaitQuestion, 'shape' | 'ahead'> {
-    const { nodes, clock, workloads } = this.#core;
+  #asked(moment: FleetMoment): Omit<WaitQuestion, 'shape' | 'ahead'> {
+    const { nodes, unapproved, nowMs, holdersOf, endsOf, countOf, limitOf, packing } = moment;
     return {
-      nodes: nodes.snapshot(),
-      unapproved: nodes.unapproved(),
-      likenessOf: this.#packing.groupKey,
-      nowMs: clock.nowMs(),
-      holdersOf: (nodeId) => workloads.liveOn(nodeId).map((attempt) => this.#holder(attempt, namespace)),
-      endsOf: (nodeId) => this.#endsOn(nodeId),
-      countOf: (nodeId) => workloads.liveCount(nodeId),
-      limitOf: (id) => workloads.workload(id)?.spec.timeoutMs,
+      ...{ nodes, unapproved, nowMs, holdersOf, endsOf, countOf, limitOf },
+      likenessOf: packing.groupKey,
     };
-  }
-
-  /** Of others than the asker's own only that they are there. */
-  #nameFor(workloadId: string, namespace: string): string {
-    const workload = this.#core.workloads.workload(workloadId);
-    if (!workload) return workloadId;
-    return workload.namespace === namespace ? workload.name : `a workload of ${workload.namespace}`;
-  }
-
-  #holder(attempt: AttemptRecord, namespace: string): Holder {
-    const { workloadId, nodeId, devices, gpuMilli, cpuMilli, memoryMib } = attempt;
-    const workload = this.#core.workloads.workload(workloadId);
-    const endsAtMs = workload && this.#endsAtMs(attempt, workload);
-    return {
-      ...{ workloadId, nodeId, devices, cpuMilli, memoryMib },
-      ...(gpuMilli === undefined ? {} : { gpuMilli }),
-      name: this.#nameFor(workloadId, namespace),
-      ...(endsAtMs === undefined ? {} : { endsAtMs }),
-      graceMs: workload?.spec.stopGraceMs ?? 0,
-    };
-  }
-
-  /** Asked for every node of the fleet. */
-  #endsOn(nodeId: string): readonly End[] {
-    const { workloads } = this.#core;
-    const ends: End[] = [];
-    for (const holder of workloads.liveOn(nodeId)) {
-      const workload = workloads.workload(holder.workloadId);
-      const atMs = workload && this.#endsAtMs(holder, workload);
-      if (atMs !== undefined) ends.push({ atMs, graceMs: workload?.spec.stopGraceMs ?? 0, holder });
-    }
-    return ends;
-  }
-
-  /** Nothing is known of what is out of reach; what has not begun yet is taken to begin now. */
-  #endsAtMs(attempt: AttemptRecord, { spec, stopRequested }: WorkloadRecord): number | undefined {
-    if (attempt.unknownSinceMs !== undefined) return undefined;
-    const nowMs = this.#core.clock.nowMs();
-    if (stopRequested || attempt.evicted) return nowMs;
-    return spec.timeoutMs === undefined ? undefined : (attempt.startedAtMs ?? nowMs) + spec.timeoutMs;
-  }
-
-  #movedAs(workloadId: string): Shape | string {
-    const workload = this.#core.workloads.workload(workloadId);
-    if (!workload) return 'It is gone.';
-    if (workload.nodeId !== undefined) return 'It would end: it is bound to this node.';
-    if (workload.gang)
-      return 'Another place would be looked for near the other members of its gang; without one all begin anew.';
-    if (workload.stopRequested) return 'It would end: its stop was asked for already.';
-    if (workload.spec.reschedule?.evicted === 'end')
-      return 'It would end: so it was asked for (evicted: end).';
-    return shapeOf(workload.spec, undefined);
   }
 
   #placement(
@@ -317,37 +301,12 @@ export class FleetQuestions {
       ...(typeof others === 'string' ? { others: refusals(others, shapeOf(spec, boundTo)) } : {}),
     };
   }
+}
 
-  #told(
-    { starts, waits, waiting, moves, stranded, unblocked }: Outcome,
-    asked: string,
-  ): Omit<WhatIf, 'message'> {
-    const { nodes, workloads } = this.#core;
-    const nameOf = (id: string): string => workloads.workload(id)?.name ?? id;
-    const where = ({ nodeId, devices, shape: { gpuMilli } }: Placement) => ({
-      node: nodes.node(nodeId)?.name ?? nodeId,
-      devices: [...devices],
-      ...(gpuMilli === undefined ? {} : { gpuMilli }),
-    });
-    const known = (one: Placement) => ({
-      ...{ workload: one.workloadId, name: nameOf(one.workloadId) },
-      ...where(one),
-    });
-    const from = ({ workloadId }: Placement): string => {
-      const id = workloads.latestAttempt(workloadId)?.nodeId ?? '';
-      return nodes.node(id)?.name ?? id;
-    };
-    return {
-      starts: starts.map((one) => ({ name: asked, ...where(one) })),
-      waits,
-      ...(waiting ? { waiting } : {}),
-      moves: moves.map((one) => ({ ...known(one), from: from(one) })),
-      stranded: stranded.map(({ workloadId: workload, message }) => ({
-        ...{ workload, name: nameOf(workload), message },
-      })),
-      unblocked: unblocked.map(known),
-    };
-  }
+/** An explanation with who may have to go, or may not yet. */
+function* withRoom(explained: WaitExplanation, question: RoomQuestion | undefined): Sliced<WaitExplanation> {
+  const room = question ? yield* explainRoom(question) : '';
+  return room === '' ? explained : { ...explained, message: `${explained.message} ${room}` };
 }
 
 /** The placement of one member: that all have places is told once. */

@@ -3,6 +3,7 @@ import type { AttemptRecord, WorkloadRecord } from '../records.ts';
 import { GangMembers } from './gang/gang-members.ts';
 import { keepsItsPlaces } from './gang/own-places.ts';
 import { isEnded } from './lifecycle.ts';
+import { WorkloadsThen } from './workloads-then.ts';
 
 /**
  * Workloads and attempts in memory, with the indexes that the fleet asks for. Rows are the writer's business.
@@ -20,6 +21,15 @@ export class WorkloadTable {
   readonly #restarting = new Set<string>();
   /** Ascending: ids sort by time, so that a new one nearly always comes last. */
   readonly #ids: string[] = [];
+  /** Moments that somebody still reads. */
+  readonly #moments = new Set<WorkloadsThen>();
+
+  /** All of it as it is now, to be read over several turns; to be disposed of afterwards. */
+  moment(): WorkloadsThen {
+    const moment = new WorkloadsThen(this, () => this.#moments.delete(moment));
+    this.#moments.add(moment);
+    return moment;
+  }
 
   get endedCount(): number {
     return this.#ended.size;
@@ -125,6 +135,7 @@ export class WorkloadTable {
   }
 
   putWorkload(workload: WorkloadRecord): void {
+    for (const moment of this.#moments) moment.keepWorkload(workload.id);
     const isNew = !this.#workloads.has(workload.id);
     this.#workloads.set(workload.id, workload);
     if (hasEnded(workload.state)) this.#ended.add(workload.id);
@@ -138,6 +149,7 @@ export class WorkloadTable {
   }
 
   putAttempt(attempt: AttemptRecord): void {
+    for (const moment of this.#moments) moment.keepAttempt(attempt);
     if (!this.#attempts.has(attempt.id)) {
       const siblings = this.#attemptsOf.get(attempt.workloadId);
       if (siblings) siblings.push(attempt.id);
@@ -154,6 +166,10 @@ export class WorkloadTable {
   /** Drops an ended workload with its attempts; answers their ids. */
   remove(id: string): readonly string[] {
     const workload = this.#workloads.get(id);
+    for (const moment of this.#moments) {
+      moment.keepWorkload(id);
+      for (const attempt of this.attemptsOf(id)) moment.keepAttempt(attempt);
+    }
     const attempts = this.#attemptsOf.get(id) ?? [];
     for (const attempt of attempts) this.#attempts.delete(attempt);
     this.#attemptsOf.delete(id);

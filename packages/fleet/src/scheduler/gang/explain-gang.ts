@@ -2,7 +2,8 @@ import type { Remedy, WaitExplanation } from '@clawbernetes/protocol';
 import { describeShape, explainWait, type Explained, type Waiting } from '../explain.ts';
 import { membersThatFit } from '../fit.ts';
 import type { SnapshotNode } from '../snapshot.ts';
-import { alikeFor, alikeNodes } from '../why/alike.ts';
+import { sliced, type Sliced } from '../slices.ts';
+import { alikeFor, gatherAlike } from '../why/alike.ts';
 import type { WaitQuestion } from '../why/explain-waiting.ts';
 import { describeSteps } from '../why/remedy-words.ts';
 import { surveyNodes } from '../why/survey.ts';
@@ -12,7 +13,7 @@ import type { GangFleet } from './gang-demand.ts';
 import type { GangPlan, GangRefusal } from './gang-plan.ts';
 import { memberOf, type ShapeOfGang } from './member-shape.ts';
 import { planGang } from './plan-gang.ts';
-import { gangFleet, planShape, valuesOf } from './place-gang.ts';
+import { gangFleet, looksOfGang, planShape, valuesOf } from './place-gang.ts';
 import { spreadRoom } from './spread-room.ts';
 
 /** Why a gang that has no place now has to wait, most fundamental reason first. */
@@ -89,23 +90,33 @@ function explainSpread(topology: FleetTopology, fleet: GangFleet, shape: ShapeOf
   };
 }
 
+/** Of one node that is put into its place, in looks. */
+const LOOKS_PER_NODE = 2;
+
 /**
  * Why a gang waits, and the smallest changes of what it asks for with which it would start: each was tried.
  */
-export function explainGangWaiting(
+export function* explainingGangWait(
   question: WaitQuestion & { readonly shape: ShapeOfGang },
-): WaitExplanation {
+): Sliced<WaitExplanation> {
   const { nodes, unapproved, shape, ahead, likenessOf } = question;
   const member = memberOf(shape);
-  const alike = alikeFor(member, alikeNodes(nodes, likenessOf));
-  const topology = new FleetTopology(nodes);
-  const plan = planShape(topology, gangFleet(topology, shape), shape);
+  const alike = alikeFor(member, yield* gatherAlike(nodes, likenessOf));
+  const topology = new FleetTopology();
+  yield* sliced(nodes, LOOKS_PER_NODE, (node) => topology.put(node));
+  const looks = looksOfGang(topology);
+  const fleet = gangFleet(topology, shape);
+  yield looks;
+  const plan = planShape(topology, fleet, shape);
+  yield looks;
   const hasRoom = plan.kind === 'plan';
+  const why = explainGang({ alike, unapproved }, shape, topology);
+  yield 2 * looks;
   return {
-    ...explainGang({ alike, unapproved }, shape, topology),
+    ...why,
     nodes: nodes.length,
-    obstacles: [...surveyNodes(alike, member).counts],
-    remedies: hasRoom ? [] : [...gangRemedies(topology, shape)],
+    obstacles: [...(yield* surveyNodes(alike, member)).counts],
+    remedies: hasRoom ? [] : [...(yield* gangRemedies(topology, shape, looks))],
     ahead: ahead.reduce((sum, { workloadIds }) => sum + workloadIds.length, 0),
     start: hasRoom
       ? { estimate: 'range', fromMs: question.nowMs, toMs: question.nowMs, message: 'There is room now.' }
@@ -113,7 +124,11 @@ export function explainGangWaiting(
   };
 }
 
-function gangRemedies(topology: FleetTopology, shape: ShapeOfGang): readonly Remedy[] {
+function* gangRemedies(
+  topology: FleetTopology,
+  shape: ShapeOfGang,
+  looks: number,
+): Sliced<readonly Remedy[]> {
   const fleet = gangFleet(topology, shape);
   const { gang } = shape;
   const remedies: Remedy[] = [];
@@ -123,13 +138,16 @@ function gangRemedies(topology: FleetTopology, shape: ShapeOfGang): readonly Rem
   if (near?.rule === 'required') {
     const preferred = tried({ ...gang, topology: { ...near, rule: 'preferred' } });
     if (preferred.kind === 'plan') remedies.push(remedy(shape, { step: 'ask-topology', level: near.level }));
+    yield looks;
   }
   if (spread?.rule === 'required') {
     const preferred = tried({ ...gang, spread: { ...spread, rule: 'preferred' } });
     if (preferred.kind === 'plan') remedies.push(remedy(shape, { step: 'ask-spread', label: spread.by }));
+    yield looks;
   }
   const fewer = tried({ ...gang, members: { min: 1, max: members.min } });
   if (fewer.kind === 'plan') remedies.push(remedy(shape, { step: 'ask-members', members: fewer.members }));
+  yield looks;
   return remedies;
 }
 

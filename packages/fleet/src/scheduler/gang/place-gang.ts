@@ -178,3 +178,8 @@ export function devicesFor(
   }
   return given;
 }
+
+/** Room for its members is counted on every node. */
+export function looksOfGang({ size }: FleetTopology): number {
+  return 10 + size / 4;
+}

@@ -2,11 +2,12 @@ import { Candidates } from '../candidates.ts';
 import { Draft } from '../draft.ts';
 import type { FleetTopology } from '../gang/fleet-topology.ts';
 import { isGang } from '../gang/member-shape.ts';
-import { placeGang } from '../gang/place-gang.ts';
+import { looksOfGang, placeGang } from '../gang/place-gang.ts';
 import type { NodeGroups } from '../node-groups.ts';
 import type { Placement } from '../placement.ts';
-import { looksOfGang, type Plan } from '../plan.ts';
+import type { Plan } from '../plan.ts';
 import type { FleetPacking } from '../score/fleet-packing.ts';
+import type { Sliced } from '../slices.ts';
 import type { WorkBudget } from '../work-budget.ts';
 import type { GroupStop, PlanTurn, QueuePlanOrder } from './queue-plan-order.ts';
 
@@ -29,38 +30,78 @@ export interface QueuePlan extends Plan {
  * group that fails once is not tried again in this plan, and at most `limit` placements are made. The usage
  * that the order was made with is afterwards as before.
  */
-export function planByQueue(
-  { groups, order, packing, topology, work }: QueuePlanInput,
-  limit: number,
-): QueuePlan {
-  const draft = new Draft(groups);
-  const searches = new Map<string, Candidates>();
-  const place = ({ searchKey, shape, nodeIds, workloadId }: PlanTurn): readonly Placement[] => {
-    if (isGang(shape)) {
-      work?.spend(looksOfGang(topology));
-      return placeGang(draft, topology, { workloadId, shape }) ?? [];
-    }
-    const candidates = searches.get(searchKey) ?? new Candidates(draft, shape, packing, nodeIds);
-    searches.set(searchKey, candidates);
-    const before = candidates.looks;
-    const placement = candidates.place(workloadId);
-    work?.spend(1 + candidates.looks - before);
-    return placement ? [placement] : [];
-  };
-  const placements: Placement[] = [];
-  const blocked: string[] = [];
-  while (placements.length < limit) {
+export function planByQueue(input: QueuePlanInput, limit: number): QueuePlan {
+  const { order, work } = input;
+  const plan = new PlanSoFar(input);
+  while (plan.placements.length < limit) {
     const turn = work?.isSpent === true ? undefined : order.next();
     if (!turn) break;
-    const placed = place(turn);
+    const looks = plan.place(turn);
+    work?.spend(looks);
+  }
+  return plan.end();
+}
+
+/** The same in pieces, on nodes and usage that nobody changes meanwhile. */
+export function* planningByQueue(input: Omit<QueuePlanInput, 'work'>, limit: number): Sliced<QueuePlan> {
+  const plan = new PlanSoFar(input);
+  while (plan.placements.length < limit) {
+    const turn = input.order.next();
+    if (!turn) break;
+    yield plan.place(turn);
+  }
+  return plan.end();
+}
+
+class PlanSoFar {
+  readonly placements: Placement[] = [];
+  readonly #blocked: string[] = [];
+  readonly #input: Omit<QueuePlanInput, 'work'>;
+  readonly #draft: Draft;
+  readonly #searches = new Map<string, Candidates>();
+
+  constructor(input: Omit<QueuePlanInput, 'work'>) {
+    this.#input = input;
+    this.#draft = new Draft(input.groups);
+  }
+
+  /** The one whose turn it is, if it fits; answers what that took, in looks. */
+  place(turn: PlanTurn): number {
+    const { workloadId, shape } = turn;
+    const { topology } = this.#input;
+    if (isGang(shape)) {
+      this.#note(turn, placeGang(this.#draft, topology, { workloadId, shape }) ?? []);
+      return looksOfGang(topology);
+    }
+    const candidates = this.#candidatesFor(turn);
+    const before = candidates.looks;
+    const placement = candidates.place(workloadId);
+    this.#note(turn, placement ? [placement] : []);
+    return 1 + candidates.looks - before;
+  }
+
+  end(): QueuePlan {
+    const { order } = this.#input;
+    order.undo();
+    return { placements: this.placements, blocked: this.#blocked, stops: order.stops };
+  }
+
+  #candidatesFor({ searchKey, shape, nodeIds }: PlanTurn): Candidates {
+    const known = this.#searches.get(searchKey);
+    if (known) return known;
+    const candidates = new Candidates(this.#draft, shape, this.#input.packing, nodeIds);
+    this.#searches.set(searchKey, candidates);
+    return candidates;
+  }
+
+  #note({ key }: PlanTurn, placed: readonly Placement[]): void {
+    const { order } = this.#input;
     if (placed.length > 0) {
-      placements.push(...placed);
+      this.placements.push(...placed);
       order.placed(placed);
     } else {
-      blocked.push(turn.key);
+      this.#blocked.push(key);
       order.blocked();
     }
   }
-  order.undo();
-  return { placements, blocked, stops: order.stops };
 }

@@ -17,6 +17,13 @@ export class UsageHistory {
     this.#untilMs = options.startMs;
   }
 
+  /** As it is now. */
+  copy(): UsageHistory {
+    const copy = new UsageHistory({ halfLifeMs: this.#halfLifeMs, startMs: this.#untilMs });
+    for (const [queue, mean] of this.#means) copy.begin(queue, mean);
+    return copy;
+  }
+
   /** Queues used this since the last call. A queue that is absent used nothing. */
   advance(nowMs: number, used: ReadonlyMap<string, number>): void {
     const elapsedMs = Math.max(0, nowMs - this.#untilMs);

@@ -99,8 +99,8 @@ export class Evictions {
 
   /** The same in pieces. */
   *victims(work: WaitingWork): Sliced<readonly Victim[]> {
-    const { units, worth, nowMs, tree } = this.#input;
-    if (tree.parentsFirst.length > 1 && this.hasClaim(work)) yield* this.#findOwn();
+    const { units, worth, nowMs } = this.#input;
+    yield* this.prepare(work);
     const found: Victim[] = [];
     yield* sliced(units, LOOKS_PER_VERDICT, (unit) => {
       const verdict = this.judge(work, unit);
@@ -108,6 +108,11 @@ export class Evictions {
       found.push({ unit, ground: verdict.ground, gpuHours: evictionGpuHours(unit, worth, nowMs) });
     });
     return found;
+  }
+
+  /** Finds in pieces what units are judged by, which `judge` else does at once. */
+  *prepare(work: WaitingWork): Sliced<void> {
+    if (this.#input.tree.parentsFirst.length > 1 && this.hasClaim(work)) yield* this.#findOwn();
   }
 
   judge(work: WaitingWork, unit: RunningUnit): Verdict {

@@ -1,41 +1,21 @@
-import { canonicalJson, present } from '@clawbernetes/kernel';
 import type { Demand } from '../cluster/demand.ts';
-import { hasRoom, stateKey, type NodeState } from '../cluster/node-state.ts';
+import { hasRoom } from '../cluster/node-state.ts';
 import { fitNow, hasRoomNow, neverFits, surcharge, type Misfit } from '../fit.ts';
 import { milliOf, sharesFor } from '../gpu-fit.ts';
 import { NodeGroups, type GroupKey } from '../node-groups.ts';
 import { namesNodes, shapeKey, type Shape } from '../resources.ts';
-import { NODE_NAME_LABEL, type SnapshotGpu, type SnapshotNode } from '../snapshot.ts';
+import { NODE_NAME_LABEL, type SnapshotNode } from '../snapshot.ts';
 import { refusalOf } from '../why/refusal-counts.ts';
+import { NodeStates } from './node-states.ts';
 import { PackingScorer, type PackedKind, type PackingCost, type StateCount } from './packing-scorer.ts';
 import { StandingTable, type Standing } from './standing-table.ts';
 
 /** Kinds that are remembered, and groups of nodes for each; more are forgotten all at once. */
 const MAX_KINDS = 1024;
 const MAX_STATES = 16_384;
-/** Groups whose numbers are remembered; what comes back after it was forgotten is another group. */
-const MAX_GROUPS = 100_000;
 /** Costs are computed anew after so many arrivals for every ten that there are of them. */
 const ARRIVALS_PER_TEN_COSTS = 2;
 const MAX_STALE_ARRIVALS = 5000;
-/**
- * Profiles of nodes; in a fleet with more of them each node beyond is a group by itself, scored as the first.
- */
-const MAX_PROFILES = 10_000;
-
-interface KnownNode {
-  readonly state: NodeState;
-  readonly groupKey: GroupKey;
-  readonly profile: Profile;
-}
-
-interface Profile {
-  readonly number: number;
-  /** Whether all nodes of this number are of it. */
-  readonly isExact: boolean;
-  /** Whether its GPUs are alike and alike joined, so that it does not matter which of them are free. */
-  readonly isUniform: boolean;
-}
 
 interface FleetKind extends PackedKind {
   /** By group of nodes; costs as of `version`. */
@@ -49,18 +29,20 @@ interface FleetKind extends PackedKind {
 
 /** Scores nodes of the fleet by what placing a workload on them costs the others (see PackingScorer). */
 export class FleetPacking {
-  readonly #scorer = new PackingScorer<FleetKind>();
+  readonly #scorer: PackingScorer<FleetKind>;
   readonly #kinds = new Map<string, FleetKind>();
   readonly #kindOf = new WeakMap<Shape, FleetKind>();
-  readonly #profiles = new Map<string, number>();
-  /** By the empty node. */
-  readonly #profileOf = new WeakMap<SnapshotNode, Profile>();
-  /** A node of each profile, which stands for all. */
-  readonly #examples: SnapshotNode[] = [];
-  /** A view of a node is never changed, so what follows from it holds as long as it does. */
-  readonly #known = new WeakMap<SnapshotNode, KnownNode>();
-  readonly #groupNumbers = new Map<string, GroupKey>();
-  #nextGroup = 0;
+  readonly #states: NodeStates;
+
+  constructor(states = new NodeStates(), scorer = new PackingScorer<FleetKind>()) {
+    this.#states = states;
+    this.#scorer = scorer;
+  }
+
+  /** One that goes on to say what this one says now, whatever arrives here. */
+  copy(): FleetPacking {
+    return new FleetPacking(this.#states, this.#scorer.copy());
+  }
 
   /** A workload of this shape asks for a place. */
   arrived(shape: Shape): void {
@@ -68,7 +50,7 @@ export class FleetPacking {
   }
 
   /** Equal for nodes that are alike for every shape, but for their names. */
-  readonly groupKey = (node: SnapshotNode): GroupKey => this.#stateOf(node).groupKey;
+  readonly groupKey = (node: SnapshotNode): GroupKey => this.#states.of(node).groupKey;
 
   /**
    * Takes account of what has arrived, if that is much by now; before a plan. @param fleet all nodes of it.
@@ -77,12 +59,12 @@ export class FleetPacking {
     const groups = fleet instanceof NodeGroups ? fleet : new NodeGroups(this.groupKey, fleet);
     const costs = groups.groups.length * this.#kinds.size;
     const stale = Math.min(MAX_STALE_ARRIVALS, (costs / 10) * ARRIVALS_PER_TEN_COSTS);
-    this.#scorer.refresh(this.#states(groups), stale);
+    this.#scorer.refresh(this.#counts(groups), stale);
   }
 
   /** How a shape fares on a node. */
   standing(node: SnapshotNode, shape: Shape): Standing {
-    const known = this.#stateOf(node);
+    const known = this.#states.of(node);
     const kind = this.#kind(shape);
     const { number, isExact, isUniform } = known.profile;
     const misfit = kind.namesNodes || !isExact ? neverFits(node, shape) : kind.misfit(number);
@@ -120,7 +102,7 @@ export class FleetPacking {
   }
 
   #cost(node: SnapshotNode, shape: Shape): PackingCost {
-    const { state, profile } = this.#stateOf(node);
+    const { state, profile } = this.#states.of(node);
     // Where GPUs differ a share may come from some only.
     const shares = shape.gpuMilli !== undefined && !profile.isUniform ? sharesFor(node, shape) : undefined;
     return this.#scorer.cost(state, this.#kind(shape).demand, shares);
@@ -141,7 +123,7 @@ export class FleetPacking {
     const misfit = (profile: number): Misfit | undefined => {
       const known = misfits.get(profile);
       if (known !== undefined || misfits.has(profile)) return known;
-      const found = neverFits(present(this.#examples[profile], 'a node of a profile'), unbound);
+      const found = neverFits(this.#states.example(profile), unbound);
       misfits.set(profile, found);
       return found;
     };
@@ -159,72 +141,12 @@ export class FleetPacking {
     return kind;
   }
 
-  #stateOf(node: SnapshotNode): KnownNode {
-    const known = this.#known.get(node);
-    if (known) return known;
-    const profile = this.#profile(node);
-    const { cpuMilli, memoryMib } = node.free;
-    const state = { cpuMilli, memoryMib, profile: profile.number, gpus: sharesOf(node.gpus) };
-    const key = stateKey(state);
-    const which = profile.isUniform ? '' : ` ${node.gpus.map(freeShare).join(' ')}`;
-    const only = profile.isExact ? '' : ` only ${node.id}`;
-    const readiness = node.schedulable ? '' : ` ${node.unschedulableReason ?? 'not ready'}`;
-    const groupKey = this.#groupNumber(`${key}${which}${only}${readiness}`);
-    const entry = { state, groupKey, profile };
-    this.#known.set(node, entry);
-    return entry;
-  }
-
-  #groupNumber(name: string): GroupKey {
-    const known = this.#groupNumbers.get(name);
-    if (known !== undefined) return known;
-    if (this.#groupNumbers.size >= MAX_GROUPS) this.#groupNumbers.clear();
-    this.#groupNumbers.set(name, this.#nextGroup);
-    this.#nextGroup += 1;
-    return this.#nextGroup - 1;
-  }
-
-  *#states(groups: NodeGroups): Generator<StateCount, void, undefined> {
+  *#counts(groups: NodeGroups): Generator<StateCount, void, undefined> {
     for (const { nodes } of groups.groups) {
       const [example] = nodes.values();
-      if (example) yield { state: this.#stateOf(example).state, nodes: nodes.size };
+      if (example) yield { state: this.#states.of(example).state, nodes: nodes.size };
     }
   }
-
-  #profile(node: SnapshotNode): Profile {
-    const { empty = node } = node;
-    const known = this.#profileOf.get(empty) ?? this.#newProfile(empty);
-    this.#profileOf.set(empty, known);
-    return known;
-  }
-
-  #newProfile(node: SnapshotNode): Profile {
-    const { [NODE_NAME_LABEL]: _name, ...labels } = node.labels;
-    const gpus = node.gpus.map(({ model, memoryMib, usable, migProfile = '' }) => [
-      ...[model, memoryMib, usable, migProfile],
-    ]);
-    const areAlike = new Set(gpus.map((gpu) => gpu.join())).size <= 1;
-    const isUniform = areAlike && node.gpuClass?.isEvenlyLinked !== false;
-    const { capacity, sandboxed, taints = [], gpuClass } = node;
-    const executors = [...node.executors].toSorted();
-    const links = gpuClass?.hash ?? '';
-    const key = canonicalJson({ labels, gpus, links, capacity, sandboxed, taints, executors });
-    const known = this.#profiles.get(key);
-    if (known !== undefined) return { number: known, isExact: true, isUniform };
-    if (this.#profiles.size >= MAX_PROFILES) return { number: 0, isExact: false, isUniform };
-    this.#profiles.set(key, this.#examples.length);
-    return { number: this.#examples.push(node) - 1, isExact: true, isUniform };
-  }
-}
-
-/** Thousandths that are free of GPUs, the most first. */
-function sharesOf(gpus: readonly SnapshotGpu[]): readonly number[] {
-  const shares = gpus.map((gpu) => (gpu.migProfile === undefined ? freeShare(gpu) : 0));
-  return shares.toSorted((left, right) => right - left);
-}
-
-function freeShare({ freeMilli, usable }: SnapshotGpu): number {
-  return usable ? freeMilli : 0;
 }
 
 /** A shape that is bound to a node by name says nothing of nodes like it. */

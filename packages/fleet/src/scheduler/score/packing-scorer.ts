@@ -70,6 +70,16 @@ export class PackingScorer<Kind extends PackedKind> {
   /** Rises whenever costs change that were computed before. */
   version = 0;
 
+  /** One that says what this one says now; what has arrived it does not know. */
+  copy(): PackingScorer<Kind> {
+    const copy = new PackingScorer<Kind>();
+    copy.#rests = this.#rests;
+    copy.#balance = this.#balance;
+    copy.#kinds = this.#kinds;
+    copy.#prices = this.#prices;
+    return copy;
+  }
+
   /** Something of this kind asks for a place, whether or not it gets one. */
   arrived(kind: Kind): void {
     this.#mix.arrived(kind);

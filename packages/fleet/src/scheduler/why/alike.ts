@@ -1,6 +1,7 @@
 import { present } from '@clawbernetes/kernel';
 import { meets } from '../node-constraints.ts';
 import { namesNodes, type Shape } from '../resources.ts';
+import { atOnce, sliced, type Sliced } from '../slices.ts';
 import { NODE_NAME_LABEL, type SnapshotNode } from '../snapshot.ts';
 
 /** Nodes that have the same obstacles for a shape: a fleet has far fewer such groups than nodes. */
@@ -19,17 +20,28 @@ export type LikenessOf = (node: SnapshotNode) => number;
  * first of each. @param likenessOf absent = each by itself.
  */
 export function alikeNodes(nodes: Iterable<SnapshotNode>, likenessOf?: LikenessOf): readonly Alike[] {
+  return atOnce(gatherAlike(nodes, likenessOf));
+}
+
+/** Of one node, in looks. */
+const LOOKS_PER_NODE = 1;
+
+/** The same in pieces. */
+export function* gatherAlike(
+  nodes: Iterable<SnapshotNode>,
+  likenessOf?: LikenessOf,
+): Sliced<readonly Alike[]> {
   if (!likenessOf) return Array.from(nodes, (node) => ({ example: node, nodes: [node] }));
   const groups = new Map<
     number | string,
     { readonly example: SnapshotNode; readonly nodes: SnapshotNode[] }
   >();
-  for (const node of nodes) {
+  yield* sliced(nodes, LOOKS_PER_NODE, (node) => {
     const key = explainedLike(node, likenessOf);
     const known = groups.get(key);
     if (known) known.nodes.push(node);
     else groups.set(key, { example: node, nodes: [node] });
-  }
+  });
   return [...groups.values()];
 }
 

@@ -5,6 +5,7 @@ import { milliOf } from '../gpu-fit.ts';
 import { afterPlacement } from '../placement.ts';
 import type { PendingShape } from '../plan.ts';
 import type { Shape } from '../resources.ts';
+import { filtered, sliced, type Sliced } from '../slices.ts';
 import type { SnapshotNode } from '../snapshot.ts';
 import { memberOf } from '../gang/member-shape.ts';
 import { RoomBound } from '../room-bound.ts';
@@ -15,6 +16,11 @@ import { withoutHolders, type Held, type Holder } from './holder.ts';
 const MAX_ENDS = 2000;
 const MAX_TRIES = 10_000;
 const NAMED = 3;
+// In looks: of one node with what runs there, of one end, of one that may start then, of one that is tried.
+const LOOKS_PER_NODE = 2;
+const LOOKS_PER_END = 2;
+const LOOKS_PER_LINE = 0.02;
+const LOOKS_PER_TRY = 10;
 
 export interface StartQuestion {
   readonly nodes: readonly SnapshotNode[];
@@ -52,17 +58,18 @@ interface Line {
  * When it starts if all that has a time limit runs to it, and those that have waited longer go first. A fleet
  * changes; so it is an estimate, and a range: from the limits until what is stopped then has ended, too.
  */
-export function estimateStart(question: StartQuestion, alike: readonly Alike[]): StartEstimate {
+export function* estimateStart(question: StartQuestion, alike: readonly Alike[]): Sliced<StartEstimate> {
   const { shape } = question;
-  const able = alike
-    .filter(({ example }) => example.schedulable && neverFits(example, shape) === undefined)
-    .flatMap(({ nodes }) => nodes);
+  const isAble = ({ example }: Alike): boolean =>
+    example.schedulable && neverFits(example, shape) === undefined;
+  const able = (yield* filtered(alike, LOOKS_PER_NODE, isAble)).flatMap(({ nodes }) => nodes);
   if (able.length === 0)
     return { estimate: 'unknown', message: 'No node that is ready could take it even if it were empty.' };
   // Only what waits as well can be placed elsewhere; without it the other nodes do not matter.
   const foresight = new Foresight(question.ahead.length > 0 ? question : { ...question, nodes: able });
-  const found = foresight.run();
-  if (!found) return foresight.isCutShort ? TOO_FAR : unknownStart(able, question);
+  yield* foresight.begin();
+  const found = yield* foresight.run();
+  if (!found) return foresight.isCutShort ? TOO_FAR : yield* unknownStart(able, question, foresight.endsOn);
   return {
     estimate: 'range',
     fromMs: found.atMs,
@@ -76,19 +83,23 @@ const TOO_FAR: StartEstimate = {
   message: 'Too much ends and starts before it to foretell when enough is left for it.',
 };
 
-function unknownStart(able: readonly SnapshotNode[], question: StartQuestion): StartEstimate {
-  const { holdersOf, endsOf, countOf } = question;
+/** @param endsOn how many of those on a node have an end; absent = none. */
+function* unknownStart(
+  able: readonly SnapshotNode[],
+  { holdersOf, countOf }: StartQuestion,
+  endsOn: ReadonlyMap<string, number>,
+): Sliced<StartEstimate> {
   const named: string[] = [];
   let endless = 0;
-  for (const { id, name } of able) {
-    if (named.length >= NAMED && endsOf && countOf) {
-      endless += countOf(id) - endsOf(id).length;
-      continue;
+  yield* sliced(able, LOOKS_PER_NODE, ({ id, name }) => {
+    if (named.length >= NAMED && countOf) {
+      endless += countOf(id) - (endsOn.get(id) ?? 0);
+      return;
     }
     const without = holdersOf(id).filter(({ endsAtMs }) => endsAtMs === undefined);
     endless += without.length;
     named.push(...without.map((holder) => `${holder.name} on ${name}`));
-  }
+  });
   const rest = endless > NAMED ? ` and ${endless - NAMED} more` : '';
   const message =
     endless === 0
@@ -108,7 +119,9 @@ function endsAmong(holders: readonly Holder[]): readonly End[] {
 /** The fleet as it will be, one end of a workload after the other. */
 class Foresight {
   readonly #question: StartQuestion;
-  readonly #nodes: Map<string, SnapshotNode>;
+  readonly #nodes = new Map<string, SnapshotNode>();
+  /** By node, as far as there are any: how many ends are declared there. */
+  readonly endsOn = new Map<string, number>();
   readonly #ends = new BinaryHeap<End>((left, right) => left.atMs < right.atMs);
   #waiting: readonly Line[] = [];
   /** Lines of which all are placed. */
@@ -120,11 +133,19 @@ class Foresight {
 
   constructor(question: StartQuestion) {
     this.#question = question;
-    this.#nodes = new Map(question.nodes.map((node) => [node.id, node]));
     const { ahead, shape } = question;
     this.#wait([...ahead, { shape, workloadIds: [MINE] }].map((group) => ({ ...group, placed: 0 })));
-    const { endsOf = (nodeId: string) => endsAmong(question.holdersOf(nodeId)) } = question;
-    for (const { id } of question.nodes) for (const end of endsOf(id)) this.#expect(end);
+  }
+
+  /** Takes account of what runs. */
+  *begin(): Sliced<void> {
+    const { nodes, holdersOf, endsOf = (nodeId) => endsAmong(holdersOf(nodeId)) } = this.#question;
+    yield* sliced(nodes, LOOKS_PER_NODE, (node) => {
+      this.#nodes.set(node.id, node);
+      const ends = endsOf(node.id);
+      for (const end of ends) this.#expect(end);
+      if (ends.length > 0) this.endsOn.set(node.id, ends.length);
+    });
   }
 
   /** Whether it stopped before all ends were looked at. */
@@ -132,13 +153,16 @@ class Foresight {
     return this.#endsLeft === 0 || this.#triesLeft <= 0;
   }
 
-  run(): End | undefined {
+  *run(): Sliced<End | undefined> {
     while (!this.isCutShort) {
       const end = this.#ends.first;
       if (!end) return undefined;
+      const triesBefore = this.#triesLeft;
       this.#ends.pop();
       this.#endsLeft -= 1;
       if (this.#after(end)) return end;
+      const tries = triesBefore - this.#triesLeft;
+      yield LOOKS_PER_END + LOOKS_PER_LINE * this.#waiting.length + LOOKS_PER_TRY * tries;
     }
     return undefined;
   }

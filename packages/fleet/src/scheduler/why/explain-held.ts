@@ -5,18 +5,25 @@ import { FleetTopology } from '../gang/fleet-topology.ts';
 import { isGang, memberOf, type ShapeOfGang } from '../gang/member-shape.ts';
 import { gangFleet, planShape } from '../gang/place-gang.ts';
 import type { Shape } from '../resources.ts';
+import { atOnce, filtered, sliced, type Sliced } from '../slices.ts';
 import type { ReservedSpan, SnapshotNode } from '../snapshot.ts';
 import { spanText } from './reserved-words.ts';
 
 const NAMED = 3;
+// Of one node, in looks: where something is reserved more is to be looked at.
+const LOOKS_PER_NODE = 0.2;
+const LOOKS_PER_RESERVED = 2;
 
 /** What keeps a shape from room that is there: the reservation that is over first before the others. */
 type InWay = readonly ReservedSpan[];
 
 /** If there would be room but for reservations: which they are. */
 export function explainHeld(nodes: readonly SnapshotNode[], shape: Shape): Waiting | undefined {
-  const spans = inWay(nodes, shape);
-  if (!spans) return undefined;
+  const spans = atOnce(inWay(nodes, shape));
+  return spans && describeHeld(spans, shape);
+}
+
+function describeHeld(spans: InWay, shape: Shape): Waiting {
   const needs = isGang(shape)
     ? `${shape.gang.members.min} × ${describeShape(memberOf(shape))}`
     : `${describeShape(shape)} on one node`;
@@ -26,24 +33,25 @@ export function explainHeld(nodes: readonly SnapshotNode[], shape: Shape): Waiti
 }
 
 /** The same for an explanation that knows nothing of reservations; it stays where they are not the reason. */
-export function withReservations(
+export function* withReservations(
   explained: WaitExplanation,
   nodes: readonly SnapshotNode[],
   shape: Shape,
   nowMs: number,
-): WaitExplanation {
+): Sliced<WaitExplanation> {
   const isRoomNow = explained.start.toMs !== undefined && explained.start.toMs <= nowMs;
-  const held = isRoomNow ? undefined : explainHeld(nodes, shape);
-  const spans = held && inWay(nodes, shape);
+  const spans = isRoomNow ? undefined : yield* inWay(nodes, shape);
   if (!spans) return explained;
-  return { ...explained, ...held, start: sooner(explained.start, startAfter(spans, nowMs)) };
+  const start = sooner(explained.start, startAfter(spans, nowMs));
+  return { ...explained, ...describeHeld(spans, shape), start };
 }
 
-function inWay(nodes: readonly SnapshotNode[], shape: Shape): InWay | undefined {
-  const reserved = nodes.filter((node) => node.reserved && node.schedulable);
+function* inWay(nodes: readonly SnapshotNode[], shape: Shape): Sliced<InWay | undefined> {
+  const isReserved = (node: SnapshotNode): boolean => node.reserved !== undefined && node.schedulable;
+  const reserved = yield* filtered(nodes, LOOKS_PER_NODE, isReserved);
   if (reserved.length === 0) return undefined;
-  if (isGang(shape)) return gangFits(nodes, shape) ? spansOf(reserved) : undefined;
-  const able = reserved.filter((node) => isHeldFrom(node, shape));
+  if (isGang(shape)) return (yield* gangFits(nodes, shape)) ? spansOf(reserved) : undefined;
+  const able = yield* filtered(reserved, LOOKS_PER_RESERVED, (node) => isHeldFrom(node, shape));
   return able.length > 0 ? spansOf(able) : undefined;
 }
 
@@ -52,8 +60,9 @@ function isHeldFrom({ reserved }: SnapshotNode, shape: Shape): boolean {
   return hasRoomNow(reserved.without, shape);
 }
 
-function gangFits(nodes: readonly SnapshotNode[], shape: ShapeOfGang): boolean {
-  const topology = new FleetTopology(nodes.map((node) => node.reserved?.without ?? node));
+function* gangFits(nodes: readonly SnapshotNode[], shape: ShapeOfGang): Sliced<boolean> {
+  const topology = new FleetTopology();
+  yield* sliced(nodes, LOOKS_PER_RESERVED, (node) => topology.put(node.reserved?.without ?? node));
   return planShape(topology, gangFleet(topology, shape), shape).kind === 'plan';
 }
 

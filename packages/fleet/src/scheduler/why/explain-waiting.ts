@@ -1,8 +1,9 @@
 import type { WaitExplanation } from '@clawbernetes/protocol';
-import { explainWait } from '../explain.ts';
-import { explainGangWaiting } from '../gang/explain-gang.ts';
+import { explainingWait } from '../explain.ts';
+import { explainingGangWait } from '../gang/explain-gang.ts';
 import { isGang } from '../gang/member-shape.ts';
-import { alikeFor, alikeNodes, type LikenessOf } from './alike.ts';
+import { atOnce, type Sliced } from '../slices.ts';
+import { alikeFor, gatherAlike, type LikenessOf } from './alike.ts';
 import { estimateStart, type StartQuestion } from './estimate-start.ts';
 import { describeNode } from './obstacle-words.ts';
 import { findRemedies } from './remedies.ts';
@@ -20,14 +21,19 @@ export interface WaitQuestion extends StartQuestion {
  * for the nodes that it is given.
  */
 export function explainWaiting(question: WaitQuestion): WaitExplanation {
+  return atOnce(explainingWaiting(question));
+}
+
+/** The same in pieces. */
+export function* explainingWaiting(question: WaitQuestion): Sliced<WaitExplanation> {
   const { nodes, unapproved, shape, ahead, likenessOf } = question;
-  if (isGang(shape)) return explainGangWaiting({ ...question, shape });
-  const alike = alikeFor(shape, alikeNodes(nodes, likenessOf));
-  const survey = surveyNodes(alike, shape);
+  if (isGang(shape)) return yield* explainingGangWait({ ...question, shape });
+  const alike = alikeFor(shape, yield* gatherAlike(nodes, likenessOf));
+  const survey = yield* surveyNodes(alike, shape);
   const [nearest] = survey.hindered;
   const isAble = survey.able > 0;
   return {
-    ...explainWait({ alike, unapproved }, shape),
+    ...(yield* explainingWait({ alike, unapproved }, shape)),
     nodes: nodes.length,
     obstacles: [...survey.counts],
     ...(nearest && !isAble
@@ -39,10 +45,10 @@ export function explainWaiting(question: WaitQuestion): WaitExplanation {
           },
         }
       : {}),
-    remedies: isAble ? [] : [...findRemedies(survey, question)],
+    remedies: isAble ? [] : [...(yield* findRemedies(survey, question))],
     ahead: ahead.reduce((sum, { workloadIds }) => sum + workloadIds.length, 0),
     start: isAble
       ? { estimate: 'range', fromMs: question.nowMs, toMs: question.nowMs, message: 'There is room now.' }
-      : estimateStart(question, alike),
+      : yield* estimateStart(question, alike),
   };
 }

@@ -1,9 +1,10 @@
 import type { Remedy, RemedyStep } from '@clawbernetes/protocol';
-import { planPlacements, type PendingShape } from '../plan.ts';
+import { planningPlacements, type PendingShape } from '../plan.ts';
 import { memberOf } from '../gang/member-shape.ts';
 import { shapeKey, type Shape } from '../resources.ts';
 import { RoomBound } from '../room-bound.ts';
 import { FleetPacking } from '../score/fleet-packing.ts';
+import { filtered, type Sliced } from '../slices.ts';
 import type { Holder } from './holder.ts';
 import { obstaclesOf } from './obstacle.ts';
 import { commandsFor, describeSteps } from './remedy-words.ts';
@@ -18,6 +19,10 @@ const MAX_STEPS = 4;
 /** Nodes of which a remedy is looked for, of those that are hindered by the same: the nearest. */
 const NODES_PER_HINDRANCE = 32;
 const MAX_NODES = 256;
+/** Of one node on which one approach is tried, in looks. */
+const LOOKS_PER_APPROACH = 20;
+/** Of one shape that has waited longer, in looks. */
+const LOOKS_PER_SHAPE = 0.1;
 /** Of nodes that are alike, those for which other requests are looked for: they do as well for the rest. */
 const ASKED_OF_ALIKE = 4;
 
@@ -35,23 +40,25 @@ interface Plan {
 }
 
 /** What would make it start: the smallest changes, of different kinds, each tried on a copy. */
-export function findRemedies(
+export function* findRemedies(
   { hindered }: Pick<Survey, 'hindered'>,
   question: RemedyQuestion,
-): readonly Remedy[] {
-  const plans = worthLookingAt(hindered).flatMap(({ node, approaches }) =>
-    plansFor(node, approaches, question),
-  );
+): Sliced<readonly Remedy[]> {
+  const plans: Plan[] = [];
+  for (const { node, approaches } of worthLookingAt(hindered)) {
+    plans.push(...plansFor(node, approaches, question));
+    yield approaches.length * LOOKS_PER_APPROACH;
+  }
   const packing = new FleetPacking();
-  return differentPlans(plans)
-    .slice(0, MAX_REMEDIES)
-    .map(({ steps, after }) => ({
+  const remedies: Remedy[] = [];
+  for (const { steps, after } of differentPlans(plans).slice(0, MAX_REMEDIES))
+    remedies.push({
       steps: [...steps],
       message: describeSteps(steps, question.shape),
       commands: [...commandsFor(steps)],
-      certain: isCertain(steps) && startsThen(after, question, packing),
-    }))
-    .toSorted((left, right) => Number(right.certain) - Number(left.certain));
+      certain: isCertain(steps) && (yield* startsThen(after, question, packing)),
+    });
+  return remedies.toSorted((left, right) => Number(right.certain) - Number(left.certain));
 }
 
 /** Of nodes hindered by the same the nearest, so that many alike leave room for the others. */
@@ -125,11 +132,17 @@ const TRIED = 'tried';
 /** Placements of a trial, what waited longer included. */
 const MAX_TRIED = 1000;
 
-function startsThen({ node, shape }: Situation, { ahead }: RemedyQuestion, packing: FleetPacking): boolean {
+function* startsThen(
+  { node, shape }: Situation,
+  { ahead }: RemedyQuestion,
+  packing: FleetPacking,
+): Sliced<boolean> {
   const mine = { key: `${TRIED} ${shapeKey(shape)}`, shape, workloadIds: [TRIED] };
   // The node only loses room while it is filled.
   const room = RoomBound.of(node);
-  const first = ahead.filter((group) => room.mayTake(memberOf(group.shape)));
-  const { placements } = planPlacements({ nodes: [node] }, [...first, mine], MAX_TRIED, packing);
+  const mayFit = (group: PendingShape): boolean => room.mayTake(memberOf(group.shape));
+  const first = yield* filtered(ahead, LOOKS_PER_SHAPE, mayFit);
+  const plan = planningPlacements({ nodes: [node] }, [...first, mine], MAX_TRIED, packing);
+  const { placements } = yield* plan;
   return placements.some(({ workloadId }) => workloadId === TRIED);
 }

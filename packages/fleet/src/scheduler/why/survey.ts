@@ -6,6 +6,7 @@ import {
   type ObstacleCount,
 } from '@clawbernetes/protocol';
 import type { Shape } from '../resources.ts';
+import { sliced, type Sliced } from '../slices.ts';
 import { countNodes, type Alike } from './alike.ts';
 import { describeCount } from './obstacle-words.ts';
 import { obstaclesOf } from './obstacle.ts';
@@ -24,13 +25,23 @@ export interface Survey {
   readonly counts: readonly ObstacleCount[];
 }
 
+/** Of a group of nodes, in looks. */
+const LOOKS_PER_GROUP = 4;
+
 /** Looks at all nodes for what keeps them from taking a shape; those that are alike are looked at as one. */
-export function surveyNodes(alike: readonly Alike[], shape: Shape): Survey {
-  const all = alike.map((group) => ({ ...group, obstacles: obstaclesOf(group.example, shape) }));
-  const hindered = all.filter(({ obstacles }) => obstacles.length > 0);
-  const far = new Map(hindered.map((one) => [one, distance(one)]));
+export function* surveyNodes(alike: readonly Alike[], shape: Shape): Sliced<Survey> {
+  const able: Alike[] = [];
+  const hindered: Hindered[] = [];
+  const far = new Map<Hindered, readonly [number, number]>();
+  yield* sliced(alike, LOOKS_PER_GROUP, (group) => {
+    const obstacles = obstaclesOf(group.example, shape);
+    const one = { ...group, obstacles };
+    if (obstacles.length === 0) return void able.push(group);
+    hindered.push(one);
+    far.set(one, distance(one));
+  });
   return {
-    able: countNodes(all.filter(({ obstacles }) => obstacles.length === 0)),
+    able: countNodes(able),
     hindered: hindered.toSorted((left, right) => compare(far.get(left), far.get(right))),
     counts: countObstacles(hindered, shape),
   };

@@ -1,11 +1,12 @@
 import type { WaitExplanation } from '@clawbernetes/protocol';
 import { afterPlacement, type Placement } from '../placement.ts';
-import { planPlacements, type PendingShape } from '../plan.ts';
+import { planningPlacements, type PendingShape } from '../plan.ts';
 import { shapeKey, type Shape } from '../resources.ts';
 import type { FleetPacking } from '../score/fleet-packing.ts';
+import { atOnce, sliced, type Sliced } from '../slices.ts';
 import type { SnapshotNode } from '../snapshot.ts';
-import { alikeFor, alikeNodes } from './alike.ts';
-import { explainWaiting, type WaitQuestion } from './explain-waiting.ts';
+import { alikeFor, gatherAlike, type Alike } from './alike.ts';
+import { explainingWaiting, type WaitQuestion } from './explain-waiting.ts';
 import { withoutHolders, type Holder } from './holder.ts';
 import { surveyNodes } from './survey.ts';
 
@@ -33,7 +34,7 @@ export interface FleetFacts extends Omit<WaitQuestion, 'shape' | 'ahead'> {
     nodes: readonly SnapshotNode[],
     asking: readonly PendingShape[],
     ended: ReadonlySet<string>,
-  ) => readonly Placement[];
+  ) => Sliced<readonly Placement[]>;
 }
 
 export interface Stranded {
@@ -63,17 +64,26 @@ export const MOVED = 'moved ';
  * waits already, and last what is asked for. The facts are not changed.
  */
 export function whatIf(facts: FleetFacts, supposition: Supposition): Outcome {
+  return atOnce(imagining(facts, supposition));
+}
+
+/** Of one node with what runs there, and of one that is placed, in looks. */
+const LOOKS_PER_NODE = 1;
+const LOOKS_PER_PLACED = 1;
+
+/** The same in pieces. */
+export function* imagining(facts: FleetFacts, supposition: Supposition): Sliced<Outcome> {
   const { asked, drained, ended } = supposition;
-  const nodes = facts.nodes.map((node) => imagine(node, facts, { drained, ended }));
+  const { nodes, freed } = yield* imagine(facts, { drained, ended });
   const moving = facts.nodes
     .filter(({ id }) => drained.has(id))
     .flatMap(({ id }) => facts.holdersOf(id).filter(({ workloadId }) => !ended.has(workloadId)));
   const { moved, bound } = movesOf(moving, facts);
-  const queue = [...moved, ...worthTrying(facts, ended), ...askedShapes(asked)];
+  const queue = [...moved, ...worthTrying(facts, freed), ...askedShapes(asked)];
   const count = queue.reduce((sum, { workloadIds }) => sum + workloadIds.length, 0);
   const placements = facts.plan
-    ? facts.plan(nodes, queue, ended)
-    : planPlacements({ nodes }, queue, Math.max(1, count), facts.packing).placements;
+    ? yield* facts.plan(nodes, queue, ended)
+    : (yield* planningPlacements({ nodes }, queue, Math.max(1, count), facts.packing)).placements;
   const placed = new Set(placements.map(({ workloadId }) => workloadId));
   const isMoving = new Set(moving.map(({ workloadId }) => workloadId));
   const {
@@ -83,12 +93,12 @@ export function whatIf(facts: FleetFacts, supposition: Supposition): Outcome {
   } = Object.groupBy(placements, ({ workloadId }) =>
     isMoving.has(workloadId) ? 'moves' : workloadId.startsWith(ASKED) ? 'starts' : 'unblocked',
   );
-  const then = { ...facts, nodes: afterAll(nodes, placements) };
+  const then = { ...facts, nodes: yield* afterAll(nodes, placements) };
   return {
     starts,
-    ...waitsOf(then, { ...supposition, starts: workloadsOf(starts), placed }),
+    ...(yield* waitsOf(then, { ...supposition, starts: workloadsOf(starts), placed })),
     moves,
-    stranded: [...bound, ...withoutPlace(moved, placed, then)],
+    stranded: [...bound, ...(yield* withoutPlace(moved, placed, then))],
     unblocked,
   };
 }
@@ -99,25 +109,38 @@ function workloadsOf(placements: readonly Placement[]): number {
 }
 
 /** What fits nowhere is worth trying only where something has ended. */
-function worthTrying(facts: FleetFacts, ended: ReadonlySet<string>): readonly PendingShape[] {
-  const { nodes, waiting, untried, holdersOf } = facts;
-  const isFreed = ({ id }: SnapshotNode): boolean =>
-    holdersOf(id).some(({ workloadId }) => ended.has(workloadId));
-  const nodeIds = new Set(ended.size === 0 ? [] : nodes.filter(isFreed).map(({ id }) => id));
+function worthTrying(
+  { waiting, untried }: FleetFacts,
+  nodeIds: ReadonlySet<string>,
+): readonly PendingShape[] {
   return waiting.flatMap((group) => {
     if (untried.has(group.key)) return [group];
     return nodeIds.size > 0 ? [{ ...group, nodeIds }] : [];
   });
 }
 
-function imagine(
-  node: SnapshotNode,
-  { holdersOf }: FleetFacts,
+interface ImaginedNodes {
+  readonly nodes: readonly SnapshotNode[];
+  /** Ids of nodes where something has ended. */
+  readonly freed: ReadonlySet<string>;
+}
+
+function* imagine(
+  facts: FleetFacts,
   { drained, ended }: Pick<Supposition, 'drained' | 'ended'>,
-): SnapshotNode {
-  const gone = ended.size === 0 ? [] : holdersOf(node.id).filter(({ workloadId }) => ended.has(workloadId));
-  const freed = gone.length === 0 ? node : withoutHolders(node, gone);
-  return drained.has(node.id) ? { ...freed, schedulable: false, unschedulableReason: 'draining' } : freed;
+): Sliced<ImaginedNodes> {
+  if (drained.size === 0 && ended.size === 0) return { nodes: facts.nodes, freed: new Set() };
+  const nodes: SnapshotNode[] = [];
+  const freed = new Set<string>();
+  yield* sliced(facts.nodes, LOOKS_PER_NODE, (node) => {
+    const holders = ended.size === 0 ? [] : facts.holdersOf(node.id);
+    const gone = holders.filter(({ workloadId }) => ended.has(workloadId));
+    if (gone.length > 0) freed.add(node.id);
+    const left = gone.length === 0 ? node : withoutHolders(node, gone);
+    const isDrained = drained.has(node.id);
+    nodes.push(isDrained ? { ...left, schedulable: false, unschedulableReason: 'draining' } : left);
+  });
+  return { nodes, freed };
 }
 
 function movesOf(
@@ -141,30 +164,45 @@ function askedShapes(asked: Supposition['asked']): readonly PendingShape[] {
 }
 
 /** The nodes once all of this is placed. */
-function afterAll(nodes: readonly SnapshotNode[], placements: readonly Placement[]): readonly SnapshotNode[] {
-  const now = new Map(nodes.map((node) => [node.id, node]));
-  for (const { nodeId, shape, devices } of placements) {
-    const node = now.get(nodeId);
-    if (node) now.set(nodeId, afterPlacement(node, shape, devices));
-  }
-  return [...now.values()];
+export function* afterAll(
+  nodes: readonly SnapshotNode[],
+  placements: readonly Placement[],
+): Sliced<readonly SnapshotNode[]> {
+  const then = new Map<string, SnapshotNode | undefined>(placements.map(({ nodeId }) => [nodeId, undefined]));
+  if (then.size === 0) return nodes;
+  yield* sliced(nodes, LOOKS_PER_NODE, (node) => {
+    if (then.has(node.id)) then.set(node.id, node);
+  });
+  yield* sliced(placements, LOOKS_PER_PLACED, ({ nodeId, shape, devices }) => {
+    const node = then.get(nodeId);
+    if (node) then.set(nodeId, afterPlacement(node, shape, devices));
+  });
+  return nodes.map((node) => then.get(node.id) ?? node);
 }
 
-function withoutPlace(
+function* withoutPlace(
   moved: readonly PendingShape[],
   placed: ReadonlySet<string>,
-  then: FleetFacts,
-): readonly Stranded[] {
-  return moved
-    .flatMap(({ shape, workloadIds }) => workloadIds.map((workloadId) => ({ shape, workloadId })))
-    .filter(({ workloadId }) => !placed.has(workloadId))
-    .map(({ shape, workloadId }) => ({ workloadId, message: obstaclesText(then, shape) }));
+  { nodes, likenessOf }: FleetFacts,
+): Sliced<readonly Stranded[]> {
+  const waiting = moved.filter(({ workloadIds }) => workloadIds.some((id) => !placed.has(id)));
+  if (waiting.length === 0) return [];
+  const alike = yield* gatherAlike(nodes, likenessOf);
+  const stranded: Stranded[] = [];
+  const textOf = new Map<string, string>();
+  for (const { shape, workloadIds } of waiting) {
+    const key = shapeKey(shape);
+    const message = textOf.get(key) ?? (yield* obstaclesText(alike, nodes.length, shape));
+    textOf.set(key, message);
+    for (const workloadId of workloadIds) if (!placed.has(workloadId)) stranded.push({ workloadId, message });
+  }
+  return stranded;
 }
 
-function obstaclesText({ nodes, likenessOf }: FleetFacts, shape: Shape): string {
-  const alike = alikeFor(shape, alikeNodes(nodes, likenessOf));
-  const counts = surveyNodes(alike, shape).counts.map(({ message }) => message);
-  return `It would wait: of ${nodes.length} ${nodes.length === 1 ? 'node' : 'nodes'} ${counts.join(', ')}.`;
+function* obstaclesText(alike: readonly Alike[], nodes: number, shape: Shape): Sliced<string> {
+  const { counts } = yield* surveyNodes(alikeFor(shape, alike), shape);
+  const told = counts.map(({ message }) => message).join(', ');
+  return `It would wait: of ${nodes} ${nodes === 1 ? 'node' : 'nodes'} ${told}.`;
 }
 
 interface Asked extends Supposition {
@@ -172,22 +210,39 @@ interface Asked extends Supposition {
   readonly placed: ReadonlySet<string>;
 }
 
-function waitsOf(
+function* waitsOf(
   then: FleetFacts,
   { asked, ended, starts, placed }: Asked,
-): Pick<Outcome, 'waits' | 'waiting'> {
+): Sliced<Pick<Outcome, 'waits' | 'waiting'>> {
   if (!asked || starts === asked.count) return { waits: 0 };
   const ahead = then.waiting.flatMap((group) => {
     const workloadIds = group.workloadIds.filter((id) => !placed.has(id));
     return workloadIds.length > 0 ? [{ ...group, workloadIds }] : [];
   });
-  const holdersOf = (nodeId: string): readonly Holder[] =>
-    then.holdersOf(nodeId).filter(({ workloadId }) => !ended.has(workloadId));
-  return { waits: asked.count - starts, waiting: explain({ ...then, holdersOf }, asked.shape, ahead) };
+  const facts = ended.size === 0 ? then : withoutEnded(then, ended);
+  const waiting = yield* explain(facts, asked.shape, ahead);
+  return { waits: asked.count - starts, waiting };
 }
 
-function explain(facts: FleetFacts, shape: Shape, ahead: readonly PendingShape[]): WaitExplanation {
-  const { nodes, unapproved, holdersOf, limitOf, nowMs, likenessOf } = facts;
-  const question = { nodes, unapproved, holdersOf, limitOf, nowMs, ...(likenessOf ? { likenessOf } : {}) };
-  return explainWaiting({ ...question, shape, ahead });
+/** What is counted of all that runs somewhere is found out anew there. */
+function withoutEnded(
+  { endsOf: _, countOf: __, ...facts }: FleetFacts,
+  ended: ReadonlySet<string>,
+): FleetFacts {
+  const holdersOf = (nodeId: string): readonly Holder[] =>
+    facts.holdersOf(nodeId).filter(({ workloadId }) => !ended.has(workloadId));
+  return { ...facts, holdersOf };
+}
+
+function explain(
+  { nodes, unapproved, holdersOf, endsOf, countOf, limitOf, nowMs, likenessOf }: FleetFacts,
+  shape: Shape,
+  ahead: readonly PendingShape[],
+): Sliced<WaitExplanation> {
+  return explainingWaiting({
+    ...{ nodes, unapproved, holdersOf, limitOf, nowMs, shape, ahead },
+    ...(endsOf ? { endsOf } : {}),
+    ...(countOf ? { countOf } : {}),
+    ...(likenessOf ? { likenessOf } : {}),
+  });
 }
