@@ -3,14 +3,22 @@
 //   longestSliceMs.freedNodeManyShapes: a GPU becomes free while many shapes wait; the worst of `freedNode`,
 //     by what keeps them waiting (see support/turns/scenes.ts)
 //   longestSliceMs.firstLook: the first look for who should make room; the worst of `look`, by ground
-//   longestSliceMs.why, .whyLimited: somebody asks why a workload waits; in the second case all that runs has
-//     a time limit and a thousand others have waited longer
+//   longestSliceMs.asked: somebody asks why a workload waits, or what if; the worst of `why` and `whatIf`
+//   longestSliceMs.why, .whyLimited: of those, the first two
 //   longestSliceMs.gangPreemption: others make room for a gang of members that take a node each
 //   longestSliceMs.idle: nothing happens
 // Each is the median of rounds with a new fleet; `worstMs` has the worst round.
 import type { Benchmark, Figures } from '../../tools/bench/benchmark.ts';
 import { median, round } from './support/statistics.ts';
-import { firstLook, FREED_KINDS, freedNode, gangPreemption, idle, why } from './support/turns/scenes.ts';
+import {
+  asked,
+  firstLook,
+  FREED_KINDS,
+  freedNode,
+  gangPreemption,
+  idle,
+  QUESTIONS,
+} from './support/turns/scenes.ts';
 
 const SMALL = { rounds: 1, freed: { nodes: 10, shapes: 500 }, looked: 50, nodes: 100, members: 4 };
 const FULL = {
@@ -32,8 +40,7 @@ export default (async ({ small, log, values: { scene, rounds } }) => {
     ),
     'look.priority': () => firstLook('priority', sizes.looked),
     'look.guarantee': () => firstLook('guarantee', sizes.looked),
-    why: () => why(sizes.nodes, false),
-    whyLimited: () => why(sizes.nodes, true),
+    ...Object.fromEntries(QUESTIONS.map((question) => [question, () => asked(question, sizes.nodes)])),
     gangPreemption: () => gangPreemption(sizes.nodes, sizes.members),
     idle: () => idle(sizes.nodes),
   };
@@ -54,10 +61,10 @@ function figures(byScene: Readonly<Record<string, number>>): Figures {
     const all = Object.entries(byScene).flatMap(([name, ms]) => (name.startsWith(prefix) ? [ms] : []));
     return all.length > 0 ? Math.max(...all) : null;
   };
-  const { why: asked = null, whyLimited = null, gangPreemption: gang = null, idle: calm = null } = byScene;
+  const { why = null, whyLimited = null, gangPreemption: gang = null, idle: calm = null } = byScene;
   return {
     ...{ freedNodeManyShapes: worstOf('freedNode.'), firstLook: worstOf('look.') },
-    ...{ why: asked, whyLimited, gangPreemption: gang, idle: calm },
+    ...{ asked: worstOf('wh'), why, whyLimited, gangPreemption: gang, idle: calm },
     scenes: { ...byScene },
   };
 }

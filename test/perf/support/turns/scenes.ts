@@ -1,5 +1,5 @@
 import type { WorkloadRecord } from '@clawbernetes/fleet';
-import type { WorkloadSpecInput } from '@clawbernetes/protocol';
+import { workloadSpecSchema, type WorkloadSpecInput } from '@clawbernetes/protocol';
 import { GPUS_OF_BENCH_NODE } from '../bench-node.ts';
 import { TurnFleet } from './turn-fleet.ts';
 
@@ -91,18 +91,48 @@ function assertRoomWasMade({ fleet }: TurnFleet, winner: WorkloadRecord | undefi
 }
 
 /**
- * Somebody asks why a workload waits, in a full fleet. @param limited whether all that runs has a time limit,
- * and a thousand others have waited longer.
+ * Somebody asks why a workload waits in a full fleet, or what if. `why`: nothing has a time limit.
+ * `whyLimited`: all that runs has one, and a thousand others have waited longer. `whyQueue`: the limit of its
+ * queue keeps it waiting, and a thousand others. `whyRoom`: whoever might have to go for it is looked at.
+ * `whyGang`: it is a gang, and what runs has time limits. `whatIf`: more work, without a node and something
+ * that runs.
  */
-export async function why(nodes: number, limited: boolean): Promise<number> {
+export const QUESTIONS = ['why', 'whyLimited', 'whyQueue', 'whyRoom', 'whyGang', 'whatIf'] as const;
+type Question = (typeof QUESTIONS)[number];
+
+export async function asked(question: Question, nodes: number): Promise<number> {
   await using bench = await TurnFleet.open(nodes);
-  const timeouts = (index: number): Spec => (limited ? { timeoutMs: 3_600_000 + index * 1000 } : {});
-  await bench.submitAll(nodes, (index) => gpus(GPUS_OF_BENCH_NODE - (index % 3), timeouts(index)));
-  if (limited) await bench.submitAll(1000, (index) => distinct(GPUS_OF_BENCH_NODE, index));
-  const last = bench.submit(gpus(GPUS_OF_BENCH_NODE));
-  return await bench.longestSliceMs(() => {
-    const { waiting } = bench.fleet.questions.why(last, []);
-    if (!waiting) throw new Error('it does not wait');
+  const { queues, questions } = bench.fleet;
+  const isLimited = question === 'whyLimited' || question === 'whyGang';
+  const isQueue = question === 'whyQueue';
+  if (isQueue) queues.create({ queue: 'other', settings: { limit: { gpus: nodes * 4 } } });
+  if (question === 'whyRoom') queues.create({ queue: 'other', settings: { guaranteed: { gpus: nodes } } });
+  const inQueue: Spec = isQueue ? { queue: 'other' } : {};
+  await bench.submitAll(nodes, (index) =>
+    gpus(GPUS_OF_BENCH_NODE - (index % 3), {
+      ...(isLimited ? { timeoutMs: 3_600_000 + index * 1000 } : {}),
+      ...(isQueue && index % 2 === 0 ? inQueue : {}),
+    }),
+  );
+  if (question === 'whyLimited' || isQueue)
+    await bench.submitAll(1000, (index) => distinct(GPUS_OF_BENCH_NODE, index, inQueue));
+  const gang: Spec = question === 'whyGang' ? { gang: { members: 64 } } : {};
+  const last = bench.submit(gpus(GPUS_OF_BENCH_NODE, { ...inQueue, ...gang }));
+  let answered: unknown;
+  const ask = async (): Promise<void> => {
+    answered = question === 'whatIf' ? await whatIf(bench) : (await questions.whyInTurns(last, [])).waiting;
+  };
+  const longestMs = await bench.longestSliceMs(() => void ask());
+  if (answered === undefined) throw new Error('it was not answered, or does not wait');
+  return longestMs;
+}
+
+function whatIf({ fleet }: TurnFleet): Promise<unknown> {
+  const [first] = fleet.nodes();
+  const running = fleet.workloads('default').filter(({ state }) => state !== 'queued');
+  const spec = workloadSpecSchema.parse({ command: ['true'], ...gpus(GPUS_OF_BENCH_NODE) });
+  return fleet.questions.whatIfInTurns({
+    ...{ namespace: 'default', spec, count: 4, drained: first ? [first] : [], ended: running.slice(-2) },
   });
 }
 
