@@ -149,12 +149,10 @@ export class NodeTable {
   }
 
   /** Approved nodes as the scheduler sees them: all of them, or those of `ids`. */
-  snapshot(ids: Iterable<string> = this.#nodes.keys()): readonly SnapshotNode[] {
+  snapshot(ids?: Iterable<string>): readonly SnapshotNode[] {
     const views: SnapshotNode[] = [];
-    for (const id of ids) {
-      const node = this.#nodes.get(id);
-      if (node && isInFleet(node)) views.push(this.view(node));
-    }
+    const some = ids && Array.from(ids).flatMap((id) => this.#nodes.get(id) ?? []);
+    for (const node of some ?? this.#nodes.values()) if (isInFleet(node)) views.push(this.view(node));
     return views;
   }
 

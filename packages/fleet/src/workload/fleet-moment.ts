@@ -16,7 +16,7 @@ export class FleetMoment implements Disposable {
   readonly nowMs: number;
   /** As the scheduler sees them. */
   readonly nodes: readonly SnapshotNode[];
-  /** Names of nodes that wait for approval. */
+  /** Names of nodes that wait for approval, if there are no others. */
   readonly unapproved: readonly string[];
   readonly workloads: WorkloadsThen;
   /** What runs in the queues. */
@@ -33,7 +33,7 @@ export class FleetMoment implements Disposable {
     const charges = accounts.charges();
     this.nowMs = clock.nowMs();
     this.nodes = nodes.snapshot();
-    this.unapproved = nodes.unapproved();
+    this.unapproved = this.nodes.length === 0 ? nodes.unapproved() : [];
     this.accounts = { charges: () => charges };
     const [history, usage] = [accounts.history.copy(), accounts.usage.copy()];
     this.queues = { regime: queues.regime, history, options, usage };
