@@ -32,6 +32,8 @@ export interface FleetOptions {
   readonly retainEvents: number;
   /** Placements of one turn, so that a long queue cannot hold the event loop. */
   readonly placementsPerTurn: number;
+  /** Placements that are not stored yet above which no more are made: whoever reads waits for them, too. */
+  readonly maxPlacedAhead: number;
   /** How many nodes a turn may hold against shapes, which takes about as many µs; the next goes on. */
   readonly looksPerTurn: number;
   /** A workload that was taken off nodes so often ends the next time. */
@@ -74,6 +76,7 @@ export const DEFAULT_FLEET_OPTIONS: FleetOptions = {
   retainEnded: 20_000,
   retainEvents: 1_000_000,
   placementsPerTurn: 200,
+  maxPlacedAhead: 600,
   looksPerTurn: 2000,
   offerAgainAfterMs: 5_000,
   gangReadyMs: 900_000,

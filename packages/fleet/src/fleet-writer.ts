@@ -1,4 +1,4 @@
-import { errorMessage, type Clock, type Logger } from '@clawbernetes/kernel';
+import { errorMessage, PacedLine, type Clock, type Logger } from '@clawbernetes/kernel';
 import type { Cause, EventView } from '@clawbernetes/protocol';
 import type { RowChange, Store } from '@clawbernetes/storage';
 import type { AttemptRecord, WorkloadRecord } from './records.ts';
@@ -20,6 +20,10 @@ export interface FleetWriterDeps {
   readonly store: Pick<Store, 'submit'>;
 }
 
+/** What is due after commits is done for so long at a time, ms; looked at after so many. */
+const ACTIONS_MS = 5;
+const ACTIONS_AT_ONCE = 20;
+
 /**
  * The one way in which the fleet's state becomes durable. Whatever changes in one turn of the event loop is
  * one batch: rows, their events (numbered here, without gaps) and the actions to take once they are stored.
@@ -38,9 +42,12 @@ export class FleetWriter {
   #onFailed: (error: unknown) => void = () => undefined;
   #failure: Error | undefined;
   #unstoredRows = 0;
+  /** What is due after commits. */
+  readonly #due: PacedLine;
 
   constructor(deps: FleetWriterDeps, lastSequence: number) {
     this.#deps = deps;
+    this.#due = new PacedLine(deps.clock, ACTIONS_MS);
     this.#sequence = lastSequence;
   }
 
@@ -120,8 +127,10 @@ export class FleetWriter {
     // A turn that writes nothing still waits for those before it: what it did may rest on them.
     if (rows.length > 0) this.#stored = this.#store(rows);
     await this.#stored;
-    if (events.length > 0) this.#run(() => this.#onEvents(events));
-    for (const action of actions) this.#run(action);
+    if (events.length > 0) this.#due.do(() => this.#run(() => this.#onEvents(events)));
+    for (let at = 0; at < actions.length; at += ACTIONS_AT_ONCE)
+      this.#due.do(() => this.#runSome(actions, at));
+    await this.#due.done();
   }
 
   /** Ends the turn: what is written from now on belongs to the next. */
@@ -156,6 +165,10 @@ export class FleetWriter {
     if (this.#failure !== undefined) return;
     this.#failure = error instanceof Error ? error : new Error(errorMessage(error));
     this.#onFailed(error);
+  }
+
+  #runSome(actions: readonly (() => void)[], from: number): void {
+    for (const action of actions.slice(from, from + ACTIONS_AT_ONCE)) this.#run(action);
   }
 
   /** One that fails is a defect, but no reason to keep the others' frames and answers back. */

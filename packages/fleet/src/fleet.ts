@@ -12,6 +12,7 @@ import { FleetWriter } from './fleet-writer.ts';
 import { loadFleet, type FleetRows } from './load-fleet.ts';
 import { joinTokenRow, type JoinTokenRecord } from './node/join-tokens.ts';
 import { Clearance } from './node/clearance.ts';
+import { countFleet, type FleetCounts } from './fleet-counts.ts';
 import { GpuHealth } from './node/gpu-health.ts';
 import type { Freeze } from './node/mass-loss-guard.ts';
 import { NodeAdministration } from './node/node-administration.ts';
@@ -41,6 +42,7 @@ import { spokesman } from './workload/gang/next-gang-step.ts';
 import { FleetQuestions } from './workload/fleet-questions.ts';
 import { PendingQueue } from './workload/pending-queue.ts';
 import { Placer } from './workload/placer.ts';
+import { PlacingTurns } from './workload/placing-turns.ts';
 import { beginToWait } from './workload/policy/begin-anew.ts';
 import { DelayedStarts } from './workload/policy/delayed-starts.ts';
 import { passFences } from './workload/policy/fence.ts';
@@ -141,10 +143,10 @@ export class Fleet implements AsyncDisposable {
     rows.fill(this.#core);
     this.#core.accounts.rebuild();
     if (!queues.regime.isPlain) this.#core.accounts.recall();
+    const placing = new PlacingTurns(this.#core, this.#placer);
     writer.beforeSubmit(() => {
-      const more = this.#placer.run();
+      placing.run();
       retention.run();
-      if (more) clock.after(0, () => this.#goOn());
     });
     const tick = (): void => {
       if (this.registry.tick()) clock.after(0, tick);
@@ -231,6 +233,15 @@ export class Fleet implements AsyncDisposable {
   /** Oldest first. */
   workloads(namespace: string): WorkloadRecord[] {
     return [...this.#core.workloads.workloads()].filter((workload) => workload.namespace === namespace);
+  }
+
+  /** By state, how many workloads there are in a namespace. */
+  workloadCounts(namespace: string): Readonly<Record<string, number>> {
+    return this.#core.workloads.counts(namespace);
+  }
+
+  counts(): FleetCounts {
+    return countFleet(this.#core.nodes);
   }
 
   workloadView(workload: WorkloadRecord): WorkloadView {
@@ -340,12 +351,6 @@ export class Fleet implements AsyncDisposable {
     if (delayed) return delayed;
     const waiting = this.#placer.waiting(workload.id);
     return waiting && explainAnew(this.#core, workload, waiting);
-  }
-
-  /** What one turn did not get to has its own. */
-  #goOn(): void {
-    this.#placer.resume();
-    void this.#core.writer.durable().catch(() => undefined);
   }
 
   /** The delay of these workloads is over. */

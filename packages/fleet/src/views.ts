@@ -209,7 +209,7 @@ function conditionView(
 }
 
 /** Of its GPUs: degraded while some are out of use or unwell, quarantined or on probation when all are. */
-function nodeHealth(node: NodeRecord): { health: NodeView['health']; reason?: string } {
+export function nodeHealth(node: NodeRecord): { health: NodeView['health']; reason?: string } {
   // Nearly always all is well, which is told cheaply.
   const isWell = node.inventory.gpus.every(({ health }) => health.state === 'healthy');
   if (isWell && !node.gpuConditions) return { health: 'healthy' };

@@ -10,5 +10,6 @@ export { encodeBase32, newId, type Brand } from './ids.ts';
 export { silentLogger, type Logger, type LogFacts } from './logger.ts';
 export { formatMolt, MOLT, MOLT_DECIMALS, parseMolt, RATE_SCALE } from './molt.ts';
 export { nearest } from './nearest.ts';
+export { PacedLine } from './paced-line.ts';
 export { formatBytes, formatDuration, parseDurationMs } from './quantities.ts';
 export { seededRandom, systemRandom, type Random } from './random.ts';

@@ -29,8 +29,13 @@ export function benchInventory(index: number): NodeInventory {
   };
 }
 
-/** Approved, connected and known to run nothing. Answers its id. */
-export function joinBenchNode(fleet: Fleet, index: number, labels: Readonly<Record<string, string>>): string {
+/** Approved, connected and, once it has shown it, known to run nothing. Answers its id. */
+export function joinBenchNode(
+  fleet: Fleet,
+  index: number,
+  labels: Readonly<Record<string, string>>,
+  { hasShown = true } = {},
+): string {
   const id = `node-${index}`;
   fleet.registry.register({
     ...{ id, publicKey: `key-${index}`, fingerprint: `fp-${index}`, name: `n${index}`, agentVersion: '0' },
@@ -38,6 +43,6 @@ export function joinBenchNode(fleet: Fleet, index: number, labels: Readonly<Reco
     inventory: benchInventory(index),
   });
   fleet.registry.connected(id);
-  fleet.registry.listed(id, { reconciled: true });
+  if (hasShown) fleet.registry.listed(id, { reconciled: true });
   return id;
 }

@@ -1,4 +1,4 @@
-import type { Freeze, NodeSummary } from '@clawbernetes/fleet';
+import type { Freeze, NodeRecord, NodeSummary } from '@clawbernetes/fleet';
 import { gatewayIdOf } from '@clawbernetes/identity';
 import type { CommandOutput, CommandRequest } from '@clawbernetes/protocol';
 import type { SettlementStatus } from '../settlement/settlement-keeper.ts';
@@ -32,13 +32,8 @@ async function listEvents(
 function status(deps: HandlerDeps, { namespace }: CommandContext): CommandOutput<'fleet.status'> {
   const { fleet } = deps;
   const { freeze } = fleet;
-  const records = fleet.nodes();
-  const nodes = records.map((node) => fleet.nodeSummary(node)).filter(isPresent);
-  const approved = nodes.filter((node) => node.approved);
-  const made = records.filter((node) => node.approved).flatMap((node) => node.inventory.gpus);
+  const { nodes, gpus, conspicuous } = fleet.counts();
   const settlement = deps.settlement?.status();
-  const counts: Record<string, number> = {};
-  for (const { state } of fleet.workloads(namespace)) counts[state] = (counts[state] ?? 0) + 1;
   return {
     gatewayId: gatewayIdOf(deps.key.publicKey),
     version: VERSION,
@@ -46,25 +41,14 @@ function status(deps: HandlerDeps, { namespace }: CommandContext): CommandOutput
     url: deps.options.url,
     storage: deps.storage,
     writerTerm: deps.writerTerm,
-    nodes: {
-      total: approved.length,
-      connected: approved.filter((node) => node.connectivity === 'connected').length,
-      schedulable: approved.filter(isSchedulable).length,
-      pending: nodes.length - approved.length,
-    },
-    gpus: {
-      total: sum(approved.map((node) => node.capacity.gpus)),
-      free: sum(approved.map((node) => node.free.gpus)),
-      simulated: made.filter((gpu) => gpu.simulated).length,
-    },
-    workloads: counts,
+    nodes,
+    gpus,
+    workloads: fleet.workloadCounts(namespace),
     ...(settlement && { settlement }),
     ...(freeze && { frozen: freeze }),
-    warnings: briefly([
-      ...freezeWarnings(freeze),
-      ...settlementWarnings(settlement),
-      ...nodes.flatMap(warningsOf),
-    ]),
+    warnings: briefly([...freezeWarnings(freeze), ...settlementWarnings(settlement)], conspicuous, (node) =>
+      warningsOf(fleet.nodeSummary(node)),
+    ),
   };
 }
 
@@ -83,25 +67,18 @@ function freezeWarnings(freeze: Freeze | undefined): readonly string[] {
 }
 
 /** A fleet that is out of reach as a whole says so once, not once per node. */
-function briefly(warnings: readonly string[]): string[] {
-  const more = warnings.length - MAX_WARNINGS;
-  return [
-    ...warnings.slice(0, MAX_WARNINGS),
-    ...(more > 0 ? [`${more} more like these; see clawbernetes node list.`] : []),
-  ];
-}
-
-function sum(amounts: readonly number[]): number {
-  return amounts.reduce((total, amount) => total + amount, 0);
-}
-
-/** Retired nodes are out of the fleet: node list shows them. */
-function isPresent({ eligibility }: NodeSummary): boolean {
-  return eligibility !== 'retired';
-}
-
-function isSchedulable(node: NodeSummary): boolean {
-  return node.connectivity === 'connected' && node.eligibility === 'schedulable';
+function briefly(
+  first: readonly string[],
+  nodes: readonly NodeRecord[],
+  tell: (node: NodeRecord) => readonly string[],
+): string[] {
+  const told = [...first];
+  for (const [index, node] of nodes.entries()) {
+    if (told.length >= MAX_WARNINGS)
+      return [...told, `${nodes.length - index} more like these; see clawbernetes node list.`];
+    told.push(...tell(node));
+  }
+  return told;
 }
 
 function warningsOf(node: NodeSummary): readonly string[] {

@@ -1,17 +1,27 @@
+import type { PacedLine } from '@clawbernetes/kernel';
 import type { FrameChannel } from '@clawbernetes/protocol';
 import type { WebSocket } from 'ws';
 
-/** A node's WebSocket as a channel of frames. Text messages are not frames and close it. */
+/** Frames of one connection that may wait for their turn before no more are read from it. */
+const MAX_WAITING = 16;
+
+/**
+ * A node's WebSocket as a channel of frames, which have their turn in the line of all nodes: who sends more
+ * than there is time for is not read until that is handled. Text messages are not frames and close it.
+ */
 export class WebSocketChannel implements FrameChannel {
   readonly remote: string;
   readonly #socket: WebSocket;
+  readonly #line: PacedLine;
   #onFrame: (frame: Uint8Array) => void = () => undefined;
+  #waiting = 0;
 
-  constructor(socket: WebSocket, remote: string) {
+  constructor(socket: WebSocket, remote: string, line: PacedLine) {
     this.#socket = socket;
     this.remote = remote;
+    this.#line = line;
     socket.on('message', (data: Buffer, isBinary: boolean) => {
-      if (isBinary) this.#onFrame(data);
+      if (isBinary) this.#take(data);
       else socket.close(1003, 'frames are binary');
     });
     // An error is always followed by the close that is acted on.
@@ -35,6 +45,18 @@ export class WebSocketChannel implements FrameChannel {
   }
 
   onClose(listener: (code: number, reason: string) => void): void {
-    this.#socket.once('close', (code: number, reason: Buffer) => listener(code, reason.toString('utf8')));
+    this.#socket.once('close', (code: number, reason: Buffer) =>
+      this.#line.do(() => listener(code, reason.toString('utf8'))),
+    );
+  }
+
+  #take(frame: Uint8Array): void {
+    this.#waiting += 1;
+    this.#line.do(() => {
+      this.#onFrame(frame);
+      this.#waiting -= 1;
+      if (this.#socket.isPaused && this.#waiting === 0) this.#socket.resume();
+    });
+    if (this.#waiting >= MAX_WAITING && !this.#socket.isPaused) this.#socket.pause();
   }
 }

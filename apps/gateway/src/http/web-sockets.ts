@@ -1,4 +1,4 @@
-import { errorMessage, every, type Clock, type Logger } from '@clawbernetes/kernel';
+import { errorMessage, every, PacedLine, type Clock, type Logger } from '@clawbernetes/kernel';
 import { apiError, meaningOf } from '@clawbernetes/protocol';
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
@@ -13,11 +13,18 @@ import { WebSocketChannel } from './web-socket-channel.ts';
 const CLOSE_MS = 2_000;
 /** Bytes that a live-update client may leave unread. */
 const MAX_UNREAD_BYTES = 4 * 1024 * 1024;
+/** Frames of nodes are handled for so long at a time, ms. */
+const FRAMES_MS = 5;
 
 interface Deps extends ApiContextDeps {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly gateway: () => Gateway;
+}
+
+interface Accepting extends Deps {
+  /** Of the frames of all nodes. */
+  readonly line: PacedLine;
 }
 
 /**
@@ -36,6 +43,7 @@ export function attachWebSockets(
     closeTimeout: CLOSE_MS,
   };
   const sockets = new WebSocketServer(settings);
+  const line = new PacedLine(deps.clock, FRAMES_MS);
   const silent = new WeakSet<WebSocket>();
   sockets.on('connection', (socket) => socket.on('pong', () => silent.delete(socket)));
   const pings = every(deps.clock, pingMs, () => {
@@ -53,7 +61,7 @@ export function attachWebSockets(
       });
     };
     try {
-      accept(acceptor(deps, request));
+      accept(acceptor({ ...deps, line }, request));
     } catch (error) {
       refuse(stream, error);
     }
@@ -70,7 +78,7 @@ export function attachWebSockets(
 /**
  * @throws CodedError `not-found`, `unauthenticated`, or `storage-…` while there is no gateway to serve it.
  */
-function acceptor(deps: Deps, request: IncomingMessage): (socket: WebSocket) => void {
+function acceptor(deps: Accepting, request: IncomingMessage): (socket: WebSocket) => void {
   const [path] = (request.url ?? '/').split('?');
   if (path === '/node') return nodeAcceptor(deps, request);
   if (path === '/api/ws') return eventAcceptor(deps, request);
@@ -80,10 +88,10 @@ function acceptor(deps: Deps, request: IncomingMessage): (socket: WebSocket) => 
   );
 }
 
-function nodeAcceptor(deps: Deps, request: IncomingMessage): (socket: WebSocket) => void {
+function nodeAcceptor(deps: Accepting, request: IncomingMessage): (socket: WebSocket) => void {
   const gateway = deps.gateway();
   const remote = `${request.socket.remoteAddress ?? 'unknown'}:${request.socket.remotePort ?? 0}`;
-  return (socket) => gateway.acceptNode(new WebSocketChannel(socket, remote));
+  return (socket) => gateway.acceptNode(new WebSocketChannel(socket, remote, deps.line));
 }
 
 function eventAcceptor(deps: Deps, request: IncomingMessage): (socket: WebSocket) => void {

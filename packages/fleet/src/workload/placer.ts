@@ -22,6 +22,9 @@ import { settleWorkload } from './settle-workload.ts';
 /** Blocked shapes are retried so many at a time that each may take so many looks. */
 const LOOKS_PER_RETRIED = 8;
 
+/** Of so many nodes a turn works out what they have room for at most. */
+const BOUNDED_PER_TURN = 1000;
+
 /** Applies plans: the one serial place where work gets its node, after everything was checked again. */
 export class Placer {
   readonly #core: FleetCore;
@@ -29,6 +32,8 @@ export class Placer {
   readonly #changed = new Set<string>();
   /** Those of them that blocked shapes are retried on now, which may take several turns. */
   #retried: ReadonlySet<string> = new Set();
+  /** What those have room for at most, and in how many turns more that is good enough. */
+  #room: { readonly bound: RoomBound; readonly nodes: number; turnsLeft: number } | undefined;
   /** The plan ended because the turn was used up: it goes on in a turn of its own. */
   #isResting = false;
   /** By shape, as of `#explainedVersion` of the nodes. */
@@ -40,6 +45,7 @@ export class Placer {
   readonly #groups = new NodeGroups(this.#packing.groupKey);
   readonly #topology = new FleetTopology();
   readonly #queues: QueuePlanner;
+  #placed = 0;
   /** Nodes as placements of this turn leave them, where places are kept for somebody. */
   readonly #left = new Map<string, SnapshotNode>();
 
@@ -59,6 +65,11 @@ export class Placer {
 
   get queues(): QueuePlanner {
     return this.#queues;
+  }
+
+  /** Placements so far, each member of a gang counted. */
+  get placed(): number {
+    return this.#placed;
   }
 
   capacityChanged(nodeId: string): void {
@@ -117,10 +128,26 @@ export class Placer {
     this.#retried = isUnderWay ? this.#retried.union(this.#changed) : new Set(this.#changed);
     if (!isUnderWay) this.#changed.clear();
     if (this.#retried.size === 0) return false;
-    const views = Array.from(this.#retried).flatMap((id) => this.#groups.node(id) ?? []);
-    const room = new RoomBound(views);
+    const room = this.#roomOnRetried(isUnderWay);
     pending.retry(room, this.#retried, Math.ceil(options.looksPerTurn / LOOKS_PER_RETRIED));
     return this.#changed.size > 0;
+  }
+
+  /**
+   * Nodes only lose room as long as no others are retried, so what was found earlier still bounds it: of many
+   * it is not worked out anew in every turn.
+   */
+  #roomOnRetried(isUnderWay: boolean): RoomBound {
+    const known = this.#room;
+    const isNew = !isUnderWay || known?.nodes !== this.#retried.size;
+    if (known && !isNew && known.turnsLeft > 0) {
+      known.turnsLeft -= 1;
+      return known.bound;
+    }
+    const views = Array.from(this.#retried).flatMap((id) => this.#groups.node(id) ?? []);
+    const turnsLeft = Math.floor(this.#retried.size / BOUNDED_PER_TURN);
+    this.#room = { bound: new RoomBound(views), nodes: this.#retried.size, turnsLeft };
+    return this.#room.bound;
   }
 
   /**
@@ -166,6 +193,7 @@ export class Placer {
 
   /** The members of a gang follow each other. */
   #applyAll(placements: readonly Placement[]): void {
+    this.#placed += placements.length;
     for (let at = 0; at < placements.length;) {
       const placement = present(placements[at], 'a placement of the plan');
       const size = placement.member?.members ?? 1;

@@ -3,6 +3,7 @@ import type { AttemptRecord, WorkloadRecord } from '../records.ts';
 import { GangMembers } from './gang/gang-members.ts';
 import { keepsItsPlaces } from './gang/own-places.ts';
 import { isEnded } from './lifecycle.ts';
+import { StateCounts } from './state-counts.ts';
 import { WorkloadsThen } from './workloads-then.ts';
 
 /**
@@ -10,6 +11,7 @@ import { WorkloadsThen } from './workloads-then.ts';
  */
 export class WorkloadTable {
   readonly #workloads = new Map<string, WorkloadRecord>();
+  readonly #counts = new StateCounts();
   readonly #attempts = new Map<string, AttemptRecord>();
   readonly #attemptsOf = new Map<string, string[]>();
   readonly #gangs = new GangMembers();
@@ -38,6 +40,11 @@ export class WorkloadTable {
   /** Ids, in the order in which they ended. */
   ended(): SetIterator<string> {
     return this.#ended.values();
+  }
+
+  /** By state, those of a namespace. */
+  counts(namespace: string): Readonly<Record<string, number>> {
+    return this.#counts.of(namespace);
   }
 
   /** In submission order. */
@@ -136,12 +143,14 @@ export class WorkloadTable {
 
   putWorkload(workload: WorkloadRecord): void {
     for (const moment of this.#moments) moment.keepWorkload(workload.id);
-    const isNew = !this.#workloads.has(workload.id);
+    const before = this.#workloads.get(workload.id);
     this.#workloads.set(workload.id, workload);
+    if (before) this.#counts.remove(before);
+    this.#counts.add(workload);
     if (hasEnded(workload.state)) this.#ended.add(workload.id);
     if (workload.gang) this.#noteGang(workload);
     // Neither its id nor what it is called ever changes.
-    if (!isNew) return;
+    if (before) return;
     this.#addId(workload.id);
     this.#byName.set(`${workload.namespace}/${workload.name}`, workload.id);
     if (workload.idempotencyKey)
@@ -178,6 +187,7 @@ export class WorkloadTable {
     this.#ended.delete(id);
     this.#restarting.delete(id);
     if (!workload) return attempts;
+    this.#counts.remove(workload);
     this.#ids.splice(this.#indexOf(id), 1);
     this.#dropKeys(workload);
     return attempts;

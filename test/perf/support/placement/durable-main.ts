@@ -9,13 +9,15 @@ import { GPUS_OF_BENCH_NODE, joinBenchNode } from '../bench-node.ts';
 export interface DurableOptions {
   readonly path: string;
   readonly nodes: number;
+  /** So much has been submitted before any node takes work; else work arrives as fast as it is placed. */
+  readonly waiting: number;
 }
 
 /** Submitted but not placed durably at a time; in bursts of so many. */
 const MAX_OUTSTANDING = 4000;
 const BURST = 250;
 
-const { path, nodes } = JSON.parse(process.argv[2] ?? '{}') as DurableOptions;
+const { path, nodes, waiting } = JSON.parse(process.argv[2] ?? '{}') as DurableOptions;
 const base = { clock: systemClock, random: systemRandom, logger: silentLogger };
 const store = await openSqliteStore(base, { path, schema: fleetSchema });
 let submitted = 0;
@@ -23,11 +25,12 @@ let durable = 0;
 const listeners = { order: () => void (durable += 1), ended: () => undefined, removed: () => undefined };
 const fleet = await Fleet.open(
   { ...base, store, listeners },
-  { maxUnstoredRows: 100_000, maxQueued: 2 * MAX_OUTSTANDING },
+  { maxUnstoredRows: 100_000, maxQueued: 2 * MAX_OUTSTANDING + waiting },
 );
 
+const ids: string[] = [];
 for (let index = 0; index < nodes; index += 1) {
-  joinBenchNode(fleet, index, { zone: `z${index % 4}` });
+  ids.push(joinBenchNode(fleet, index, { zone: `z${index % 4}` }, { hasShown: waiting === 0 }));
   if (index % 500 === 499) await fleet.durable();
 }
 await fleet.durable();
@@ -40,13 +43,22 @@ const SPECS = [
   { resources: { ...amount, cpuMilli: 1000 } },
 ].map((spec) => workloadSpecSchema.parse({ command: ['true'], ...spec }));
 
-let said = 0;
-while (submitted < nodes * GPUS_OF_BENCH_NODE * 2) {
-  for (let index = 0; index < BURST && submitted - durable < MAX_OUTSTANDING; index += 1) {
-    const spec = SPECS[submitted % SPECS.length];
-    if (spec) fleet.intake.submit({ namespace: 'default', spec });
-    submitted += 1;
-  }
+function submit(): void {
+  const spec = SPECS[submitted % SPECS.length];
+  if (spec) fleet.intake.submit({ namespace: 'default', spec });
+  submitted += 1;
+}
+
+while (submitted < waiting) {
+  submit();
+  if (submitted % BURST === 0) await fleet.durable();
+}
+if (waiting > 0) for (const id of ids) fleet.registry.listed(id, { reconciled: true });
+
+const enough = waiting > 0 ? waiting : nodes * GPUS_OF_BENCH_NODE;
+for (let said = 0; said < enough;) {
+  if (waiting === 0)
+    for (let index = 0; index < BURST && submitted - durable < MAX_OUTSTANDING; index += 1) submit();
   if (durable > said) process.stdout.write(`${durable} ${performance.now()}\n`);
   said = durable;
   await new Promise((resolve) => setImmediate(resolve));
