@@ -272,7 +272,7 @@ test('an answer is about the moment of asking, whatever changes before it is com
         await queues.close();
       },
     ),
-    { numRuns: 150, endOnFailure: true },
+    { numRuns: 80, endOnFailure: true },
   );
   // Else nothing was shown.
   expect(otherwise).toBeGreaterThan(asked / 3);
