@@ -4,7 +4,7 @@ import { FAULT_RATES, FAULTS, noFaults, planFaults, type FaultPlan } from './fau
 import { runSimulation, type SimulationReport } from './run-simulation.ts';
 import { shrink } from './shrink.ts';
 import { simCommand } from './sim-command.ts';
-import type { SeedResult } from './soak-seed.ts';
+import type { SeedResult } from './soak-process.ts';
 import { emptyTotals, totalsOf } from './soak-totals.ts';
 import { LEGAL, MACHINES, missingTransitions } from './transitions.ts';
 

@@ -1,4 +1,4 @@
-import type { SeedResult } from './soak-seed.ts';
+import type { SeedResult } from './soak-process.ts';
 import { missingTransitions, type TransitionCounts } from './transitions.ts';
 
 export interface SoakTotals {

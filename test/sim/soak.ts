@@ -1,11 +1,14 @@
 // `npm run soak -- --hours <n> [--seed <first>] [--pace <p>] [--workers <w>] [--json]`: one seed after another,
-// each of some hours in a process of its own. Tells every seed and the totals; ends with 1 after a violation.
+// each of some hours, in so many processes. Tells every seed and the totals; ends with 1 after a violation.
 import { parseArgs } from 'node:util';
 import { emptyTotals, totalsOf, type SoakTotals } from './soak-totals.ts';
-import { runSeed, type SeedPlan } from './soak-seed.ts';
+import { SoakProcess, type SeedPlan } from './soak-process.ts';
 
-/** Long enough that the start and the calm end of a run, which are not counted, weigh little. */
-const HOURS_PER_SEED = 20;
+/**
+ * Long enough that the start and the calm end of a run, which are not counted, weigh little; an hour becomes
+ * dearer the more there is to remember.
+ */
+const HOURS_PER_SEED = 10;
 
 const { values } = parseArgs({
   options: {
@@ -30,8 +33,9 @@ process.exitCode = totals.violations.length === 0 ? 0 : 1;
 
 /** Takes the next seed until none is left, or somebody wants no more. */
 async function work(): Promise<void> {
-  for (let plan = seeds.shift(); plan && !interrupted.signal.aborted; plan = seeds.shift()) {
-    const result = await runSeed(plan, interrupted.signal);
+  using runner = new SoakProcess(interrupted.signal);
+  for (let plan = seeds.shift(); plan; plan = seeds.shift()) {
+    const result = await runner.run(plan);
     if (!result) return;
     totals = totalsOf(totals, result);
     if (!values.json) console.log(result.line);
