@@ -1,6 +1,7 @@
 import type { Remedy, WaitExplanation } from '@clawbernetes/protocol';
 import { describeShape, explainWait, type Explained, type Waiting } from '../explain.ts';
 import { membersThatFit } from '../fit.ts';
+import type { Shape } from '../resources.ts';
 import type { SnapshotNode } from '../snapshot.ts';
 import { sliced, type Sliced } from '../slices.ts';
 import { alikeFor, gatherAlike } from '../why/alike.ts';
@@ -16,11 +17,15 @@ import { planGang } from './plan-gang.ts';
 import { gangFleet, looksOfGang, planShape, valuesOf } from './place-gang.ts';
 import { spreadRoom } from './spread-room.ts';
 
+/** How many members a node of the topology could take if it were empty and took work. */
+type RoomWhenEmpty = (node: number) => number;
+
 /** Why a gang that has no place now has to wait, most fundamental reason first. */
 export function explainGang(
   { alike, unapproved }: Explained,
   shape: ShapeOfGang,
   topology: FleetTopology,
+  emptyRoom?: RoomWhenEmpty,
 ): Waiting {
   const member = memberOf(shape);
   const groups = alikeFor(member, alike);
@@ -29,16 +34,16 @@ export function explainGang(
     : explainWait({ alike: groups, unapproved }, member);
   // What not even one member finds is no question of how many there are.
   if (ofOne && ofOne.reason !== 'waiting-for-capacity') return { ...ofOne, message: forEach(ofOne.message) };
-  return explainRefusal(topology, shape);
+  return explainRefusal(topology, shape, emptyRoom ?? roomWhenEmpty(topology, member));
 }
 
 function forEach(message: string): string {
   return `Of each member: ${message}`;
 }
 
-function explainRefusal(topology: FleetTopology, shape: ShapeOfGang): Waiting {
+function explainRefusal(topology: FleetTopology, shape: ShapeOfGang, emptyRoom: RoomWhenEmpty): Waiting {
   const member = memberOf(shape);
-  const fleet = { ...gangFleet(topology, shape), roomWhenEmpty: roomWhenEmpty(topology, member) };
+  const fleet = { ...gangFleet(topology, shape), roomWhenEmpty: emptyRoom };
   const { spread, ...demand } = shape.gang;
   const plan = planGang(fleet, demand);
   const needs = `Each member needs ${describeShape(member)}.`;
@@ -48,11 +53,19 @@ function explainRefusal(topology: FleetTopology, shape: ShapeOfGang): Waiting {
   return { reason: 'waiting-for-capacity', message: 'There is room for it now; it starts in its turn.' };
 }
 
-function roomWhenEmpty(
-  topology: FleetTopology,
-  member: ReturnType<typeof memberOf>,
-): (node: number) => number {
+function roomWhenEmpty(topology: FleetTopology, member: Shape): RoomWhenEmpty {
   return (number) => membersThatFit(whenEmpty(topology.view(number)), member);
+}
+
+/** The same, found in pieces for all nodes. */
+function* findRoomWhenEmpty(topology: FleetTopology, member: Shape): Sliced<RoomWhenEmpty> {
+  const { tree } = topology;
+  const roomOf = roomWhenEmpty(topology, member);
+  const room = new Int32Array(tree.nodeSlots);
+  yield* sliced(room.keys(), LOOKS_PER_NODE, (node) => {
+    if (tree.has(node)) room[node] = roomOf(node);
+  });
+  return (node) => room[node] ?? 0;
 }
 
 function whenEmpty(view: SnapshotNode): SnapshotNode {
@@ -90,7 +103,7 @@ function explainSpread(topology: FleetTopology, fleet: GangFleet, shape: ShapeOf
   };
 }
 
-/** Of one node that is put into its place, in looks. */
+/** Of one node that is put into its place or looked at as if it were empty, in looks. */
 const LOOKS_PER_NODE = 2;
 
 /**
@@ -110,8 +123,9 @@ export function* explainingGangWait(
   const plan = planShape(topology, fleet, shape);
   yield looks;
   const hasRoom = plan.kind === 'plan';
-  const why = explainGang({ alike, unapproved }, shape, topology);
-  yield 2 * looks;
+  const empty = hasRoom ? undefined : yield* findRoomWhenEmpty(topology, member);
+  const why = explainGang({ alike, unapproved }, shape, topology, empty);
+  yield looks;
   return {
     ...why,
     nodes: nodes.length,
