@@ -69,7 +69,7 @@ export class GangPolicyModel {
     const isWaiting = gang.phase === 'released';
     const isForItsPlaces = isWaiting && anew?.policy === 'restart' && anew.anywhere !== true;
     if (isForItsPlaces || (gang.phase === 'releasing' && spec.restart)) this.#keep(members);
-    this.#checkPlaces(id, gang.generation, members);
+    this.#checkPlaces(workload, gang.generation, members);
     const places = members.map(({ nodeId, devices }) => `${nodeId} ${devices.join()}`);
     this.#seen.set(id, { generation: gang.generation, isForItsPlaces, places });
     this.#checkBudgets(fleet.workloadView(workload), gang.generation);
@@ -101,13 +101,18 @@ export class GangPolicyModel {
     this.keepOn();
   }
 
-  /** Every rank where it was; unless it was said that it may be anywhere. */
-  #checkPlaces(id: string, generation: number, members: readonly Member[]): void {
+  /**
+   * Every rank where it was; unless it was said that it may be anywhere. It may have grown since, or begun
+   * once more.
+   */
+  #checkPlaces({ id, spec }: WorkloadRecord, generation: number, members: readonly Member[]): void {
     const before = this.#seen.get(id);
-    if (!before?.isForItsPlaces || generation === before.generation) return;
+    if (!before?.isForItsPlaces || generation !== before.generation + 1) return;
     const places = members.map(({ nodeId, devices }) => `${nodeId} ${devices.join()}`);
-    const isSame =
-      places.length === before.places.length && places.every((one, at) => one === before.places[at]);
+    const isElastic = spec.gang?.minMembers !== undefined;
+    const grown = places.length - before.places.length;
+    const isOfSize = isElastic ? grown >= 0 : grown === 0;
+    const isSame = isOfSize && before.places.every((one, at) => one === places[at]);
     if (!isSame && !this.#simulation.rows.letGo.has(id))
       this.#simulation.violate(
         `the gang ${id} restarted on ${places.join('; ')}, it was on ${before.places.join('; ')}`,

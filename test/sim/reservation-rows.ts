@@ -1,7 +1,7 @@
-import type { Epoch } from '@clawbernetes/protocol';
+import type { Epoch, ReservationView } from '@clawbernetes/protocol';
 import type { StoredAttempt, StoredWorkload } from './stored-row.ts';
 
-interface StoredReservation {
+export interface StoredReservation {
   readonly name: string;
   readonly startMs: number;
   readonly endMs: number;
@@ -17,12 +17,15 @@ export class ReservationRows {
   readonly #violate: (what: string) => void;
   readonly #all = new Map<string, StoredReservation>();
   readonly #gone = new Set<string>();
+  /** What may be found of each after a crash: as it was known to be stored, and as it was since. */
+  readonly #versions = new Map<string, StoredReservation[]>();
 
   constructor(violate: (what: string) => void) {
     this.#violate = violate;
   }
 
-  stored(columns: Readonly<Record<string, unknown>>): void {
+  /** On its way to the store. */
+  stored(columns: Readonly<Record<string, unknown>>): StoredReservation {
     const name = String(columns['name']);
     const reservation = { name, ...(JSON.parse(String(columns['data'])) as Omit<StoredReservation, 'name'>) };
     this.#checkSame(reservation);
@@ -30,6 +33,14 @@ export class ReservationRows {
     this.#checkHeldOnce(reservation);
     this.#all.set(name, reservation);
     this.#gone.delete(name);
+    this.#versions.set(name, [...(this.#versions.get(name) ?? []), reservation]);
+    return reservation;
+  }
+
+  /** It is known to be stored: none before it is found any more. */
+  durable(reservation: StoredReservation): void {
+    const versions = this.#versions.get(reservation.name) ?? [];
+    this.#versions.set(reservation.name, versions.slice(Math.max(0, versions.indexOf(reservation))));
   }
 
   deleted(name: string): void {
@@ -37,12 +48,19 @@ export class ReservationRows {
   }
 
   /** A new gateway has read what was stored. */
-  restored(names: ReadonlySet<string>): void {
-    for (const name of this.#all.keys())
-      if (names.has(name)) this.#gone.delete(name);
-      else this.#gone.add(name);
-    for (const name of names)
-      if (!this.#all.has(name)) this.#violate(`reservation ${name} is there, and nobody stored it`);
+  restored(views: readonly ReservationView[]): void {
+    const names = new Set(views.map(({ name }) => name));
+    for (const name of this.#all.keys()) if (!names.has(name)) this.#gone.add(name);
+    for (const view of views) this.#restoredOne(view);
+  }
+
+  #restoredOne(view: ReservationView): void {
+    const { name } = view;
+    const found = this.#versions.get(name)?.findLast((version) => isAs(version, view));
+    if (!found) return this.#violate(`reservation ${name} is not there as anybody stored it`);
+    this.#all.set(name, found);
+    this.#gone.delete(name);
+    this.#versions.set(name, [found]);
   }
 
   placed(
@@ -80,6 +98,17 @@ export class ReservationRows {
           this.#violate(`${one.name} and ${other.name} hold the same of ${nodeId} at the same time`);
     }
   }
+}
+
+/** It holds the same: whole nodes are told by their number. */
+function isAs({ held }: StoredReservation, { nodes }: ReservationView): boolean {
+  const devices = new Set(held.flatMap((one) => one.devices ?? []));
+  const shown = nodes.flatMap((node) => (node.whole ? [] : node.devices));
+  return (
+    held.length === nodes.length &&
+    devices.size === shown.length &&
+    shown.every((device) => devices.has(device))
+  );
 }
 
 function isOn({ held }: StoredReservation, nodeId: string): boolean {

@@ -3,7 +3,7 @@ import type { Gateway } from '@clawbernetes/gateway';
 import type { RowChange } from '@clawbernetes/storage';
 import type { BatchListener } from './store-gate.ts';
 import { PlacementModel } from './placement-model.ts';
-import { ReservationRows } from './reservation-rows.ts';
+import { ReservationRows, type StoredReservation } from './reservation-rows.ts';
 import {
   isTerminalState,
   type StoredAttempt,
@@ -56,6 +56,7 @@ export class RowModel implements BatchListener {
   #inFlight = 0;
   /** In the present batch. */
   readonly #placed: StoredAttempt[] = [];
+  readonly #reserved: StoredReservation[] = [];
   /** In the present batch, by id: its rows come before its events, which say in which order all was done. */
   readonly #evicted = new Map<string, StoredAttempt>();
 
@@ -89,11 +90,13 @@ export class RowModel implements BatchListener {
     this.#evicted.clear();
     this.#placements.batchEnded();
     const batch = keys.map((key) => [key, this.#rows.get(key)] as const);
+    const reserved = this.#reserved.splice(0);
     this.#inFlight += 1;
     return {
       durable: () => {
         this.#inFlight -= 1;
         for (const [key, row] of batch) if (row) this.#durable.set(key, row);
+        for (const reservation of reserved) this.#reservations.durable(reservation);
       },
     };
   }
@@ -155,7 +158,7 @@ export class RowModel implements BatchListener {
     this.#freeze = 'free';
     this.#reconciled.clear();
     this.#placements.restarted();
-    this.#reservations.restored(new Set(fleet.reservations.list().map(({ name }) => name)));
+    this.#reservations.restored(fleet.reservations.list());
   }
 
   /** Of what was under way, some batches were stored. */
@@ -184,7 +187,7 @@ export class RowModel implements BatchListener {
     }
     const columns = 'insert' in change ? change.insert : change.upsert;
     if (change.table === 'event') this.#event(columns);
-    if (change.table === 'reservation') this.#reservations.stored(columns);
+    if (change.table === 'reservation') this.#reserved.push(this.#reservations.stored(columns));
     if (change.table !== 'workload' && change.table !== 'attempt' && change.table !== 'node')
       return undefined;
     const { data, spec, workload_id: workloadId, ...plain } = columns;
