@@ -53,8 +53,8 @@ export class WorkloadIntake {
       : attempt
         ? [attempt]
         : [];
-    const unknown = attempts.find((each) => each.unknownSinceMs !== undefined && !isEnded(each.state));
-    if (force && unknown) this.#refuseGuess(workload, unknown);
+    const away = attempts.find((each) => !isEnded(each.state) && this.#isOutOfReach(each));
+    if (force && away) this.#refuseGuess(workload, away);
     const stopping = { ...workload, stopRequested: true };
     for (const each of attempts) if (!isEnded(each.state)) this.#stopAttempt(each, stopping, force);
     return settleWorkload(this.#core, stopping, 'user');
@@ -147,12 +147,17 @@ export class WorkloadIntake {
       reason: 'stopped',
     };
     orderNode(this.#core, attempt.nodeId, { kind: 'stop', ...order });
-    if (force && attempt.unknownSinceMs !== undefined) this.#override(attempt, workload);
+    if (force && this.#isOutOfReach(attempt)) this.#override(attempt, workload);
+  }
+
+  /** A node that is back soon says itself what it runs: nobody has to vouch for it. */
+  #isOutOfReach({ nodeId, unknownSinceMs }: AttemptRecord): boolean {
+    return unknownSinceMs !== undefined && this.#core.nodes.presence(nodeId)?.connectivity !== 'connected';
   }
 
   /** Exclusive work ends when that is proven; who gives it up by mistake might start a second one. */
   #refuseGuess({ name, spec }: WorkloadRecord, attempt: AttemptRecord): void {
-    if (!spec.exclusive || isEnded(attempt.state)) return;
+    if (!spec.exclusive) return;
     const node = this.#core.nodes.node(attempt.nodeId)?.name ?? attempt.nodeId;
     const leftMs = fenceLeftMs(this.#core, attempt);
     const byItself = leftMs === undefined ? '' : ` or by itself in ${formatDuration(leftMs)} at the latest,`;

@@ -290,6 +290,23 @@ describe('a node that is gone', () => {
     expect(fixture.state(workload)).toBe('cancelled');
   });
 
+  test('nothing is given up by force on a node that is back and has yet to show what it runs', async () => {
+    fixture.join('a', 1);
+    const workload = await running({ resources: { gpus: 1 } });
+    await pass(31_000);
+    expect(fixture.attemptOf(workload)).toHaveProperty('unknownSinceMs');
+    fixture.fleet.registry.connected('node-a');
+    const before = fixture.orders.length;
+    fixture.fleet.intake.stop(fixture.fleet.workload('default', workload.id), true);
+    await fixture.settle();
+    expect(fixture.state(workload)).toBe('stopping');
+    expect(fixture.orders.slice(before)).toMatchObject([{ order: { kind: 'stop', graceful: false } }]);
+    expect(fixture.fleet.nodeView(fixture.fleet.node('a')).gpus[0]?.state).toBe('in-use');
+    fixture.report(fixture.attemptOf(workload), { state: 'killed', revision: 2, reason: 'stopped' });
+    await fixture.settle();
+    expect(fixture.state(workload)).toBe('cancelled');
+  });
+
   test('an exclusive offer that its node never answered is taken back by that node only', async () => {
     fixture.join('a');
     const workload = fixture.submit({ exclusive: true });
