@@ -45,9 +45,10 @@ export class PacedLine {
       this.#run(task);
       task = this.#waiting[this.#next];
     }
-    if (this.size > 0) return void this.#clock.after(0, () => this.#goOn());
-    this.#waiting = [];
+    // The line may last for as long as there is more to do than time: what is done is let go of all the same.
+    this.#waiting = this.#waiting.slice(this.#next);
     this.#next = 0;
+    if (this.size > 0) this.#clock.after(0, () => this.#goOn());
   }
 
   #hasTime(): boolean {

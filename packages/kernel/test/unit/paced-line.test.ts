@@ -1,4 +1,6 @@
 // Shows that a paced line keeps the order, and leaves time to others.
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { expect, test } from 'vitest';
 import { PacedLine } from '@clawbernetes/kernel';
 import { VirtualClock } from '@clawbernetes/kernel/testing';
@@ -81,4 +83,26 @@ test('one may wait until all that came before is done', async () => {
   clock.fireNext();
   await allDone;
   expect(done).toEqual([1, 2, 3]);
+});
+
+test('what is done is let go of, also while others wait all the time', async () => {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const { clock, line } = setUp();
+  const frames: WeakRef<object>[] = [];
+  const put = (frame: { readonly takesMs: number }): void => {
+    frames.push(new WeakRef(frame));
+    line.do(() => void (clock.workedMs += frame.takesMs));
+  };
+  for (let count = 0; count < 10; count += 1) put({ takesMs: 2 });
+  for (let turn = 0; turn < 100; turn += 1) {
+    clock.fireNext();
+    for (let count = 0; count < 3; count += 1) put({ takesMs: 2 });
+    expect(line.size).toBeGreaterThan(0);
+  }
+  await new Promise((resolve) => setImmediate(resolve));
+  collect();
+  const kept = frames.filter((frame) => frame.deref() !== undefined);
+  expect(kept.length).toBeLessThan(20);
+  expect(line.size).toBeGreaterThan(0);
 });
