@@ -45,9 +45,16 @@ export function attachWebSockets(
   const sockets = new WebSocketServer(settings);
   const line = new PacedLine(deps.clock, FRAMES_MS);
   const silent = new WeakSet<WebSocket>();
-  sockets.on('connection', (socket) => socket.on('pong', () => silent.delete(socket)));
+  // A pong comes behind all that was sent before it, and is not read while that waits for its turn.
+  sockets.on('connection', (socket) => {
+    socket.on('pong', () => silent.delete(socket)).on('message', () => silent.delete(socket));
+  });
   const pings = every(deps.clock, pingMs, () => {
     for (const socket of sockets.clients) {
+      if (socket.isPaused) {
+        silent.delete(socket);
+        continue;
+      }
       if (silent.has(socket)) socket.terminate();
       silent.add(socket);
       socket.ping();

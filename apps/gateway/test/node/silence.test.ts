@@ -3,7 +3,7 @@
 import { once } from 'node:events';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
-import { FakeNode } from '../support/fake-node.ts';
+import { FakeNode, status } from '../support/fake-node.ts';
 import { joinFleet } from '../support/join-fleet.ts';
 import { startGateway, type LocalGateway } from '../support/local-gateway.ts';
 import { rawSocket, readToEnd, upgradeRequest } from '../support/raw-socket.ts';
@@ -11,6 +11,8 @@ import { waitUntil } from '../support/wait-until.ts';
 
 const IDLE = 1_000;
 const LIMIT = 800;
+/** Of one frame, which the gateway works through for some ms. */
+const STATUSES = 4_000;
 
 describe('a crowd', () => {
   test(`${IDLE} connections that never register: those over the limit are refused, all are gone at the deadline`, async () => {
@@ -78,6 +80,16 @@ describe('one that', () => {
     });
     expect(seen).toBe('suspect');
   });
+});
+
+test('a node is not silent while what it sent waits for its turn', async () => {
+  const gateway = await startGateway({ pingMs: 100 });
+  const { node } = await joinFleet(gateway);
+  const unknown = { attemptId: 'at_unknown', epoch: { term: 1, counter: 1 } };
+  const statuses = Array.from({ length: STATUSES }, () => status(unknown, {}));
+  for (let frames = 0; frames < 40; frames += 1) node.report(...statuses);
+  await node.settle();
+  expect(node.socket.readyState).toBe(WebSocket.OPEN);
 });
 
 test('a node that does not read loses its connection when its backlog is full, but not its work', async () => {
