@@ -12,6 +12,8 @@ export class PlacingTurns {
   #ahead = 0;
   /** Nothing was planned for that reason. */
   #isBehind = false;
+  /** A turn of its own is to come. */
+  #isToGoOn = false;
 
   constructor(core: FleetCore, placer: Placer) {
     this.#core = core;
@@ -19,7 +21,7 @@ export class PlacingTurns {
   }
 
   run(): void {
-    const { options, clock, writer } = this.#core;
+    const { options, writer } = this.#core;
     this.#isBehind = this.#ahead >= options.maxPlacedAhead;
     if (this.#isBehind) return;
     const before = this.#placer.placed;
@@ -27,18 +29,23 @@ export class PlacingTurns {
     const placed = this.#placer.placed - before;
     this.#ahead += placed;
     if (placed > 0) writer.whenDurable(() => this.#caughtUp(placed));
-    if (isMore) clock.after(0, () => this.#goOn());
+    if (isMore) this.#goOnSoon();
   }
 
   #caughtUp(placed: number): void {
     this.#ahead -= placed;
-    if (this.#isBehind) this.#core.clock.after(0, () => this.#goOn());
+    if (this.#isBehind) this.#goOnSoon();
     this.#isBehind = false;
   }
 
-  /** What one turn did not get to has its own. */
-  #goOn(): void {
-    this.#placer.resume();
-    void this.#core.writer.durable().catch(() => undefined);
+  /** What one turn did not get to has its own: one, however many turns of others there are until then. */
+  #goOnSoon(): void {
+    if (this.#isToGoOn) return;
+    this.#isToGoOn = true;
+    this.#core.clock.after(0, () => {
+      this.#isToGoOn = false;
+      this.#placer.resume();
+      void this.#core.writer.durable().catch(() => undefined);
+    });
   }
 }

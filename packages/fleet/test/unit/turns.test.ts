@@ -186,3 +186,20 @@ test('one turn tries only so many, and what else is asked is answered before the
   expect(laps).toBeGreaterThan(0);
   expect(fixture.fleet.eventSequence).toBeGreaterThan(before);
 });
+
+test('what is left over has one more turn before all else, however many others had theirs', async () => {
+  const fixture = await FleetFixture.open({ placementsPerTurn: 1 });
+  const node = fixture.join('a');
+  await fixture.settle();
+  const live = (): number => fixture.fleet.liveAttempts(node).length;
+  for (let count = 0; count < 20; count += 1) fixture.submit({ resources: { cpuMilli: 10, memoryMib: 4 } });
+  for (let turn = 0; turn < 8; turn += 1) {
+    void fixture.fleet.durable();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  const before = live();
+  let between = 0;
+  fixture.clock.after(0, () => (between = live() - before));
+  await fixture.settle(0);
+  expect([before, between]).toEqual([8, 1]);
+});
