@@ -4,7 +4,7 @@ import { DEFAULT_MAX_FRAME_BYTES, type FrameChannel } from '@clawbernetes/protoc
 import { WebSocket, type ClientOptions } from 'ws';
 import { nodeError } from '../errors.ts';
 
-/** The gateway answers pings; without an answer for two periods the connection is half open. */
+/** The gateway answers pings; without an answer or a frame for two periods the connection is half open. */
 const PING_INTERVAL_MS = 15_000;
 /** A peer that does not answer the closing handshake is cut off. */
 const CLOSE_GRACE_MS = 1000;
@@ -98,6 +98,8 @@ export class WebSocketChannel implements FrameChannel {
   }
 
   #receive(data: Buffer): void {
+    // Who is behind with what we have sent has yet to read the ping.
+    this.#unanswered = 0;
     if (this.#onFrame) this.#onFrame(data);
     else if (this.#early.length < MAX_EARLY_FRAMES) this.#early.push(data);
     else this.#socket.terminate();

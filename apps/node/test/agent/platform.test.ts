@@ -1,13 +1,16 @@
 // Shows the adapters to the real machine: the membership file, the logger, and WebSockets over TLS.
 import { execFileSync, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:https';
 import { readFileSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { systemClock as clock } from '@clawbernetes/kernel';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { WebSocketServer } from 'ws';
+import { VirtualClock } from '@clawbernetes/kernel/testing';
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { WebSocket, WebSocketServer } from 'ws';
 import { FileMembershipStore } from '../../src/platform/file-membership-store.ts';
 import { openLineLogger } from '../../src/platform/line-logger.ts';
 import { tlsOptions, WebSocketChannel } from '../../src/platform/web-socket-channel.ts';
@@ -147,4 +150,26 @@ describe.skipIf(missing)(`TLS${missing ? ` [skipped: needs ${missing}]` : ''}`, 
       /absent\.pem, named in \[tls\], cannot be read: ENOENT/,
     );
   });
+});
+
+test('a gateway that is heard but has no time for pings is not cut off, one that is not heard is', async () => {
+  const server = new WebSocketServer({ host: '127.0.0.1', port: 0, autoPong: false });
+  onTestFinished(() => server.close());
+  await once(server, 'listening');
+  const accepted = once(server, 'connection');
+  const virtual = new VirtualClock();
+  const url = `ws://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const channel = await WebSocketChannel.open({ clock: virtual }, url, {}, {});
+  const [gateway] = (await accepted) as [WebSocket];
+  let frames = 0;
+  channel.onFrame(() => (frames += 1));
+  const closed = new Promise<number>((resolve) => channel.onClose((code) => resolve(code)));
+  for (let period = 1; period <= 5; period += 1) {
+    gateway.send(Buffer.from('frame'));
+    await expect.poll(() => frames).toBe(period);
+    await virtual.advance(15_000);
+  }
+  expect(gateway.readyState).toBe(WebSocket.OPEN);
+  await virtual.advance(30_000);
+  expect(await closed).toBe(1006);
 });
