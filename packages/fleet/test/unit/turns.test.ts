@@ -130,6 +130,9 @@ describe('however little one turn does', () => {
         const { fleet } = fixture;
         const events = await fleet.events({ from: 0, limit: 10_000 });
         expect(overtaken(historyOf(fixture, events))).toEqual([]);
+        const all = Object.groupBy(fleet.workloads('default'), ({ state }) => state);
+        const counts = Object.entries(all).map(([state, some]) => [state, some.length]);
+        expect(fleet.workloadCounts('default')).toEqual(Object.fromEntries(counts));
         const nodes = fleet.nodes().map((node) => fleet.nodeView(node));
         for (const { state, spec } of fleet.workloads('default').filter((one) => one.state === 'queued'))
           for (const { eligibility, free } of nodes) {
