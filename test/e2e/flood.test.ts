@@ -27,6 +27,7 @@ async function flood(name: string): Promise<WorkloadView> {
 it(`${FLOOD_MIB} MiB of output: commands are answered meanwhile, and the end and the gaps are exact`, async () => {
   const { id } = await flood('flood');
   const quiet = await fleet.sh('echo quiet; while [ ! -e quiet.go ]; do sleep 0.1; done; exit 2');
+  await fleet.untilState(quiet.id, 'running');
   await fleet.untilState(id, 'running');
   let answers = 0;
   while ((await fleet.inspect(id)).state === 'running') {

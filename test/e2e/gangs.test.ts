@@ -138,8 +138,8 @@ it('without rank 0 the others begin anew with it', async () => {
   lost.start();
   await lost.untilConnected();
   await until('all have begun again', async () => (await begun('anew')).length === 4);
-  const view = await fleet.untilState(id, 'running');
-  expect(view).toMatchObject({ moves: 1, gang: { generation: 2, running: 2 } });
+  await until('both are said to run', async () => (await fleet.inspect(id)).gang?.running === 2);
+  expect(await fleet.inspect(id)).toMatchObject({ state: 'running', moves: 1, gang: { generation: 2 } });
   await fleet.letGo('anew');
   expect(await fleet.end(id)).toMatchObject({ state: 'succeeded' });
   await fleet.untilAllFree();

@@ -70,6 +70,8 @@ export class Simulation {
   #gateway: { readonly gateway: Gateway; readonly clock: ProcessClock; readonly sinceMs: number } | undefined;
   #armedDownMs = RESTART_MS;
   #requests = 0;
+  /** When something was asked for last, monotonic ms. */
+  #askedAtMs = -1;
   #changes = 0;
   frames = 0;
 
@@ -168,6 +170,7 @@ export class Simulation {
     const gateway = this.gateway;
     if (!gateway) throw new Error('the gateway is down');
     this.#requests += 1;
+    this.#askedAtMs = this.clock.monotonicMs();
     const context: CommandContext = {
       principal: 'simulation',
       namespace: 'default',
@@ -209,7 +212,8 @@ export class Simulation {
   crashGateway(downMs: number): void {
     if (!this.#gateway) return;
     this.note('crash gateway');
-    this.rows.compare(this.#gateway.gateway.fleet);
+    // What was asked for at this very moment may not be on its way to the store yet.
+    if (this.#askedAtMs < this.clock.monotonicMs()) this.rows.compare(this.#gateway.gateway.fleet);
     this.rows.crashed();
     this.network.listener = undefined;
     this.#changes += 1;

@@ -59,8 +59,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'a polite stop gives up what is out of reach',
     file: `${FLEET}/workload/workload-intake.ts`,
-    find: 'if (force && attempt.unknownSinceMs !== undefined)',
-    replace: 'if (attempt.unknownSinceMs !== undefined)',
+    find: 'if (force && this.#isOutOfReach(attempt))',
+    replace: 'if (this.#isOutOfReach(attempt))',
   },
   {
     name: 'lost wake-up: an end frees nothing for others',
