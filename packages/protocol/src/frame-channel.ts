@@ -10,6 +10,8 @@ export interface FrameChannel {
   send(frame: Uint8Array): void;
   close(code: number, reason: string): void;
   onFrame(listener: (frame: Uint8Array) => void): void;
+  /** Does something once what has arrived by now is handled; absent where that is handled as it comes. */
+  inTurn?(action: () => void): void;
   /** Called once, however the connection ended. */
   onClose(listener: (code: number, reason: string) => void): void;
 }

@@ -44,9 +44,13 @@ export class WebSocketChannel implements FrameChannel {
     this.#onFrame = listener;
   }
 
+  inTurn(action: () => void): void {
+    this.#line.do(action);
+  }
+
   onClose(listener: (code: number, reason: string) => void): void {
     this.#socket.once('close', (code: number, reason: Buffer) =>
-      this.#line.do(() => listener(code, reason.toString('utf8'))),
+      this.inTurn(() => listener(code, reason.toString('utf8'))),
     );
   }
 

@@ -46,7 +46,7 @@ export class NodeConnection {
     this.#handshake = handshake;
     this.#options = options;
     this.#sender = new FrameSender(channel, options.maxBacklogBytes);
-    this.#deadline = deps.clock.after(options.handshakeMs, () => this.close(4408, 'no registration in time'));
+    this.#deadline = deps.clock.after(options.handshakeMs, () => this.#atDeadline());
     channel.onFrame((frame) => this.#onFrame(frame));
     channel.onClose(() => this.#onClose());
     this.#sender.send({ case: 'challenge', value: handshake.challenge() });
@@ -64,6 +64,15 @@ export class NodeConnection {
   /** A person has approved the node. */
   approve(node: NodeRecord): void {
     if (this.#register && !this.#session && !this.#closing) this.#admit(this.#register, node);
+  }
+
+  /** Its registration may have come, and wait for its turn. */
+  #atDeadline(): void {
+    const end = (): void => {
+      if (!this.#register && !this.#closing) this.close(4408, 'no registration in time');
+    };
+    if (this.#channel.inTurn) this.#channel.inTurn(end);
+    else end();
   }
 
   #onFrame(bytes: Uint8Array): void {

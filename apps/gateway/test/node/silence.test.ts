@@ -83,13 +83,21 @@ describe('one that', () => {
 });
 
 test('a node is not silent while what it sent waits for its turn', async () => {
-  const gateway = await startGateway({ pingMs: 100 });
+  const gateway = await startGateway({ pingMs: 300 });
   const { node } = await joinFleet(gateway);
-  const unknown = { attemptId: 'at_unknown', epoch: { term: 1, counter: 1 } };
-  const statuses = Array.from({ length: STATUSES }, () => status(unknown, {}));
-  for (let frames = 0; frames < 40; frames += 1) node.report(...statuses);
+  report(node, 60);
   await node.settle();
   expect(node.socket.readyState).toBe(WebSocket.OPEN);
+});
+
+test('a registration that waits for its turn is not too late', async () => {
+  const gateway = await startGateway({ handshakeMs: 400 });
+  const { node } = await joinFleet(gateway);
+  report(node, 40);
+  const late = await FakeNode.connect(gateway.nodeUrl);
+  late.register({ name: 'late' });
+  const outcome = await Promise.race([late.closed, late.next('pending')]);
+  expect(outcome).toHaveProperty('message');
 });
 
 test('a node that does not read loses its connection when its backlog is full, but not its work', async () => {
@@ -114,6 +122,13 @@ test('a node that does not read loses its connection when its backlog is full, b
     expect(['reserved', 'queued']).toContain(state);
   }
 });
+
+/** So many frames that each take a while. */
+function report(node: FakeNode, frames: number): void {
+  const unknown = { attemptId: 'at_unknown', epoch: { term: 1, counter: 1 } };
+  const statuses = Array.from({ length: STATUSES }, () => status(unknown, {}));
+  for (let frame = 0; frame < frames; frame += 1) node.report(...statuses);
+}
 
 const counted = new WeakMap<FakeNode, { pings: number }>();
 function pings(node: FakeNode): number {
