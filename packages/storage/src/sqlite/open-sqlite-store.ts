@@ -31,7 +31,8 @@ export interface SqliteStoreOptions extends Partial<StoreLimits> {
   readonly pageBytes?: number;
 }
 
-const DEFAULT_MAX_CHECKED_BYTES = 256 * 2 ** 20;
+/** Reading 130 MB through takes a second, which whoever waits for a gateway to be back would wait longer. */
+const DEFAULT_MAX_CHECKED_BYTES = 32 * 2 ** 20;
 const DEFAULT_PAGE_BYTES = 4096;
 const PAGE_SIZES: readonly number[] = [512, 1024, 2048, 4096, 8192, 16_384, 32_768, 65_536];
 
