@@ -134,8 +134,8 @@ export class Placer {
   }
 
   /**
-   * Nodes only lose room as long as no others are retried, so what was found earlier still bounds it: of many
-   * it is not worked out anew in every turn.
+   * Of many nodes this is not worked out anew in every turn. One that gains room meanwhile counts in the next
+   * round, where it is among those that have changed.
    */
   #roomOnRetried(isUnderWay: boolean): RoomBound {
     const known = this.#room;
