@@ -26,8 +26,8 @@ const MAX_BACKLOG_BYTES = 2 * 1024 * 1024;
 /** What a gateway may ask for, whatever it says. */
 const HEARTBEAT_MS = { min: 100, max: 60_000 } as const;
 /**
- * Progress waits this long for what comes next, so that a short job tells its life in one report; an end
- * waits for nothing.
+ * Progress, from being taken on, waits this long for what comes next, so that a short job tells its life in
+ * one report; an end waits for nothing.
  */
 const PROGRESS_MS = 20;
 const LEASE_MS = { min: 1000, max: 3_600_000 } as const;
@@ -101,8 +101,7 @@ export class Session implements Disposable {
 
   statusChanged(status: AttemptStatus): void {
     this.#noteLog(status);
-    if (isTerminal(status.state)) this.#flushSoon();
-    else this.#later ??= this.#deps.clock.after(PROGRESS_MS, () => this.#flush());
+    this.#flushFor(status);
   }
 
   logGrown(attemptId: string, end: number): void {
@@ -158,7 +157,7 @@ export class Session implements Disposable {
   #start(order: GatewayMessage<'startWorkload'>): void {
     const { isNew, done } = this.#deps.launcher.start(order);
     if (isNew) this.#shipper.start(order.attemptId, 0);
-    void done.then(() => this.#flushSoon());
+    void done.then(() => this.#flushFor(this.#deps.book.get(order.attemptId)));
   }
 
   #startLog(attemptId: string, position: number): void {
@@ -211,6 +210,11 @@ export class Session implements Disposable {
     book.resendUnconfirmed(clock.monotonicMs() - this.#heartbeatMs);
     this.#flush();
     this.#shipper.retryStalled();
+  }
+
+  #flushFor(status: AttemptStatus | undefined): void {
+    if (!status || isTerminal(status.state)) this.#flushSoon();
+    else this.#later ??= this.#deps.clock.after(PROGRESS_MS, () => this.#flush());
   }
 
   /** Everything that happens in one turn leaves in one report. */

@@ -8,6 +8,7 @@ import { until } from '../../src/testing/until.ts';
 import { machine, type Machine } from './opened-node.ts';
 import { TestGateway, type TestConnection } from './test-gateway.ts';
 
+const RUNNING = 4;
 const EXITED = 6;
 const KILLED = 7;
 const hello = { command: ['true'], env: { VIRTUAL_OUTPUT: 'hello\n' } };
@@ -37,6 +38,18 @@ test('a workload runs; its end and its log arrive and then it is forgotten', asy
   expect(textOf(connection, 'a-1')).toBe('hello\n');
   expect(connection.logs.get('a-1')?.final).toBe(true);
   expect(node.attempts()).toEqual([]);
+});
+
+test('a workload that begins at once is told in one report', async () => {
+  await using gateway = await TestGateway.open();
+  const host = machine({ startMs: 0 });
+  await using _node = await host.open(gateway.url);
+  const connection = await gateway.registered();
+  // What there is to report goes with a heartbeat, too.
+  await until('the first heartbeat came', () => connection.all('heartbeat').length > 0);
+  connection.start('a-1', { command: ['sleep'], env: { VIRTUAL_MS: 'Infinity' } });
+  await until('it runs', () => connection.statuses().some(({ state }) => state === RUNNING));
+  expect(connection.statuses()).toHaveLength(1);
 });
 
 test('a workload without output needs no log frame to be forgotten', async () => {
