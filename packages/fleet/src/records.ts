@@ -120,6 +120,8 @@ export interface AttemptRecord {
   readonly devices: readonly string[];
   /** Thousandths of its one GPU; absent = all of each. */
   readonly gpuMilli?: number;
+  /** Of MIG instances: thousandths of a GPU that each of them is; so it counts, whatever becomes of it. */
+  readonly migMilli?: readonly number[];
   readonly cpuMilli: number;
   readonly memoryMib: number;
   readonly epoch: Epoch;

@@ -9,7 +9,9 @@ import type { GpuCondition } from './node/gpu-condition.ts';
 import type { AttemptRecord, BeginningAnew, NodePresence, NodeRecord, WorkloadRecord } from './records.ts';
 import type { Waiting } from './scheduler/explain.ts';
 import { WHOLE_GPU } from './scheduler/cluster/demand.ts';
-import type { SnapshotNode } from './scheduler/snapshot.ts';
+import { migPart } from './scheduler/cluster/mig-part.ts';
+import { countedMilli } from './scheduler/gpu-fit.ts';
+import type { SnapshotGpu, SnapshotNode } from './scheduler/snapshot.ts';
 import { gangView } from './workload/gang/gang-view.ts';
 import { isEnded } from './workload/lifecycle.ts';
 import { budgetsOf } from './workload/policy/next-step.ts';
@@ -22,9 +24,12 @@ export function attemptView(attempt: AttemptRecord, nodeName: string): AttemptVi
     memoryMib: _m,
     revision: _r,
     logEnd: _l,
+    migMilli: _p,
     ...shown
   } = attempt;
-  return { ...shown, devices: [...attempt.devices], limitations: [...attempt.limitations], nodeName };
+  const { devices, limitations, migMilli } = attempt;
+  const parts = migMilli ? { migMilli: [...migMilli] } : {};
+  return { ...shown, ...parts, devices: [...devices], limitations: [...limitations], nodeName };
 }
 
 export interface WorkloadFacts {
@@ -110,7 +115,7 @@ export function nodeView(facts: NodeFacts): NodeView {
 /** A node without its list of GPUs, which is most of the work for a large fleet. */
 export function nodeSummary({ node, presence, snapshot, live }: NodeFacts): NodeSummary {
   const { inventory } = node;
-  const usable = snapshot.gpus.filter((gpu) => gpu.usable && gpu.migProfile === undefined);
+  const usable = snapshot.gpus.filter((gpu) => gpu.usable);
   const { health, reason } = nodeHealth(node);
   return {
     id: node.id,
@@ -127,14 +132,19 @@ export function nodeSummary({ node, presence, snapshot, live }: NodeFacts): Node
     fingerprint: node.fingerprint,
     hostname: inventory.hostname,
     cpuModel: inventory.cpu.model,
-    capacity: { ...snapshot.capacity, gpus: usable.length },
-    free: { ...snapshot.free, gpus: usable.filter((gpu) => gpu.freeMilli === WHOLE_GPU).length },
+    capacity: { ...snapshot.capacity, gpus: sumOfGpus(usable) },
+    free: { ...snapshot.free, gpus: sumOfGpus(usable.filter((gpu) => gpu.freeMilli === WHOLE_GPU)) },
     executors: inventory.executors,
     simulated: inventory.gpus.some((gpu) => gpu.simulated),
     attempts: live.length,
     joinedAtMs: node.joinedAtMs,
     ...(presence ? { lastSeenAtMs: presence.lastSeenAtMs } : {}),
   };
+}
+
+/** In GPUs, to the thousandth. */
+function sumOfGpus(gpus: readonly SnapshotGpu[]): number {
+  return gpus.reduce((sum, gpu) => sum + countedMilli(gpu), 0) / WHOLE_GPU;
 }
 
 type GpuView = NodeView['gpus'][number];
@@ -174,6 +184,7 @@ function gpuView(gpu: NodeRecord['inventory']['gpus'][number], facts: GpuFacts):
   const held = attempts.reduce((sum, { gpuMilli = WHOLE_GPU }) => sum + gpuMilli, 0);
   return {
     ...gpu,
+    ...(gpu.migProfile === undefined ? {} : { migMilli: migPart(gpu.migProfile, gpu.model) }),
     state: gpuState(facts),
     freeMilli: Math.max(0, WHOLE_GPU - held),
     ...(attempt ? { attemptId: attempt.id, ...nameView(nameOf(attempt.workloadId)) } : {}),

@@ -199,7 +199,10 @@ export const gpuShareFields = {
     ),
   migProfile: z
     .string()
-    .regex(/^(\d{1,2}c\.)?\d{1,2}g\.\d{1,4}gb(\+[a-z0-9.]{1,16})?$/, 'must be a MIG profile such as 1g.10gb')
+    .regex(
+      /^(\d{1,2}c\.)?\d{1,2}g\.\d{1,4}gb([+-][a-z0-9.]{1,16})?$/,
+      'must be a MIG profile such as 1g.10gb',
+    )
     .optional()
     .describe('Each of its GPUs is a MIG instance of this profile that a node has; none is made or changed.'),
   nvlink: z

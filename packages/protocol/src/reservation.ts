@@ -93,6 +93,7 @@ export type ReservationRequestInput = z.input<typeof reservationRequestSchema>;
 
 const timeMs = z.number().describe('Milliseconds since the Unix epoch.');
 const count = z.int().min(0);
+const gpuSum = z.number().min(0);
 
 export const reservationViewSchema = z.object({
   name: z.string(),
@@ -103,15 +104,15 @@ export const reservationViewSchema = z.object({
   queues: z.array(z.string()),
   running: z.enum(RUNNING_POLICIES),
   noticeMs: count,
-  gpus: count.describe('That it holds.'),
-  gpusInUse: count.describe('Of these, by work that its queues have there now.'),
-  gpusOccupied: count.describe('Of these, by other work.'),
-  gpusAway: count.describe('Of these, broken, or on nodes that take no work now.'),
+  gpus: gpuSum.describe('That it holds; a MIG instance counts as the part of a GPU that it is.'),
+  gpusInUse: gpuSum.describe('Of these, by work that its queues have there now.'),
+  gpusOccupied: gpuSum.describe('Of these, by other work.'),
+  gpusAway: gpuSum.describe('Of these, broken, or on nodes that take no work now.'),
   nodes: z.array(
     z.object({
       node: z.string().describe('Name.'),
       whole: z.boolean(),
-      gpus: count,
+      gpus: gpuSum,
       devices: z.array(z.string()).describe('The GPUs that are held.'),
     }),
   ),

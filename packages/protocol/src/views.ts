@@ -69,6 +69,10 @@ export const attemptViewSchema = z.object({
   nodeName: z.string(),
   devices: z.array(z.string()),
   gpuMilli: z.int().optional().describe('Thousandths of its one GPU that it holds; absent = all of each.'),
+  migMilli: z
+    .array(z.int())
+    .optional()
+    .describe('Thousandths of a GPU that each of its MIG instances counts as; absent = they are none.'),
   epoch: z.object({ term: z.int(), counter: z.int() }),
   exitCode: z.int().optional(),
   signal: z.string().optional(),
@@ -161,6 +165,10 @@ export const nodeGpuViewSchema = gpuDeviceSchema.extend({
   attemptId: z.string().optional().describe('Of the oldest, if several share it.'),
   workloadName: z.string().optional().describe('Of the same; absent from older gateways.'),
   freeMilli: z.int().optional().describe('Thousandths that nobody holds; absent from older gateways.'),
+  migMilli: z
+    .int()
+    .optional()
+    .describe('Of a MIG instance: thousandths of a GPU that it is and counts as in all sums of GPUs.'),
   shares: z
     .array(
       z.object({
@@ -207,11 +215,11 @@ export const nodeViewSchema = z.object({
   hostname: z.string(),
   cpuModel: z.string(),
   capacity: z
-    .object({ cpuMilli: z.int(), memoryMib: z.int(), gpus: z.int() })
-    .describe('Whole GPUs; MIG instances are in the list of GPUs.'),
+    .object({ cpuMilli: z.int(), memoryMib: z.int(), gpus: z.number().min(0) })
+    .describe('GPUs that may be used; a MIG instance counts as the part of a GPU that it is (migMilli).'),
   free: z
-    .object({ cpuMilli: z.int(), memoryMib: z.int(), gpus: z.int() })
-    .describe('Whole GPUs, of which nothing is given away.'),
+    .object({ cpuMilli: z.int(), memoryMib: z.int(), gpus: z.number().min(0) })
+    .describe('GPUs and MIG instances of which nothing is given away, in the same measure.'),
   gpus: z.array(nodeGpuViewSchema),
   executors: nodeInventorySchema.shape.executors,
   simulated: z.boolean(),

@@ -1,3 +1,4 @@
+import type { NodeView } from '@clawbernetes/protocol';
 import type { Gateway } from '../gateway.ts';
 import type { SettlementFigures, SettlementSource } from '../settlement/settlement-keeper.ts';
 
@@ -27,11 +28,8 @@ export function metricsText(
     ),
     family(
       'clawbernetes_gpus',
-      'GPUs by state.',
-      countBy(
-        nodes.flatMap((node) => node.gpus),
-        (gpu) => ({ state: gpu.state }),
-      ),
+      'GPUs by state. MIG instances count as the part of a GPU that they are.',
+      gpusByState(nodes),
     ),
     family(
       'clawbernetes_workloads',
@@ -66,6 +64,17 @@ function ledgerFamilies(figures: SettlementFigures | undefined): readonly string
       { value: figures.lagMovements },
     ]),
   ];
+}
+
+/** A GPU that MIG cuts up counts by its instances. */
+function gpusByState(nodes: readonly NodeView[]): readonly Sample[] {
+  const milli = new Map<string, number>();
+  for (const { gpus } of nodes) {
+    const cut = new Set(gpus.flatMap(({ parentId }) => parentId ?? []));
+    for (const { id, migEnabled, migMilli = 1000, state } of gpus)
+      if (migEnabled !== true && !cut.has(id)) milli.set(state, (milli.get(state) ?? 0) + migMilli);
+  }
+  return Array.from(milli, ([state, sum]) => ({ labels: { state }, value: sum / 1000 }));
 }
 
 /** A device that does not tell has no sample, rather than one of zero. */

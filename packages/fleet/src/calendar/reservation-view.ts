@@ -1,6 +1,8 @@
 import type { ReservationView } from '@clawbernetes/protocol';
 import type { FleetCore } from '../fleet-core.ts';
 import { isOfQueues, type HeldCapacity } from '../scheduler/calendar/calendar-reservation.ts';
+import { WHOLE_GPU } from '../scheduler/cluster/demand.ts';
+import { countedMilli } from '../scheduler/gpu-fit.ts';
 import type { SnapshotGpu, SnapshotNode } from '../scheduler/snapshot.ts';
 import { outlastingOf, type Outlasting } from './outlasting.ts';
 import type { ReservationRecord } from './reservation-record.ts';
@@ -24,8 +26,8 @@ export function reservationView(core: FleetCore, reservation: ReservationRecord)
 }
 
 /** GPUs that are given to work as a whole or in parts, in order or not; not those that MIG has cut up. */
-export function isGiven({ usable, outOfUse }: SnapshotGpu): boolean {
-  return usable || outOfUse !== undefined;
+export function isGiven({ usable, outOfUse, isCut }: SnapshotGpu): boolean {
+  return isCut !== true && (usable || outOfUse !== undefined);
 }
 
 function heldNode({ nodes }: FleetCore, { nodeId, devices }: HeldCapacity): HeldNode {
@@ -33,13 +35,20 @@ function heldNode({ nodes }: FleetCore, { nodeId, devices }: HeldCapacity): Held
   const all = node ? nodes.view(node).gpus.filter(isGiven) : [];
   const ids = devices ?? all.map(({ id }) => id);
   return {
-    ...{ node: node?.name ?? nodeId, whole: devices === undefined, gpus: ids.length, devices: [...ids] },
+    ...{ node: node?.name ?? nodeId, whole: devices === undefined, devices: [...ids] },
+    gpus: milliIn(node && nodes.view(node))(ids) / WHOLE_GPU,
   };
+}
+
+/** Thousandths of GPUs that some devices of a node are; one that is not there any more counts as one GPU. */
+function milliIn(view: SnapshotNode | undefined): (ids: Iterable<string>) => number {
+  const parts = new Map(view?.gpus.map((gpu) => [gpu.id, countedMilli(gpu)]));
+  return (ids) => Array.from(ids).reduce((sum, id) => sum + (parts.get(id) ?? WHOLE_GPU), 0);
 }
 
 function countsOf(core: FleetCore, reservation: ReservationRecord, nodes: readonly HeldNode[]): Counts {
   const { workloads, queues } = core;
-  const counts = { gpus: 0, gpusInUse: 0, gpusOccupied: 0, gpusAway: 0 };
+  const milli = { gpus: 0, gpusInUse: 0, gpusOccupied: 0, gpusAway: 0 };
   for (const [at, { nodeId }] of reservation.held.entries()) {
     const devices = new Set(nodes[at]?.devices);
     const own = new Set<string>();
@@ -49,12 +58,19 @@ function countsOf(core: FleetCore, reservation: ReservationRecord, nodes: readon
       const isOwn = isOfQueues(queues.regime.queueOf(spec), reservation.queues);
       for (const id of attempt.devices) if (devices.has(id)) (isOwn ? own : others).add(id);
     }
-    counts.gpus += devices.size;
-    counts.gpusInUse += own.size;
-    counts.gpusOccupied += others.size;
-    counts.gpusAway += awayOf(viewOf(core, nodeId), devices).length;
+    const view = viewOf(core, nodeId);
+    const milliOf = milliIn(view);
+    milli.gpus += milliOf(devices);
+    milli.gpusInUse += milliOf(own);
+    milli.gpusOccupied += milliOf(others);
+    milli.gpusAway += milliOf(awayOf(view, devices));
   }
-  return counts;
+  return {
+    gpus: milli.gpus / WHOLE_GPU,
+    gpusInUse: milli.gpusInUse / WHOLE_GPU,
+    gpusOccupied: milli.gpusOccupied / WHOLE_GPU,
+    gpusAway: milli.gpusAway / WHOLE_GPU,
+  };
 }
 
 function viewOf({ nodes }: Pick<FleetCore, 'nodes'>, nodeId: string): SnapshotNode | undefined {

@@ -1,6 +1,7 @@
 import type { AttemptRecord, NodePresence, NodeRecord } from '../records.ts';
 import { isOutOfUse, type GpuCondition } from './gpu-condition.ts';
 import { WHOLE_GPU } from '../scheduler/cluster/demand.ts';
+import { migPart } from '../scheduler/cluster/mig-part.ts';
 import { withFree } from '../scheduler/gpu-fit.ts';
 import { NODE_NAME_LABEL, type SnapshotGpu, type SnapshotNode } from '../scheduler/snapshot.ts';
 import { maskGpus, type NodeClass } from '../scheduler/topology/node-class.ts';
@@ -67,12 +68,20 @@ function snapshotGpus(
     model: gpu.model,
     memoryMib: gpu.memoryMib,
     ...(gpu.numaNode === undefined ? {} : { numaNode: gpu.numaNode }),
-    ...(gpu.migProfile === undefined ? {} : { migProfile: gpu.migProfile }),
-    freeMilli: cleaning.has(gpu.id) ? 0 : WHOLE_GPU,
+    ...instanceFacts(gpu),
     // With MIG switched on nothing runs on the GPU itself, also while it has no instances.
+    ...(sliced.has(gpu.id) || gpu.migEnabled === true ? { isCut: true as const } : {}),
+    freeMilli: cleaning.has(gpu.id) ? 0 : WHOLE_GPU,
     usable: !isOutOfUse(gpuConditions?.[gpu.id]) && !sliced.has(gpu.id) && gpu.migEnabled !== true,
     ...outOfUseReason(gpuConditions?.[gpu.id]),
   }));
+}
+
+function instanceFacts({
+  migProfile,
+  model,
+}: NodeRecord['inventory']['gpus'][number]): Pick<SnapshotGpu, 'migProfile' | 'migMilli'> {
+  return migProfile === undefined ? {} : { migProfile, migMilli: migPart(migProfile, model) };
 }
 
 function outOfUseReason(condition: GpuCondition | undefined): Pick<SnapshotGpu, 'outOfUse'> {

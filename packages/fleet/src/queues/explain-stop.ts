@@ -3,6 +3,7 @@ import type { Quota, Remedy, RemedyStep, StartEstimate, WaitExplanation } from '
 import type { NodeGroups } from '../scheduler/node-groups.ts';
 import { amountOf, type Amounts, type Dimension } from '../scheduler/queues/amounts.ts';
 import { amountsAsked, classChoices } from '../scheduler/queues/asked-amounts.ts';
+import { GpuModels } from '../scheduler/queues/gpu-models.ts';
 import type { QueuedShape } from '../scheduler/queues/queue-plan-order.ts';
 import { explainQueueStop, type QueueStop } from '../scheduler/queues/queue-usage.ts';
 import type { Shape } from '../scheduler/resources.ts';
@@ -136,7 +137,8 @@ function* waitRemedy(question: Question, enough: readonly Holder[] | undefined):
 /** As many GPUs as the limit leaves now. */
 function* lessRemedy(question: Question): Sliced<Remedy | undefined> {
   const { stop, shape, waiting, workloadId } = question;
-  const gpus = Math.floor((stop.allowed - stop.used) / 1000);
+  // Each is a whole GPU, or the part of one that a MIG instance is.
+  const gpus = Math.floor((stop.allowed - stop.used) / (stop.asked / Math.max(1, shape.gpus)));
   const isOfGpus = stop.dimension.startsWith('gpu:');
   if (!isOfGpus || gpus < 1 || gpus >= shape.gpus || shape.gang || shape.gpuMilli !== undefined)
     return undefined;
@@ -170,10 +172,10 @@ function* stopThen(
   regime: QueueRegime,
 ): Sliced<QueueStop | undefined> {
   const usage = yield* usageThen(moment, { regime, ended: NOBODY });
-  const models = new Set<string>();
-  for (const { example } of alikeIn(groups)) for (const { model } of example.gpus) models.add(model);
-  const stops = classChoices(shape, models, regime.classes).map(({ gpuClass }) =>
-    usage.stopOf(queue, amountsAsked(shape, gpuClass), regime.isPreemptible(queue)),
+  const models = new GpuModels();
+  for (const { example } of alikeIn(groups)) models.add(example.gpus);
+  const stops = classChoices(shape, models, regime.classes).map((choice) =>
+    usage.stopOf(queue, amountsAsked(shape, choice), regime.isPreemptible(queue)),
   );
   return stops.every((stop) => stop !== undefined) ? stops[0] : undefined;
 }

@@ -202,8 +202,11 @@ export class QueueAccounts {
   #amountsOf(attempt: AttemptRecord): Amounts {
     const { classes } = this.#regime;
     const node = classes.isOne ? undefined : this.#deps.nodes.node(attempt.nodeId);
-    const models = node ? attempt.devices.map((id) => modelOf(node, id)) : attempt.devices;
-    return amountsHeld(attempt, models, classes);
+    const gpus = attempt.devices.map((id, at) => ({
+      model: node ? modelOf(node, id) : '',
+      migMilli: attempt.migMilli?.[at],
+    }));
+    return amountsHeld(attempt, gpus, classes);
   }
 
   #advance(): void {

@@ -10,6 +10,7 @@ import type { NodeGroups } from '../scheduler/node-groups.ts';
 import type { Placement } from '../scheduler/placement.ts';
 import { planPlacements, type PendingShape, type Plan } from '../scheduler/plan.ts';
 import { amountsAsked, classChoices, limitedTo } from '../scheduler/queues/asked-amounts.ts';
+import { GpuModels } from '../scheduler/queues/gpu-models.ts';
 import { planByQueue } from '../scheduler/queues/plan-by-queue.ts';
 import { compareInQueue, QueuePlanOrder, type QueuedShape } from '../scheduler/queues/queue-plan-order.ts';
 import { explainQueueStop } from '../scheduler/queues/queue-usage.ts';
@@ -278,12 +279,12 @@ export class QueuePlanner {
     const workload = core.workloads.workload(workloadId);
     if (regime.isPlain || !workload) return workload !== undefined;
     const queue = regime.queueOf(workload.spec);
-    const models = new Set<string>();
-    for (const { example } of this.#fleet()) for (const { model } of example.gpus) models.add(model);
+    const models = new GpuModels();
+    for (const { example } of this.#fleet()) models.add(example.gpus);
     const choices = classChoices(shape, models, regime.classes);
     const isFree = choices.filter(
-      ({ gpuClass }) =>
-        core.accounts.usage.stopOf(queue, amountsAsked(shape, gpuClass), regime.isPreemptible(queue)) ===
+      (choice) =>
+        core.accounts.usage.stopOf(queue, amountsAsked(shape, choice), regime.isPreemptible(queue)) ===
         undefined,
     );
     return limitedTo(shape, isFree, choices) === shape;

@@ -2,6 +2,7 @@ import type { WaitExplanation, WorkloadSpec } from '@clawbernetes/protocol';
 import type { Placement } from '../scheduler/placement.ts';
 import { planningPlacements, type PendingShape } from '../scheduler/plan.ts';
 import { amountsAsked, classChoices } from '../scheduler/queues/asked-amounts.ts';
+import { GpuModels } from '../scheduler/queues/gpu-models.ts';
 import type { QueuedShape } from '../scheduler/queues/queue-plan-order.ts';
 import { explainQueueStop } from '../scheduler/queues/queue-usage.ts';
 import type { Shape } from '../scheduler/resources.ts';
@@ -45,13 +46,9 @@ export class QueueQuestions {
     if (regime.isPlain) return undefined;
     const queue = regime.queueOf(spec ?? {});
     const usage = yield* usageThen(this.#moment, { regime, ended });
-    const models = new Set<string>();
-    yield* sliced(nodes, LOOKS_PER_NODE, ({ gpus }) => {
-      for (const { model } of gpus) models.add(model);
-    });
-    const asks = classChoices(shape, models, regime.classes).map(({ gpuClass }) =>
-      amountsAsked(shape, gpuClass),
-    );
+    const models = new GpuModels();
+    yield* sliced(nodes, LOOKS_PER_NODE, ({ gpus }) => models.add(gpus));
+    const asks = classChoices(shape, models, regime.classes).map((choice) => amountsAsked(shape, choice));
     const isPreemptible = regime.isPreemptible(queue);
     const [first] = asks;
     if (!first) return undefined;

@@ -1,7 +1,9 @@
 import type { FleetCore, FleetOptions } from '../fleet-core.ts';
+import { WHOLE_GPU } from '../scheduler/cluster/demand.ts';
 import { amountOf, type Amounts, type Dimension } from '../scheduler/queues/amounts.ts';
 import { fairShares, totalDemand } from '../scheduler/queues/fair-share.ts';
 import { EVERY_GPU } from '../scheduler/queues/gpu-classes.ts';
+import { GpuModels } from '../scheduler/queues/gpu-models.ts';
 import { demandOf, type QueueFacts } from '../scheduler/queues/queue-plan-order.ts';
 import type { QueueUsage } from '../scheduler/queues/queue-usage.ts';
 import type { WaitingAmounts } from '../scheduler/queues/waiting-demand.ts';
@@ -71,20 +73,20 @@ function capacityOf(
   nodes: Iterable<AlikeNodes>,
   classOf: (model: string) => Dimension,
   byClass: boolean,
-): { readonly capacity: Amounts; readonly models: ReadonlySet<string> } {
+): { readonly capacity: Amounts; readonly models: GpuModels } {
   const capacity = new Map<Dimension, number>();
-  const models = new Set<string>();
+  const models = new GpuModels();
   const add = (dimension: Dimension, amount: number): void =>
     void capacity.set(dimension, amountOf(capacity, dimension) + amount);
   for (const { example, count } of nodes) {
-    for (const { model } of example.gpus) models.add(model);
+    models.add(example.gpus);
     if (!example.schedulable) continue;
     add('cpuMilli', example.capacity.cpuMilli * count);
     add('memoryMib', example.capacity.memoryMib * count);
-    for (const { usable, model } of example.gpus) {
+    for (const { usable, model, migMilli = WHOLE_GPU } of example.gpus) {
       if (!usable) continue;
-      add(EVERY_GPU, 1000 * count);
-      if (byClass) add(classOf(model), 1000 * count);
+      add(EVERY_GPU, migMilli * count);
+      if (byClass) add(classOf(model), migMilli * count);
     }
   }
   return { capacity, models };

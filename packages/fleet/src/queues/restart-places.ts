@@ -105,10 +105,7 @@ export class RestartPlaces {
     const node = nodes.node(nodeId);
     if (!node) return undefined;
     const shape = memberOf(shapeOf(spec, boundTo));
-    const models = nodes
-      .view(node)
-      .gpus.filter((gpu) => devices.includes(gpu.id))
-      .map(({ model }) => model);
+    const gpus = nodes.view(node).gpus.filter((gpu) => devices.includes(gpu.id));
     const placed = {
       ...{ rank, level: gang?.level ?? levelName(FLEET) },
       members: workloads.members(workloadId).length,
@@ -119,7 +116,7 @@ export class RestartPlaces {
     };
     return {
       ...{ workloadId, kind: 'restart', queue: queues.regime.queueOf(spec), nodeId, shape, devices },
-      amounts: amountsHeld(shape, models, queues.regime.classes),
+      amounts: amountsHeld(shape, gpus, queues.regime.classes),
       member: { ...placed, trace },
       ...{ awaits: [id], startMs: clock.nowMs(), untilMs },
     };

@@ -11,6 +11,6 @@ export function waitingWork(
   { models, classes, isPreemptible }: Pick<QueueSituation, 'models' | 'classes' | 'isPreemptible'>,
 ): WaitingWork {
   const [choice] = classChoices(shape, models, classes);
-  const amounts = amountsAsked(shape, present(choice, 'a class that it may get').gpuClass);
+  const amounts = amountsAsked(shape, present(choice, 'a class that it may get'));
   return { id, queue, priority, submittedMs: sinceMs, amounts, preemptible: isPreemptible(queue) };
 }

@@ -14,6 +14,11 @@ export function memoryOf({ memoryMib }: Pick<SnapshotGpu, 'memoryMib'>, shape: S
   return shape.gpuMilli === undefined ? memoryMib : Math.floor((memoryMib * shape.gpuMilli) / WHOLE_GPU);
 }
 
+/** Thousandths of a GPU that a device counts as in sums: one that MIG cuts up counts by its instances. */
+export function countedMilli({ isCut, migMilli = WHOLE_GPU }: SnapshotGpu): number {
+  return isCut ? 0 : migMilli;
+}
+
 export function withFree(gpu: SnapshotGpu, freeMilli: number): SnapshotGpu {
   return { ...gpu, freeMilli };
 }

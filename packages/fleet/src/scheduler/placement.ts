@@ -1,3 +1,4 @@
+import { WHOLE_GPU } from './cluster/demand.ts';
 import { milliOf, withFree } from './gpu-fit.ts';
 import type { Shape } from './resources.ts';
 import type { SnapshotNode } from './snapshot.ts';
@@ -47,6 +48,17 @@ export interface PlacedMember {
   /** Of the gang. */
   readonly members: number;
   readonly level: TopologyLevel;
+}
+
+/** What is stored of the GPUs that it holds, where they are not whole ones. */
+export function partsHeld({ devices, shape, before }: Pick<Placement, 'devices' | 'shape' | 'before'>): {
+  readonly gpuMilli?: number;
+  readonly migMilli?: readonly number[];
+} {
+  if (shape.gpuMilli !== undefined) return { gpuMilli: shape.gpuMilli };
+  if (shape.migProfile === undefined) return {};
+  const parts = new Map(before.gpus.map(({ id, migMilli = WHOLE_GPU }) => [id, migMilli]));
+  return { migMilli: devices.map((id) => parts.get(id) ?? WHOLE_GPU) };
 }
 
 export function afterPlacement(node: SnapshotNode, shape: Shape, devices: readonly string[]): SnapshotNode {

@@ -10,6 +10,10 @@ export interface SnapshotGpu extends Pick<GpuDevice, 'id' | 'model' | 'memoryMib
   readonly freeMilli: number;
   /** Set for a MIG instance, which is given as a whole and only to who asks for its profile. */
   readonly migProfile?: string;
+  /** Thousandths of its GPU that such an instance is; `freeMilli` is of the instance. */
+  readonly migMilli?: number;
+  /** MIG is on: what it has is given by its instances, of which there may be none. */
+  readonly isCut?: true;
   /** Fit for work: healthy enough, and not merely the parent of MIG slices. */
   readonly usable: boolean;
   /** Why not, if health is the reason: `quarantined`, `on probation`. */

@@ -9,7 +9,7 @@ import { FleetTopology } from '../scheduler/gang/fleet-topology.ts';
 import { isGang, memberOf } from '../scheduler/gang/member-shape.ts';
 import { NodeGroups } from '../scheduler/node-groups.ts';
 import { RoomBound } from '../scheduler/room-bound.ts';
-import type { Placement } from '../scheduler/placement.ts';
+import { partsHeld, type Placement } from '../scheduler/placement.ts';
 import type { Shape } from '../scheduler/resources.ts';
 import { FleetPacking } from '../scheduler/score/fleet-packing.ts';
 import type { SnapshotNode } from '../scheduler/snapshot.ts';
@@ -284,7 +284,7 @@ export class Placer {
       number: workload.attempts + 1,
       nodeId,
       devices,
-      ...(shape.gpuMilli === undefined ? {} : { gpuMilli: shape.gpuMilli }),
+      ...partsHeld(placement),
       cpuMilli: shape.cpuMilli,
       memoryMib: shape.memoryMib,
       epoch: this.#core.nextEpoch(),

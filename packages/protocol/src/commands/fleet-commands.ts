@@ -4,6 +4,7 @@ import { command } from './command.ts';
 import { nodeCommands } from './node-commands.ts';
 
 const count = z.int().min(0);
+const gpuSum = z.number().min(0);
 
 export const fleetCommands = {
   'fleet.status': command({
@@ -19,7 +20,9 @@ export const fleetCommands = {
       storage: z.string(),
       writerTerm: z.int(),
       nodes: z.object({ total: count, connected: count, schedulable: count, pending: count }),
-      gpus: z.object({ total: count, free: count, simulated: count }),
+      gpus: z
+        .object({ total: gpuSum, free: gpuSum, simulated: gpuSum })
+        .describe('MIG instances count as the part of a GPU that they are.'),
       workloads: z.record(z.string(), count).describe('How many are in each state.'),
       settlement: z
         .object({

@@ -100,7 +100,8 @@ function partOf({ node: { view }, gpus }: Offer, count: number): HeldCapacity {
   const offered = new Set(gpus.map(({ id }) => id));
   const free = view.gpus.map((gpu) => withFree(gpu, offered.has(gpu.id) ? WHOLE_GPU : 0));
   const chosen = chooseGpus({ ...view, gpus: free }, { ...GPUS, gpus: count });
-  const part = count / Math.max(1, view.gpus.length);
+  const whole = view.gpus.filter(({ migProfile }) => migProfile === undefined);
+  const part = count / Math.max(1, whole.length);
   return {
     nodeId: view.id,
     devices: chosen ?? [...offered].slice(0, count),

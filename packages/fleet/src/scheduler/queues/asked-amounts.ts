@@ -1,9 +1,10 @@
+import { WHOLE_GPU } from '../cluster/demand.ts';
+import { migPart } from '../cluster/mig-part.ts';
 import { addTo, type Amounts, type Dimension } from './amounts.ts';
 import type { Placement } from '../placement.ts';
 import type { Shape } from '../resources.ts';
 import { EVERY_GPU, type GpuClasses } from './gpu-classes.ts';
-
-const WHOLE_GPU = 1000;
+import type { GpuModels } from './gpu-models.ts';
 
 /** What is held of a node's resources. */
 export interface HeldAmounts {
@@ -13,31 +14,42 @@ export interface HeldAmounts {
   readonly gpuMilli?: number;
 }
 
-/** What something that runs counts in its queue. @param models those of its GPUs. */
-export function amountsHeld(held: HeldAmounts, models: readonly string[], classes: GpuClasses): Amounts {
-  const { cpuMilli, memoryMib, gpuMilli = WHOLE_GPU } = held;
+/** A GPU that is held, or a MIG instance of one. */
+export interface HeldGpu {
+  readonly model: string;
+  /** Thousandths of a GPU that it is, if it is an instance. */
+  readonly migMilli?: number | undefined;
+}
+
+/** What something that runs counts in its queue. */
+export function amountsHeld(held: HeldAmounts, gpus: readonly HeldGpu[], classes: GpuClasses): Amounts {
+  const { cpuMilli, memoryMib, gpuMilli } = held;
   const vector = new Map<Dimension, number>([
     ['cpuMilli', cpuMilli],
     ['memoryMib', memoryMib],
   ]);
-  if (models.length > 0) vector.set(EVERY_GPU, gpuMilli * models.length);
-  if (classes.isOne) return vector;
-  for (const model of models) addTo(vector, new Map([[classes.of(model), gpuMilli]]), 1);
+  let sum = 0;
+  for (const { model, migMilli = WHOLE_GPU } of gpus) {
+    const milli = gpuMilli ?? migMilli;
+    sum += milli;
+    if (!classes.isOne) addTo(vector, new Map([[classes.of(model), milli]]), 1);
+  }
+  if (gpus.length > 0) vector.set(EVERY_GPU, sum);
   return vector;
 }
 
 /** What a placement will count. */
 export function amountsPlaced({ devices, before, shape }: Placement, classes: GpuClasses): Amounts {
-  const models = before.gpus.filter(({ id }) => devices.includes(id)).map(({ model }) => model);
-  return amountsHeld(shape, models, classes);
+  const gpus = before.gpus.filter(({ id }) => devices.includes(id));
+  return amountsHeld(shape, gpus, classes);
 }
 
-/** What a shape counts if all its GPUs are of one class; a gang with all the members that it may have. */
+/** What a shape counts if it gets this choice of GPUs; a gang with all the members that it may have. */
 export function amountsAsked(
   shape: Pick<Shape, 'gpus' | 'gpuMilli' | 'cpuMilli' | 'memoryMib' | 'gang'>,
-  gpuClass: Dimension,
+  { gpuClass, milli }: Pick<ClassChoice, 'gpuClass' | 'milli'>,
 ): Amounts {
-  const { gpus, gpuMilli = WHOLE_GPU, cpuMilli, memoryMib } = shape;
+  const { gpus, gpuMilli = milli, cpuMilli, memoryMib } = shape;
   const members = shape.gang?.members.max ?? 1;
   const vector = new Map<Dimension, number>([
     ['cpuMilli', cpuMilli * members],
@@ -49,28 +61,45 @@ export function amountsAsked(
   return vector;
 }
 
-/** A class of GPUs that a shape may get, with all models of the fleet that are of it and suit the shape. */
+/** GPUs that a shape may get which count alike, with all models of the fleet that are such and suit it. */
 export interface ClassChoice {
   readonly gpuClass: Dimension;
+  /** Thousandths that each counts: all, unless it is a MIG instance. */
+  readonly milli: number;
   /** Lower-case. */
   readonly models: readonly string[];
 }
 
-/** What a shape may get of these models; one choice where it does not matter to any queue. */
+/**
+ * What a shape may get of these models; one choice where it does not matter to any queue. Instances of one
+ * MIG profile are other parts of GPUs that have fewer slices, and so other choices. The largest comes first:
+ * where one amount must do for a workload that waits, what is enough for it is enough for all.
+ */
 export function classChoices(
-  shape: Pick<Shape, 'gpus' | 'gpuModels'>,
-  models: Iterable<string>,
+  shape: Pick<Shape, 'gpus' | 'gpuModels' | 'migProfile'>,
+  models: GpuModels,
   classes: GpuClasses,
 ): readonly ClassChoice[] {
-  if (classes.isOne || shape.gpus === 0) return [{ gpuClass: EVERY_GPU, models: [] }];
-  const suitable = [...models].filter((model) => suitsModel(shape, model.toLowerCase()));
-  const choices = [...Map.groupBy(suitable, (model) => classes.of(model))].map(([gpuClass, of]) => ({
-    gpuClass,
-    models: of.map((model) => model.toLowerCase()),
-  }));
+  const { gpus, gpuModels, migProfile } = shape;
+  if (gpus === 0 || (classes.isOne && migProfile === undefined)) return ANY_GPU;
+  const classOf = (model: string): Dimension => (classes.isOne ? EVERY_GPU : classes.of(model));
+  const choices = new Map<string, { gpuClass: Dimension; milli: number; models: string[] }>();
+  for (const [model, milli] of models.offering(migProfile)) {
+    const name = model.toLowerCase();
+    if (!suitsModel(shape, name)) continue;
+    const gpuClass = classOf(model);
+    const choice = choices.get(`${milli} ${gpuClass}`) ?? { gpuClass, milli, models: [] };
+    choices.set(`${milli} ${gpuClass}`, choice);
+    choice.models.push(name);
+  }
+  if (choices.size > 0) return [...choices.values()].toSorted((one, other) => other.milli - one.milli);
   // Nothing that suits it is there: it counts as what it asks for.
-  return choices.length > 0 ? choices : [{ gpuClass: classes.of(shape.gpuModels[0] ?? ''), models: [] }];
+  const [model = ''] = gpuModels;
+  const milli = migProfile === undefined ? WHOLE_GPU : migPart(migProfile, model);
+  return [{ gpuClass: classOf(model), milli, models: [] }];
 }
+
+const ANY_GPU: readonly ClassChoice[] = [{ gpuClass: EVERY_GPU, milli: WHOLE_GPU, models: [] }];
 
 function suitsModel({ gpuModels }: Pick<Shape, 'gpuModels'>, model: string): boolean {
   return gpuModels.length === 0 || gpuModels.some((wanted) => model.includes(wanted));

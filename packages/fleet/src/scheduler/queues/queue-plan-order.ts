@@ -1,4 +1,5 @@
 import { present } from '@clawbernetes/kernel';
+import { WHOLE_GPU } from '../cluster/demand.ts';
 import type { Placement } from '../placement.ts';
 import type { PendingShape } from '../plan.ts';
 import type { Shape } from '../resources.ts';
@@ -6,6 +7,7 @@ import { addTo, Tally, type Amounts, type Dimension } from './amounts.ts';
 import { amountsAsked, amountsPlaced, classChoices, limitedTo, type ClassChoice } from './asked-amounts.ts';
 import type { FairShares } from './fair-share.ts';
 import type { GpuClasses } from './gpu-classes.ts';
+import type { GpuModels } from './gpu-models.ts';
 import { QueueOrder } from './queue-order.ts';
 import type { QueueTree } from './queue-tree.ts';
 import type { QueueStop, QueueUsage } from './queue-usage.ts';
@@ -31,7 +33,7 @@ export interface QueueFacts {
   readonly usage: QueueUsage;
   readonly shares: FairShares;
   /** GPU models of the fleet. */
-  readonly models: ReadonlySet<string>;
+  readonly models: GpuModels;
   readonly isPreemptible: (queue: string) => boolean;
 }
 
@@ -196,9 +198,9 @@ export class QueuePlanOrder {
     };
   }
 
-  #stopOf({ queue, shape }: QueuedShape, { gpuClass }: ClassChoice): QueueStop | undefined {
+  #stopOf({ queue, shape }: QueuedShape, choice: ClassChoice): QueueStop | undefined {
     const { usage, tree, isPreemptible } = this.#facts;
-    const asked = amountsAsked(shape, gpuClass);
+    const asked = amountsAsked(shape, choice);
     const stop = usage.stopOf(queue, asked, isPreemptible(queue));
     if (stop) return stop;
     for (const { name } of tree.leaf(queue).path) {
@@ -225,7 +227,7 @@ function isOpen({ group, index, isDone }: Line): boolean {
 }
 
 function askOf({ group, choices }: Line): Amounts {
-  return amountsAsked(group.shape, present(choices[0], 'a class that it may get').gpuClass);
+  return amountsAsked(group.shape, present(choices[0], 'a class that it may get'));
 }
 
 /** Higher priority first, then the older. */
@@ -242,11 +244,10 @@ export function demandOf(
   asking: Iterable<WaitingAmounts>,
 ): ReadonlyMap<string, Amounts> {
   const waiting = new Tally();
-  for (const { queue, gpuModels, cpuMilli, memoryMib, gpuMilli } of asking) {
-    // As one shape that asks for all of it.
-    const sum = { gpuModels, cpuMilli, memoryMib, gpus: gpuMilli > 0 ? 1 : 0, gpuMilli };
+  for (const asked of asking) {
+    const sum = asOneShape(asked);
     const [choice] = classChoices(sum, models, classes);
-    waiting.add(queue, amountsAsked(sum, present(choice, 'a class').gpuClass), 1);
+    waiting.add(asked.queue, amountsAsked(sum, present(choice, 'a class')), 1);
   }
   const demand = new Map<string, Amounts>();
   for (const { name, children } of tree.parentsFirst) {
@@ -256,4 +257,15 @@ export function demandOf(
     demand.set(name, sum);
   }
   return demand;
+}
+
+/** One that asks for all of it. */
+function asOneShape({
+  queue: _queue,
+  count: _count,
+  gpuMilli,
+  ...sum
+}: WaitingAmounts): Parameters<typeof classChoices>[0] & Parameters<typeof amountsAsked>[0] {
+  if (sum.migProfile !== undefined) return { ...sum, gpus: gpuMilli / WHOLE_GPU };
+  return { ...sum, gpus: gpuMilli > 0 ? 1 : 0, gpuMilli };
 }

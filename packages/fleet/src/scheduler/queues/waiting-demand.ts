@@ -1,3 +1,4 @@
+import { WHOLE_GPU } from '../cluster/demand.ts';
 import type { Shape } from '../resources.ts';
 import type { QueuedShape } from './queue-plan-order.ts';
 
@@ -6,8 +7,11 @@ export interface WaitingAmounts {
   readonly queue: string;
   /** Lower-case parts of the names of the models that it may get; empty = any. */
   readonly gpuModels: readonly string[];
+  /** All of it asks for instances of this profile. */
+  readonly migProfile?: string;
   readonly cpuMilli: number;
   readonly memoryMib: number;
+  /** Of MIG instances those of the instances, each of which is 1000. */
   readonly gpuMilli: number;
   /** Workloads. */
   readonly count: number;
@@ -21,10 +25,11 @@ export class WaitingDemand {
 
   /** @param sign −1 takes back what was added. */
   add(queue: string, shape: Shape, sign: 1 | -1, workloads = 1): void {
-    const { gpus, gpuMilli = 1000, cpuMilli, memoryMib, gpuModels, gang } = shape;
+    const { gpus, gpuMilli = WHOLE_GPU, cpuMilli, memoryMib, gpuModels, migProfile, gang } = shape;
     const models = gpus > 0 ? gpuModels : [];
-    const key = `${queue} ${gpus > 0 ? models.join('|') : 'none'}`;
-    const sum = this.#sums.get(key) ?? newSums(queue, models);
+    const profile = gpus > 0 && migProfile !== undefined ? ` mig ${migProfile}` : '';
+    const key = `${queue} ${gpus > 0 ? models.join('|') : 'none'}${profile}`;
+    const sum = this.#sums.get(key) ?? newSums(queue, models, profile === '' ? undefined : migProfile);
     const count = sign * workloads;
     const members = count * (gang?.members.max ?? 1);
     sum.count += count;
@@ -45,8 +50,9 @@ export class WaitingDemand {
   }
 }
 
-function newSums(queue: string, gpuModels: readonly string[]): Sums {
-  return { queue, gpuModels, cpuMilli: 0, memoryMib: 0, gpuMilli: 0, count: 0 };
+function newSums(queue: string, gpuModels: readonly string[], migProfile: string | undefined): Sums {
+  const kind = migProfile === undefined ? { queue, gpuModels } : { queue, gpuModels, migProfile };
+  return { ...kind, cpuMilli: 0, memoryMib: 0, gpuMilli: 0, count: 0 };
 }
 
 /** Of what is told shape by shape. */

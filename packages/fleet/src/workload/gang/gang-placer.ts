@@ -1,7 +1,7 @@
 import { assert, newId, present } from '@clawbernetes/kernel';
 import { commitAttempt, commitWorkload, type FleetCore } from '../../fleet-core.ts';
 import type { AttemptRecord, GangRecord, WorkloadRecord } from '../../records.ts';
-import { afterPlacement, type Placement, type PlacedMember } from '../../scheduler/placement.ts';
+import { afterPlacement, partsHeld, type Placement, type PlacedMember } from '../../scheduler/placement.ts';
 import { isProvenEnded } from '../policy/next-step.ts';
 import { freeMasterPort, hostsOf } from './member-environment.ts';
 import { orderStart } from './order-start.ts';
@@ -76,14 +76,14 @@ function requireMember(placement: Placement): MemberPlacement {
 function attemptOf(
   { clock, random }: FleetCore,
   { id: workloadId, namespace, gang }: WorkloadRecord,
-  { nodeId, devices, shape, member }: MemberPlacement,
+  { nodeId, devices, shape, member, before }: MemberPlacement,
   number: number,
 ): AttemptRecord {
   const { generation, epoch } = present(gang, 'the reservation of a gang');
   return {
     id: newId('at', clock, random),
     ...{ workloadId, namespace, number, rank: member.rank, generation, nodeId, devices },
-    ...(shape.gpuMilli === undefined ? {} : { gpuMilli: shape.gpuMilli }),
+    ...partsHeld({ devices, shape, before }),
     cpuMilli: shape.cpuMilli,
     memoryMib: shape.memoryMib,
     epoch,

@@ -8,6 +8,7 @@ import { NodeGroups } from '../../../src/scheduler/node-groups.ts';
 import { amountOf, amounts } from '../../../src/scheduler/queues/amounts.ts';
 import { fairShares, totalDemand } from '../../../src/scheduler/queues/fair-share.ts';
 import { EVERY_GPU, GpuClasses } from '../../../src/scheduler/queues/gpu-classes.ts';
+import { GpuModels } from '../../../src/scheduler/queues/gpu-models.ts';
 import { planByQueue } from '../../../src/scheduler/queues/plan-by-queue.ts';
 import {
   demandOf,
@@ -76,7 +77,7 @@ test('takes turns, passes no limit, and leaves nothing that would fit', () => {
           ...{ shape: shapeOf(group), waiting: group.count },
           workloadIds: Array.from({ length: group.count }, (_, at) => `w${index}-${at}`),
         }));
-        const [classes, models] = [new GpuClasses([]), new Set(['H100'])];
+        const [classes, models] = [new GpuClasses([]), new GpuModels()];
         const capacity = amounts({
           gpuMilli: { '*': nodes.reduce((sum, { gpus }) => sum + gpus * 1000, 0) },
         });
