@@ -6,6 +6,7 @@ import {
   type WorkloadView,
 } from '@clawbernetes/protocol';
 import type { GpuCondition } from './node/gpu-condition.ts';
+import { conditionOf, gpuName, toRelease } from './node/instance-condition.ts';
 import type { AttemptRecord, BeginningAnew, NodePresence, NodeRecord, WorkloadRecord } from './records.ts';
 import type { Waiting } from './scheduler/explain.ts';
 import { WHOLE_GPU } from './scheduler/cluster/demand.ts';
@@ -170,7 +171,7 @@ export function gpuViews({
   const missing = Object.values(node.gpuConditions ?? {}).flatMap(({ device }) => device ?? []);
   return [...node.inventory.gpus, ...missing].map((gpu) =>
     gpuView(gpu, {
-      condition: node.gpuConditions?.[gpu.id],
+      condition: conditionOf(node, gpu),
       attempts: holders.get(gpu.id) ?? [],
       isCleaning: cleaning.has(gpu.id),
       nameOf,
@@ -228,14 +229,24 @@ export function nodeHealth(node: NodeRecord): { health: NodeView['health']; reas
   const out = gpus.filter((gpu) => gpu.condition);
   const unwell = gpus.filter((gpu) => !gpu.condition && gpu.health.state !== 'healthy');
   if (out.length + unwell.length === 0) return { health: 'healthy' };
-  const reason = [...out, ...unwell].map(unfitness).join('; ');
+  const told = [...out, ...unwell].filter((gpu) => !isToldOfParent(node, gpu, gpus));
+  const reason = told.map((gpu) => unfitness(node, gpu)).join('; ');
   if (out.length < gpus.length) return { health: 'degraded', reason };
   const recovering = out.every(({ condition }) => condition?.state === 'probation');
   return { health: recovering ? 'probation' : 'quarantined', reason };
 }
 
-function unfitness({ index, condition, health }: GpuView): string {
+/** What is wrong with a MIG instance is told of the GPU of which it is a part. */
+function isToldOfParent(node: NodeRecord, gpu: GpuView, gpus: NodeView['gpus']): boolean {
+  const parent = gpus.find(({ id }) => id === gpu.parentId);
+  if (!parent) return false;
+  return gpu.condition ? toRelease(node, gpu) !== gpu.id : parent.health.state !== 'healthy';
+}
+
+function unfitness(node: NodeRecord, gpu: GpuView): string {
+  const { condition, health } = gpu;
+  const name = gpuName(node, gpu);
   if (condition)
-    return `GPU ${index} is ${condition.state === 'probation' ? 'on probation' : condition.state}: ${condition.message}`;
-  return `GPU ${index}: ${health.reason ?? health.state}`;
+    return `${name} is ${condition.state === 'probation' ? 'on probation' : condition.state}: ${condition.message}`;
+  return `${name}: ${health.reason ?? health.state}`;
 }

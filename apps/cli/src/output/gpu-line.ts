@@ -45,6 +45,7 @@ export function gpuTrouble(colours: Colours, { condition, health }: GpuView, now
     const left = formatDuration(Math.max(0, condition.untilMs - nowMs));
     return `: ${words} Back in ${left} if no fault comes.`;
   }
-  if (condition) return ` (${condition.kind}): ${words} Needs ${condition.action}.`;
+  const needs = condition && condition.action !== 'ignore' ? ` Needs ${condition.action}.` : '';
+  if (condition) return ` (${condition.kind}): ${words}${needs}`;
   return health.state === 'healthy' ? '' : ` ${paintState(colours, health.state)} ${words}`;
 }

@@ -23,9 +23,13 @@ type SimulatedFault = z.output<typeof faultsSchema>[string];
  */
 export async function withSimulatedFaults(simulated: SimulatedGpus, file: string): Promise<SimulatedGpus> {
   const faults = parseFaults(file, await readFaults(file));
+  // A MIG instance has those of the GPU of which it is a part.
+  const indexes = new Map(simulated.gpus.map(({ id, index }) => [id, index]));
+  const faultOf = ({ index, parentId }: GpuDevice): SimulatedFault | undefined =>
+    faults[parentId === undefined ? index : (indexes.get(parentId) ?? index)];
   const gpus = simulated.gpus
-    .filter(({ index }) => faults[index] !== 'missing')
-    .map((gpu) => withFault(gpu, faults[gpu.index]));
+    .filter((gpu) => faultOf(gpu) !== 'missing')
+    .map((gpu) => withFault(gpu, faultOf(gpu)));
   const ids = new Set(gpus.map(({ id }) => id));
   return {
     ...simulated,

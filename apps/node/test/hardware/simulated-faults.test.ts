@@ -13,10 +13,10 @@ beforeAll(async () => {
 });
 afterAll(async () => rm(folder, { recursive: true }));
 
-async function withFaults(text: string): ReturnType<typeof withSimulatedFaults> {
+async function withFaults(text: string, gpus = '4xH100'): ReturnType<typeof withSimulatedFaults> {
   const file = path.join(folder, 'faults.json');
   await writeFile(file, text);
-  return withSimulatedFaults(simulateGpus('4xH100'), file);
+  return withSimulatedFaults(simulateGpus(gpus), file);
 }
 
 it('breaks some and takes others away, and they stay labelled', async () => {
@@ -28,6 +28,16 @@ it('breaks some and takes others away, and they stay labelled', async () => {
   ]);
   expect(links).toHaveLength(6);
   for (const gpu of gpus) expect(gpuDeviceSchema.parse(gpu).simulated).toBe(true);
+});
+
+it('gives a MIG instance what its GPU has, whatever its own number', async () => {
+  const cut = '3xA100/1g.10gb/1g.10gb/1g.10gb';
+  const { gpus } = await withFaults('{"0": {"xid": 79}, "2": "missing"}', cut);
+  const instances = gpus.filter((gpu) => gpu.parentId !== undefined);
+  expect(instances.map(({ parentId, health }) => `${parentId} ${health.state}`)).toEqual([
+    ...Array.from({ length: 3 }, () => 'sim-gpu-0 unhealthy'),
+    ...Array.from({ length: 3 }, () => 'sim-gpu-1 healthy'),
+  ]);
 });
 
 it('breaks nothing without a file', async () => {

@@ -5,6 +5,7 @@ import type { AttemptRecord, NodeRecord } from '../records.ts';
 import { describeTaint, expelling } from '../scheduler/node-constraints.ts';
 import { evict } from '../workload/evict.ts';
 import { movesWork } from './gpu-condition.ts';
+import { conditionOf, deviceOf, gpuName } from './instance-condition.ts';
 
 interface Ground {
   readonly cause: Cause;
@@ -50,11 +51,12 @@ export class Clearance {
     const [taint] = expelling(node.taints ?? [], tolerations);
     if (taint) return { cause: 'user', message: `${node.name} has the taint ${describeTaint(taint)}.` };
     for (const id of attempt.devices) {
-      const condition = node.gpuConditions?.[id];
+      const gpu = deviceOf(node, id);
+      const condition = gpu && conditionOf(node, gpu);
       if (!condition || !movesWork(condition)) continue;
       return {
         cause: 'health',
-        message: `a GPU of ${node.name} is ${condition.state}: ${condition.message}`,
+        message: `${gpuName(node, gpu)} of ${node.name} is ${condition.state}: ${condition.message}`,
       };
     }
     return undefined;

@@ -23,6 +23,8 @@ export interface GpuFinding {
   readonly faults: readonly GpuFault[];
   /** Whatever looks for such GPUs has answered: what it does not show is not there. */
   readonly certain: boolean;
+  /** Of a MIG instance: whether its node shows the GPU of which it is a part. */
+  readonly isGpuShown?: boolean;
 }
 
 export interface GpuPolicy {
@@ -66,13 +68,14 @@ export function takesOut({ action }: Pick<GpuFault, 'action'>): boolean {
  */
 export function afterFinding(
   before: GpuCondition | undefined,
-  { device, known, faults, certain }: GpuFinding,
+  finding: GpuFinding,
   policy: GpuPolicy,
   nowMs: number,
 ): GpuCondition | undefined {
+  const { device, faults, certain } = finding;
   if (!device) {
     const isKnown = before?.state === 'missing' && (before.kind === 'missing' || !certain);
-    return isKnown ? before : missing(known, certain, policy, nowMs);
+    return isKnown ? before : missing(finding, policy, nowMs);
   }
   const grave = gradeFaults(faults, policy).filter(takesOut);
   const released = before?.state === 'released' ? before.keys : [];
@@ -137,18 +140,27 @@ function quarantined(
   return { state: 'quarantined', kind, action, message, keys, sinceMs: same ? before.sinceMs : nowMs };
 }
 
-function missing(known: GpuDevice, certain: boolean, { actions }: GpuPolicy, nowMs: number): GpuCondition {
+function missing(finding: GpuFinding, { actions }: GpuPolicy, nowMs: number): GpuCondition {
+  const { known, certain, isGpuShown } = finding;
+  // Who cuts up a GPU otherwise has broken nothing.
+  const isCutAnew = certain && isGpuShown === true;
   return {
     state: 'missing',
     kind: certain ? 'missing' : 'driver',
-    action: actions['missing'] ?? 'drain-reboot',
-    message: certain
-      ? 'Its node no longer shows it.'
-      : 'Its node cannot show it: what looks for such GPUs fails there or does not answer.',
+    action: isCutAnew ? 'ignore' : (actions['missing'] ?? 'drain-reboot'),
+    message: whyMissing(finding),
     sinceMs: nowMs,
     keys: [],
     device: known,
   };
+}
+
+function whyMissing({ certain, isGpuShown }: GpuFinding): string {
+  if (!certain) return 'Its node cannot show it: what looks for such GPUs fails there or does not answer.';
+  if (isGpuShown === undefined) return 'Its node no longer shows it.';
+  return isGpuShown
+    ? 'Its node no longer shows it: its GPU is cut up otherwise now, or not at all.'
+    : 'Its node no longer shows it, nor the GPU of which it is a part.';
 }
 
 function onProbation(before: GpuCondition, { probationMs }: GpuPolicy, nowMs: number): GpuCondition {

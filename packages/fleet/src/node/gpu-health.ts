@@ -12,6 +12,7 @@ import {
   type GpuCondition,
   type GpuFinding,
 } from './gpu-condition.ts';
+import { deviceOf, gpuName, toRelease } from './instance-condition.ts';
 
 type Conditions = Readonly<Record<string, GpuCondition>>;
 
@@ -54,30 +55,37 @@ export class GpuHealth {
   ): { readonly node: NodeRecord; readonly changes: readonly NodeChange[] } {
     const shown = new Map(inventory.gpus.map((gpu) => [gpu.id, gpu]));
     const known = new Map([...expected.map((gpu) => [gpu.id, gpu] as const), ...shown]);
+    const named = { ...node, inventory: { ...inventory, gpus: [...known.values()] } };
     const conditions: Record<string, GpuCondition> = {};
     const changes: NodeChange[] = [];
     for (const [id, gpu] of known) {
       const before = node.gpuConditions?.[id];
-      const faults = this.#faultsOf(node.id, shown.get(id));
-      const finding = { device: shown.get(id), known: gpu, faults, certain: isCertain(inventory, gpu) };
+      const finding = this.#findingOf(node.id, inventory, gpu, shown);
       const after = afterFinding(before, finding, this.#core.options.gpus, this.#core.clock.nowMs());
       if (after) conditions[id] = after;
-      changes.push(...this.#changes(node, gpu, before, after), ...this.#harmless(node, finding));
+      changes.push(...this.#changes(named, gpu, before, after), ...this.#harmless(node, named, finding));
     }
     return { node: { ...withConditions(node, conditions), inventory }, changes };
   }
 
-  /** GPUs that a running agent must go on showing; MIG slices come and go as they are configured. */
-  expected({ inventory, gpuConditions = {} }: NodeRecord): readonly GpuDevice[] {
-    const missing = Object.values(gpuConditions).flatMap(({ device }) => device ?? []);
-    return [...inventory.gpus, ...missing].filter((gpu) => gpu.parentId === undefined);
+  /**
+   * GPUs that a running agent must go on showing. MIG instances come and go as they are configured, but for
+   * those that work holds.
+   */
+  expected(node: NodeRecord): readonly GpuDevice[] {
+    const held = this.#heldOn(node.id);
+    return devicesOf(node).filter((gpu) => gpu.parentId === undefined || held.has(gpu.id));
+  }
+
+  #heldOn(nodeId: string): ReadonlySet<string> {
+    return new Set(this.#core.workloads.liveOn(nodeId).flatMap(({ devices }) => devices));
   }
 
   /** What a heartbeat says of its GPUs: heat that stays, and memory that is not given back. */
   readings(nodeId: string, readings: readonly GpuReading[]): void {
     const node = this.#core.nodes.node(nodeId);
     if (!node || readings.length === 0) return;
-    const held = new Set(this.#core.workloads.liveOn(nodeId).flatMap(({ devices }) => devices));
+    const held = this.#heldOn(nodeId);
     const simulated = new Set(node.inventory.gpus.flatMap((gpu) => (gpu.simulated ? gpu.id : [])));
     const before = this.#watches.get(nodeId);
     // What one heartbeat leaves out is as it was.
@@ -130,7 +138,7 @@ export class GpuHealth {
     const tell = (id: string, change: string, says: string): void =>
       recordNode(this.#core, node, {
         ...{ type: `gpu.${change}`, cause: 'health', facts: { gpu: id } },
-        message: `GPU ${indexOf(node, id)} of ${node.name} ${says}.`,
+        message: `${nameOf(node, id)} of ${node.name} ${says}.`,
       });
     for (const id of after.difference(before))
       tell(id, 'cleaning', 'has no work, and its memory is not back yet');
@@ -138,27 +146,33 @@ export class GpuHealth {
     this.#core.capacityChanged(node.id);
   }
 
-  /** Probations that are over. */
+  /** Probations that are over, and MIG instances that are gone and were missed only by work that ended. */
   tick(node: NodeRecord): void {
     if (!node.gpuConditions) return;
     const nowMs = this.#core.clock.nowMs();
-    const over = Object.entries(node.gpuConditions).filter(([, before]) => !afterTime(before, nowMs));
-    if (over.length === 0) return;
-    const changes = over.map(([id]) => ({
-      type: 'gpu.healthy',
-      cause: 'health' as const,
-      message: `GPU ${indexOf(node, id)} of ${node.name} has passed its probation and takes work again.`,
-      facts: { gpu: id },
-    }));
-    const ended = new Set(over.map(([id]) => id));
+    const all = Object.entries(node.gpuConditions);
+    const over = all.filter(([, before]) => !afterTime(before, nowMs));
+    const held = this.#heldOn(node.id);
+    const unmissed = all.filter(([id, { device }]) => device?.parentId !== undefined && !held.has(id));
+    if (over.length + unmissed.length === 0) return;
+    const tell = (type: string, id: string, says: string): NodeChange => ({
+      ...{ type, cause: 'health', facts: { gpu: id } },
+      message: `${nameOf(node, id)} of ${node.name} ${says}.`,
+    });
+    const changes = [
+      ...over.map(([id]) => tell('gpu.healthy', id, 'has passed its probation and takes work again')),
+      ...unmissed.map(([id]) => tell('gpu.forgotten', id, 'is not expected any more: no work holds it')),
+    ];
+    const ended = new Set([...over, ...unmissed].map(([id]) => id));
     commitNode(this.#core, withConditions(node, without(node.gpuConditions, ended)), ...changes);
   }
 
-  /** By id or index. @throws CodedError `not-found`, `conflict`. */
+  /** By id, a whole one also by its index. @throws CodedError `not-found`, `conflict`. */
   release(node: NodeRecord, reference: string): NodeRecord {
-    const gpus = this.expected(node);
+    const gpus = devicesOf(node);
     const gpu =
-      gpus.find(({ id }) => id === reference) ?? gpus.find(({ index }) => String(index) === reference);
+      gpus.find(({ id }) => id === reference) ??
+      gpus.find(({ index, parentId }) => parentId === undefined && String(index) === reference);
     if (!gpu)
       throw apiError(
         'not-found',
@@ -166,17 +180,23 @@ export class GpuHealth {
       );
     const before = node.gpuConditions?.[gpu.id];
     const after = afterRelease(before, this.#core.clock.nowMs());
-    if (after === 'refused')
+    const name = `${gpuName(node, gpu)} of ${node.name}`;
+    if (after === 'refused') {
+      const whole = toRelease(node, gpu);
       throw apiError(
         'conflict',
-        `GPU ${gpu.index} of ${node.name} is not quarantined; there is nothing to release.`,
+        whole === gpu.id
+          ? `${name} is not quarantined; there is nothing to release.`
+          : `${name} is out of use with the GPU of which it is a part. Release that: ` +
+              `clawbernetes gpu release ${node.name} ${whole}`,
       );
+    }
     const rest = without(node.gpuConditions ?? {}, new Set([gpu.id]));
     const forgotten = before?.state === 'missing' ? ' and is no longer expected' : '';
     return commitNode(this.#core, withConditions(node, after ? { ...rest, [gpu.id]: after } : rest), {
       type: 'gpu.released',
       cause: 'user',
-      message: `GPU ${gpu.index} of ${node.name} was released${forgotten}: ${before?.message ?? ''}`,
+      message: `${name} was released${forgotten}: ${before?.message ?? ''}`,
       facts: { gpu: gpu.id },
     });
   }
@@ -184,6 +204,21 @@ export class GpuHealth {
   #examineAgain(node: NodeRecord): void {
     const { node: next, changes } = this.examine(node, node.inventory, this.expected(node));
     if (changes.length > 0) commitNode(this.#core, next, ...changes);
+  }
+
+  #findingOf(
+    nodeId: string,
+    inventory: NodeInventory,
+    gpu: GpuDevice,
+    shown: ReadonlyMap<string, GpuDevice>,
+  ): GpuFinding {
+    const device = shown.get(gpu.id);
+    const whole = gpu.parentId === undefined ? undefined : shown.get(gpu.parentId);
+    return {
+      ...{ device, known: gpu, certain: isCertain(inventory, gpu) },
+      faults: this.#faultsOf(nodeId, device && whole ? withoutFaultsOf(whole, device) : device),
+      ...(gpu.parentId === undefined ? {} : { isGpuShown: whole !== undefined }),
+    };
   }
 
   #faultsOf(nodeId: string, gpu: GpuDevice | undefined): readonly GpuFault[] {
@@ -207,7 +242,7 @@ export class GpuHealth {
     after: GpuCondition | undefined,
   ): readonly NodeChange[] {
     if (before?.state === after?.state && before?.message === after?.message) return [];
-    const name = `GPU ${gpu.index} of ${node.name}`;
+    const name = `${gpuName(node, gpu)} of ${node.name}`;
     const facts = { gpu: gpu.id, ...(after && { kind: after.kind, action: after.action }) };
     const change = (type: string, message: string): readonly NodeChange[] => [
       { type: `gpu.${type}`, cause: 'health', message, facts },
@@ -232,8 +267,9 @@ export class GpuHealth {
   }
 
   /** Faults that leave the GPU in use are told once. */
-  #harmless(node: NodeRecord, { known, faults }: GpuFinding): readonly NodeChange[] {
-    const before = node.inventory.gpus.find(({ id }) => id === known.id)?.faults ?? [];
+  #harmless(node: NodeRecord, named: NodeRecord, finding: GpuFinding): readonly NodeChange[] {
+    const { known: gpu, faults } = finding;
+    const before = node.inventory.gpus.find(({ id }) => id === gpu.id)?.faults ?? [];
     const told = new Set(before.map(({ key }) => key));
     const fresh = gradeFaults(faults, this.#core.options.gpus).filter(
       (fault) => !takesOut(fault) && !told.has(fault.key),
@@ -241,8 +277,8 @@ export class GpuHealth {
     return fresh.map(({ kind, action, message }) => ({
       type: 'gpu.fault',
       cause: 'health',
-      message: `GPU ${known.index} of ${node.name}: ${sentence(message)} Next: ${ADVICE[action]}.`,
-      facts: { gpu: known.id, kind, action },
+      message: `${gpuName(named, gpu)} of ${node.name}: ${sentence(message)} Next: ${ADVICE[action]}.`,
+      facts: { gpu: gpu.id, kind, action },
     }));
   }
 }
@@ -276,8 +312,24 @@ function stuckFault(): GpuFault {
   return { key: 'memory', kind: 'driver', action: 'reset-gpu', message };
 }
 
-function indexOf(node: NodeRecord, id: string): number | string {
-  return node.inventory.gpus.find((gpu) => gpu.id === id)?.index ?? id;
+function nameOf(node: NodeRecord, id: string): string {
+  const gpu = deviceOf(node, id);
+  return gpu ? gpuName(node, gpu) : `GPU ${id}`;
+}
+
+/** All that it shows, and those that are missing. */
+function devicesOf({ inventory, gpuConditions = {} }: NodeRecord): readonly GpuDevice[] {
+  return [...inventory.gpus, ...Object.values(gpuConditions).flatMap(({ device }) => device ?? [])];
+}
+
+/** A MIG instance with what is wrong with it alone: agents give it the faults of its GPU as well. */
+function withoutFaultsOf(whole: GpuDevice, { faults = [], health, ...instance }: GpuDevice): GpuDevice {
+  const keys = new Set(whole.faults?.map(({ key }) => key));
+  return {
+    ...instance,
+    faults: faults.filter(({ key }) => !keys.has(key)),
+    health: whole.health.state === 'healthy' ? health : { state: 'healthy' },
+  };
 }
 
 function without(conditions: Conditions, ids: ReadonlySet<string>): Conditions {

@@ -1,5 +1,6 @@
 import type { AttemptRecord, NodePresence, NodeRecord } from '../records.ts';
-import { isOutOfUse, type GpuCondition } from './gpu-condition.ts';
+import { isOutOfUse } from './gpu-condition.ts';
+import { conditionOf, toRelease } from './instance-condition.ts';
 import { WHOLE_GPU } from '../scheduler/cluster/demand.ts';
 import { migPart } from '../scheduler/cluster/mig-part.ts';
 import { withFree } from '../scheduler/gpu-fit.ts';
@@ -57,10 +58,8 @@ export function snapshotNode(empty: SnapshotNode, live: readonly AttemptRecord[]
   return { ...empty, free: { cpuMilli, memoryMib }, gpus, empty };
 }
 
-function snapshotGpus(
-  { inventory, gpuConditions }: NodeRecord,
-  cleaning: ReadonlySet<string>,
-): readonly SnapshotGpu[] {
+function snapshotGpus(node: NodeRecord, cleaning: ReadonlySet<string>): readonly SnapshotGpu[] {
+  const { inventory } = node;
   const sliced = new Set(inventory.gpus.flatMap((gpu) => gpu.parentId ?? []));
   const instances = inventory.gpus.filter((gpu) => gpu.parentId !== undefined);
   return [...maskGpus(inventory), ...instances].map((gpu) => ({
@@ -72,8 +71,8 @@ function snapshotGpus(
     // With MIG switched on nothing runs on the GPU itself, also while it has no instances.
     ...(sliced.has(gpu.id) || gpu.migEnabled === true ? { isCut: true as const } : {}),
     freeMilli: cleaning.has(gpu.id) ? 0 : WHOLE_GPU,
-    usable: !isOutOfUse(gpuConditions?.[gpu.id]) && !sliced.has(gpu.id) && gpu.migEnabled !== true,
-    ...outOfUseReason(gpuConditions?.[gpu.id]),
+    usable: !isOutOfUse(conditionOf(node, gpu)) && !sliced.has(gpu.id) && gpu.migEnabled !== true,
+    ...outOfUse(node, gpu),
   }));
 }
 
@@ -84,9 +83,17 @@ function instanceFacts({
   return migProfile === undefined ? {} : { migProfile, migMilli: migPart(migProfile, model) };
 }
 
-function outOfUseReason(condition: GpuCondition | undefined): Pick<SnapshotGpu, 'outOfUse'> {
+function outOfUse(
+  node: NodeRecord,
+  gpu: NodeRecord['inventory']['gpus'][number],
+): Pick<SnapshotGpu, 'outOfUse' | 'outWith'> {
+  const condition = node.gpuConditions && conditionOf(node, gpu);
   if (!condition || !isOutOfUse(condition)) return {};
-  return { outOfUse: condition.state === 'probation' ? 'on probation' : condition.state };
+  const released = toRelease(node, gpu);
+  return {
+    outOfUse: condition.state === 'probation' ? 'on probation' : condition.state,
+    ...(released === gpu.id ? {} : { outWith: released }),
+  };
 }
 
 function unschedulableReason(node: NodeRecord, presence: NodePresence | undefined): string | undefined {

@@ -1,5 +1,6 @@
 import type { FleetCore } from '../fleet-core.ts';
-import type { AttemptRecord, NodeRecord } from '../records.ts';
+import { deviceOf } from '../node/instance-condition.ts';
+import type { AttemptRecord } from '../records.ts';
 import type { Amounts } from '../scheduler/queues/amounts.ts';
 import { QueueUsage } from '../scheduler/queues/queue-usage.ts';
 import { UsageHistory } from '../scheduler/queues/usage-history.ts';
@@ -203,7 +204,7 @@ export class QueueAccounts {
     const { classes } = this.#regime;
     const node = classes.isOne ? undefined : this.#deps.nodes.node(attempt.nodeId);
     const gpus = attempt.devices.map((id, at) => ({
-      model: node ? modelOf(node, id) : '',
+      model: (node && deviceOf(node, id))?.model ?? '',
       migMilli: attempt.migMilli?.[at],
     }));
     return amountsHeld(attempt, gpus, classes);
@@ -235,9 +236,4 @@ export function priorityOf({
   readonly priority?: number;
 }): number {
   return spec.priority ?? priority;
-}
-
-function modelOf({ inventory, gpuConditions }: NodeRecord, id: string): string {
-  const gpu = inventory.gpus.find((one) => one.id === id) ?? gpuConditions?.[id]?.device;
-  return gpu?.model ?? '';
 }

@@ -7,7 +7,7 @@ import { describeTaint, describeTerm, repelling } from './node-constraints.ts';
 import { atOnce, filtered, type Sliced } from './slices.ts';
 import { NODE_NAME_LABEL, type SnapshotNode } from './snapshot.ts';
 import { countNodes, examples, firstNodes, type Alike } from './why/alike.ts';
-import { largestShare } from './why/obstacle.ts';
+import { inOrder, largestShare } from './why/obstacle.ts';
 import { percent, wantedGpus } from './why/obstacle-words.ts';
 
 export interface Waiting {
@@ -111,14 +111,16 @@ function taintsRepel({ tolerations = [] }: Shape, alike: readonly Alike[]): stri
 /** The node that would do if all its GPUs were in order. */
 function nearlyEnough(shape: Shape, nodes: readonly SnapshotNode[]): string {
   for (const { name, gpus } of nodes) {
-    const out = gpus.filter((gpu) => gpu.outOfUse !== undefined);
-    const whole = gpus.filter((gpu) =>
-      suits({ ...gpu, usable: gpu.usable || gpu.outOfUse !== undefined }, shape),
-    );
+    const kind = gpus.filter((gpu) => gpu.migProfile === shape.migProfile && !gpu.isCut);
+    const out = kind.filter((gpu) => gpu.outOfUse !== undefined);
+    const whole = kind.filter((gpu) => suits(inOrder(gpu), shape));
     if (out.length === 0 || whole.length < shape.gpus) continue;
     const why = [...new Set(out.map((gpu) => gpu.outOfUse))].join(' or ');
     const some = out.length === 1 ? '1 of them is' : `${out.length} of them are`;
-    return `; ${name} has ${gpus.length} GPUs, but ${some} ${why} (see clawbernetes node info ${name})`;
+    const noun = shape.migProfile === undefined ? 'GPU' : 'MIG instance';
+    const what = `${kind.length} ${noun}${kind.length === 1 ? '' : 's'} ${shape.migProfile ?? ''}`.trimEnd();
+    const which = kind.length === 1 ? 'it is' : some;
+    return `; ${name} has ${what}, but ${which} ${why} (see clawbernetes node info ${name})`;
   }
   return '';
 }

@@ -18,6 +18,8 @@ export interface SnapshotGpu extends Pick<GpuDevice, 'id' | 'model' | 'memoryMib
   readonly usable: boolean;
   /** Why not, if health is the reason: `quarantined`, `on probation`. */
   readonly outOfUse?: string;
+  /** Of a MIG instance: the id of its GPU, if it is out of use only with that. */
+  readonly outWith?: string;
   /** A reservation keeps it from whoever looks: what ends there leaves it no freer to him. */
   readonly isReserved?: true;
 }

@@ -57,7 +57,7 @@ function* gpuHardware(node: SnapshotNode, shape: Shape): Generator<Obstacle> {
 
 /** As if a GPU that is out of use for its health were in order. */
 export function inOrder(gpu: SnapshotGpu): SnapshotGpu {
-  return gpu.outOfUse === undefined ? gpu : { ...gpu, usable: true };
+  return gpu.outOfUse === undefined || gpu.isCut ? gpu : { ...gpu, usable: true };
 }
 
 function* taints(node: SnapshotNode, { tolerations = [] }: Shape): Generator<Obstacle> {

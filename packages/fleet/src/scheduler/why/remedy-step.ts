@@ -235,7 +235,8 @@ function untaint(situation: Situation, { what = '' }: Obstacle): Cure {
 
 function releaseGpus(situation: Situation): Cure {
   const { gpus } = situation.node;
-  const gpuIds = gpus.filter((gpu) => gpu.outOfUse !== undefined).map((gpu) => gpu.id);
+  const out = gpus.filter((gpu) => gpu.outOfUse !== undefined);
+  const gpuIds = [...new Set(out.map((gpu) => gpu.outWith ?? gpu.id))];
   return change(situation, { gpus: gpus.map(inOrder) }, { step: 'release-gpu', gpuIds }, 3);
 }
 
