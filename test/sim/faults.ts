@@ -19,6 +19,10 @@ const LOOKS = 600;
 /** Until what runs on a node without contact is unknown: its lease, and some; ms. */
 const UNKNOWN_MS = 45_000;
 const FLAPS = 8;
+/** Frames of nodes wait for their turn up to so long, which is nearly a lease; and while they do, ms. */
+const BEHIND_MS = 28_000;
+const STORM_MS = 60_000;
+const CALM_CHANCE = 0.6;
 const EDITS = 10;
 
 /** What faults ask of the workloads of a run. */
@@ -67,7 +71,7 @@ export class Faults {
       'forced-retire': (random) => administration.abandon(random),
       'config-edits': (random) => this.#editOften(random, () => targets.editConfig()),
       'quota-edits': (random) => this.#editOften(random, () => targets.editQuota()),
-      burst: () => targets.submitBurst(),
+      burst: (random) => this.#storm(random),
     };
   }
 
@@ -248,6 +252,15 @@ export class Faults {
     network.sever([name]);
     clock.after(UNKNOWN_MS, () => this.#targets.forceStop(random));
     clock.after(UNKNOWN_MS * (1 + random.fraction()), () => network.heal([name]));
+  }
+
+  /** Much comes at once, and the gateway may be behind with what nodes say. */
+  #storm(random: Random): void {
+    const { network, clock } = this.#simulation;
+    this.#targets.submitBurst();
+    if (random.fraction() < CALM_CHANCE) return;
+    network.behindMs = BEHIND_MS * random.fraction();
+    clock.after(STORM_MS, () => (network.behindMs = 0));
   }
 
   #failPulls(random: Random): void {

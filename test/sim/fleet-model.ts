@@ -2,6 +2,7 @@ import { DEFAULT_RESERVATION, type NodeView, type WorkloadView } from '@clawbern
 import { ClearanceModel } from './clearance-model.ts';
 import type { FleetLook } from './fleet-look.ts';
 import { PolicyModel } from './policy-model.ts';
+import { SilenceModel } from './silence-model.ts';
 import type { Simulation } from './simulation.ts';
 
 type Resources = WorkloadView['spec']['resources'];
@@ -9,9 +10,6 @@ type Resources = WorkloadView['spec']['resources'];
 /** Thousandths of a GPU. */
 const WHOLE = 1000;
 
-/** Silence until a node is suspect, and until its lease is over, with a tick of 1 s on top; ms. */
-const SUSPECT_MS = 21_000;
-const EXPIRED_MS = 31_000;
 /**
  * A node that has shown what it runs takes work at once; one that has yet to is waited for at most so long,
  * ms.
@@ -33,6 +31,7 @@ export class FleetModel {
   readonly #violate: (what: string) => void;
   readonly #clearance: ClearanceModel;
   readonly #policies: PolicyModel;
+  readonly #silence: SilenceModel;
   readonly #mayKeep: (nodeId: string) => boolean;
   /** Since when waiting workloads would have fitted; monotonic ms. */
   #fitting = new Map<string, Fitting>();
@@ -51,6 +50,7 @@ export class FleetModel {
     this.#violate = simulation.violate;
     this.#clearance = new ClearanceModel(simulation);
     this.#policies = new PolicyModel(simulation);
+    this.#silence = new SilenceModel(simulation);
   }
 
   /**
@@ -58,13 +58,13 @@ export class FleetModel {
    * @param live workloads that have not ended.
    */
   check(look: FleetLook | undefined, live: Iterable<string>): void {
-    if (look && !look.isFresh && this.#isAtRest) return this.#checkLeases(look);
+    if (look && !look.isFresh && this.#isAtRest) return this.#silence.check(look);
     this.#checkDevices();
     this.#policies.checkExclusive();
     if (!look) return;
     this.#checkAccounting(look);
     this.#checkHeld(look);
-    this.#checkLeases(look);
+    this.#silence.check(look);
     this.#clearance.check(look);
     this.#checkWaiting(look, live);
   }
@@ -102,18 +102,6 @@ export class FleetModel {
           this.#violate(
             `${id} runs on ${name}, but the fleet has released it: ${look.fleet.attempt(id)?.state}`,
           );
-    }
-  }
-
-  #checkLeases({ fleet, nodes }: FleetLook): void {
-    const { clock, heardAtMs, gatewaySinceMs } = this.#simulation;
-    for (const node of nodes) {
-      const heardMs = Math.max(heardAtMs.get(node.name) ?? 0, gatewaySinceMs);
-      const silentMs = clock.monotonicMs() - heardMs;
-      if (silentMs <= SUSPECT_MS) continue;
-      const { connectivity } = fleet.nodeSummary(node);
-      const late = connectivity === 'connected' || (connectivity === 'suspect' && silentMs > EXPIRED_MS);
-      if (late) this.#violate(`${node.name} is still ${connectivity} after ${silentMs} ms of silence`);
     }
   }
 

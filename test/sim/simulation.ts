@@ -92,7 +92,11 @@ export class Simulation {
         clock: this.clock,
         random: this.random,
         observe,
-        onRegistered: (name) => this.rows.registered(name),
+        onRegistered: (name) => {
+          // Its silence counts from then: it could say nothing until it was let in.
+          this.heardAtMs.set(name, this.clock.monotonicMs());
+          this.rows.registered(name);
+        },
         onSpokeAfterClose: (name) =>
           this.violate(`the gateway answers ${name} over a connection it has closed`),
       },

@@ -13,6 +13,7 @@ export type FrameObserver = (from: string, to: string, frame: Uint8Array) => voi
 class VirtualEnd implements FrameChannel {
   readonly remote: string;
   readonly backlogBytes = 0;
+  arrivedMs: number | undefined;
   frameListener: (frame: Uint8Array) => void = () => undefined;
   closeListener: (code: number, reason: string) => void = () => undefined;
   readonly #link: VirtualLink;
@@ -36,6 +37,10 @@ class VirtualEnd implements FrameChannel {
 
   onFrame(listener: (frame: Uint8Array) => void): void {
     this.frameListener = listener;
+  }
+
+  inTurn(action: () => void): void {
+    this.#link.inTurn(this, action);
   }
 
   onClose(listener: (code: number, reason: string) => void): void {
@@ -73,10 +78,16 @@ export class VirtualLink {
     this.gatewayEnd = new VirtualEnd(this, name);
   }
 
+  /** Whether the gateway has a session with the node over this link, and has not ended it. */
+  get isSession(): boolean {
+    return this.#registered && !this.#closed;
+  }
+
   carry(from: VirtualEnd, frame: Uint8Array): void {
+    // The gateway may begin one over a link that is gone, before it comes to know of that.
+    if (from === this.gatewayEnd && !this.#registered) this.#lookForSession(frame);
     if (this.#closed || this.#cut) return;
     const to = from === this.nodeEnd ? this.gatewayEnd : this.nodeEnd;
-    if (from === this.gatewayEnd && !this.#registered) this.#lookForSession(frame);
     const isFaithful = !this.#lossy && this.#disorderMs === 0;
     // Logs are not hints: they rely on the order of a connection.
     const isLog = !isFaithful && from === this.nodeEnd && decodeNodeFrame(frame).body.case === 'logChunk';
@@ -104,7 +115,15 @@ export class VirtualLink {
     this.#closed = true;
     this.#network.forget(this);
     for (const end of [this.nodeEnd, this.gatewayEnd])
-      this.#network.after(this.#arrivalAt(end), () => end.closeListener(code, reason));
+      this.#network.after(this.#arrivalAt(end), () =>
+        this.inTurn(end, () => end.closeListener(code, reason)),
+      );
+  }
+
+  /** What has arrived at the gateway has its turn in one line. */
+  inTurn(end: VirtualEnd, action: () => void): void {
+    if (end === this.gatewayEnd) this.#network.inLine(action);
+    else action();
   }
 
   /** It breaks: what was under way is lost. */
@@ -144,7 +163,8 @@ export class VirtualLink {
   #deliver(from: VirtualEnd, to: VirtualEnd, frame: Uint8Array): void {
     if (this.#cut || this.#deaf.has(to)) return;
     this.#network.observe(from === this.nodeEnd ? this.name : 'gateway', to.remote, frame);
-    to.frameListener(frame);
+    to.arrivedMs = this.#network.nowMs;
+    this.inTurn(to, () => to.frameListener(frame));
   }
 
   /** In order: never before what was sent earlier. */
@@ -171,6 +191,10 @@ export class VirtualNetwork {
   readonly #severed = new Set<string>();
   /** Frames between nodes and the gateway take so much longer, ms. */
   slowMs = 0;
+  /** What arrives at the gateway has its turn so much later, ms. */
+  behindMs = 0;
+  /** When the last of it has its turn. */
+  #turnMs = 0;
   /** What takes a new connection; undefined while the gateway is down. */
   listener: ((channel: FrameChannel) => void) | undefined;
 
@@ -222,6 +246,23 @@ export class VirtualNetwork {
 
   forget(link: VirtualLink): void {
     this.links.delete(link);
+  }
+
+  get nowMs(): number {
+    return this.#clock.monotonicMs();
+  }
+
+  /** The link over which the node of this name has its session. */
+  session(name: string): VirtualLink | undefined {
+    return [...this.links].findLast((link) => link.name === name && link.isSession);
+  }
+
+  /** At once, unless the gateway is behind with what came before. */
+  inLine(action: () => void): void {
+    const turnMs = Math.max(this.nowMs + this.behindMs, this.#turnMs);
+    this.#turnMs = turnMs;
+    if (turnMs <= this.nowMs) action();
+    else this.after(turnMs, action);
   }
 
   arrivalMs(): number {

@@ -65,7 +65,8 @@ export async function openGateway(host: GatewayHost, options: GatewayOptions): P
     ended: (workloadId: string) => changes.notify(workloadKey(workloadId)),
     removed: (attemptIds: readonly string[]) => logs.remove(attemptIds),
   };
-  const fleet = stack.use(await Fleet.open({ ...host, store, listeners }, options.fleet));
+  const arrivedMs = (nodeId: string): number | undefined => sessions.arrivedMs(nodeId);
+  const fleet = stack.use(await Fleet.open({ ...host, store, listeners, arrivedMs }, options.fleet));
   const feed = new EventFeed(changes, fleet);
   fleet.onEvents((events) => {
     feed.publish(events);

@@ -145,6 +145,12 @@ export interface FleetCore {
   readonly accounts: QueueAccounts;
   readonly delayed: DelayedStarts;
   readonly listeners: FleetListeners;
+  /**
+   * When something of this node came last over its present connection, told to the fleet already or not, by
+   * the monotonic clock; undefined if it has none. Without this, what a node says comes when the fleet is
+   * told.
+   */
+  readonly arrivedMs?: ((nodeId: string) => number | undefined) | undefined;
   readonly nextEpoch: () => Epoch;
   /** When this fleet was read back, on the monotonic clock. */
   readonly openedMs: number;

@@ -57,6 +57,8 @@ export interface FleetDeps {
   readonly logger: Logger;
   readonly store: Store;
   readonly listeners: FleetListeners;
+  /** See `FleetCore`. */
+  readonly arrivedMs?: FleetCore['arrivedMs'];
 }
 
 /** So often the silence of nodes is looked at, ms: what is acted on is late by so much at most. */

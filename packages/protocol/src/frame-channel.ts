@@ -7,6 +7,11 @@ export interface FrameChannel {
   readonly remote: string;
   /** Bytes handed to `send` that the network has not taken yet; senders hold back above their limit. */
   readonly backlogBytes: number;
+  /**
+   * When the newest frame came, handled or not, by the monotonic clock; now, as long as this end reads none
+   * since too many wait. Undefined before the first; absent where frames are handled as they come.
+   */
+  readonly arrivedMs?: number | undefined;
   send(frame: Uint8Array): void;
   close(code: number, reason: string): void;
   onFrame(listener: (frame: Uint8Array) => void): void;

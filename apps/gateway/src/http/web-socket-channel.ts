@@ -1,9 +1,15 @@
-import type { PacedLine } from '@clawbernetes/kernel';
+import type { Clock, PacedLine } from '@clawbernetes/kernel';
 import type { FrameChannel } from '@clawbernetes/protocol';
 import type { WebSocket } from 'ws';
 
 /** Frames of one connection that may wait for their turn before no more are read from it. */
 const MAX_WAITING = 16;
+
+export interface WebSocketChannelDeps {
+  readonly clock: Pick<Clock, 'monotonicMs'>;
+  /** Of the frames of all nodes. */
+  readonly line: PacedLine;
+}
 
 /**
  * A node's WebSocket as a channel of frames, which have their turn in the line of all nodes: who sends more
@@ -11,15 +17,16 @@ const MAX_WAITING = 16;
  */
 export class WebSocketChannel implements FrameChannel {
   readonly remote: string;
+  readonly #deps: WebSocketChannelDeps;
   readonly #socket: WebSocket;
-  readonly #line: PacedLine;
   #onFrame: (frame: Uint8Array) => void = () => undefined;
   #waiting = 0;
+  #arrivedMs: number | undefined;
 
-  constructor(socket: WebSocket, remote: string, line: PacedLine) {
+  constructor(deps: WebSocketChannelDeps, socket: WebSocket, remote: string) {
+    this.#deps = deps;
     this.#socket = socket;
     this.remote = remote;
-    this.#line = line;
     socket.on('message', (data: Buffer, isBinary: boolean) => {
       if (isBinary) this.#take(data);
       else socket.close(1003, 'frames are binary');
@@ -30,6 +37,11 @@ export class WebSocketChannel implements FrameChannel {
 
   get backlogBytes(): number {
     return this.#socket.bufferedAmount;
+  }
+
+  /** What the network holds for us while we do not read is unknown: that must not look like silence. */
+  get arrivedMs(): number | undefined {
+    return this.#socket.isPaused ? this.#deps.clock.monotonicMs() : this.#arrivedMs;
   }
 
   send(frame: Uint8Array): void {
@@ -45,7 +57,7 @@ export class WebSocketChannel implements FrameChannel {
   }
 
   inTurn(action: () => void): void {
-    this.#line.do(action);
+    this.#deps.line.do(action);
   }
 
   onClose(listener: (code: number, reason: string) => void): void {
@@ -56,11 +68,18 @@ export class WebSocketChannel implements FrameChannel {
 
   #take(frame: Uint8Array): void {
     this.#waiting += 1;
-    this.#line.do(() => {
+    this.#arrivedMs = this.#deps.clock.monotonicMs();
+    this.#deps.line.do(() => {
       this.#onFrame(frame);
       this.#waiting -= 1;
-      if (this.#socket.isPaused && this.#waiting === 0) this.#socket.resume();
+      if (this.#socket.isPaused && this.#waiting === 0) this.#resume();
     });
     if (this.#waiting >= MAX_WAITING && !this.#socket.isPaused) this.#socket.pause();
+  }
+
+  /** It can be heard again from now on. */
+  #resume(): void {
+    this.#arrivedMs = this.#deps.clock.monotonicMs();
+    this.#socket.resume();
   }
 }

@@ -98,7 +98,7 @@ function acceptor(deps: Accepting, request: IncomingMessage): (socket: WebSocket
 function nodeAcceptor(deps: Accepting, request: IncomingMessage): (socket: WebSocket) => void {
   const gateway = deps.gateway();
   const remote = `${request.socket.remoteAddress ?? 'unknown'}:${request.socket.remotePort ?? 0}`;
-  return (socket) => gateway.acceptNode(new WebSocketChannel(socket, remote, deps.line));
+  return (socket) => gateway.acceptNode(new WebSocketChannel(deps, socket, remote));
 }
 
 function eventAcceptor(deps: Deps, request: IncomingMessage): (socket: WebSocket) => void {

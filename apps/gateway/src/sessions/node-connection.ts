@@ -56,6 +56,14 @@ export class NodeConnection {
     return this.#session;
   }
 
+  /**
+   * When its newest frame came, handled or not (see `FrameChannel`); undefined once nothing of it counts any
+   * more.
+   */
+  get arrivedMs(): number | undefined {
+    return this.#closing ? undefined : this.#channel.arrivedMs;
+  }
+
   close(code: number, reason: string): void {
     this.#closing = true;
     this.#channel.close(code, reason);

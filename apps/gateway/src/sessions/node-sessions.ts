@@ -79,6 +79,11 @@ export class NodeSessions {
     if (session) sendOrder(session, order);
   }
 
+  /** When something came last over the session of a node, handled or not; monotonic ms. */
+  arrivedMs(nodeId: string): number | undefined {
+    return this.#byNode.get(nodeId)?.connection.arrivedMs;
+  }
+
   closeAll(reason: string): void {
     for (const connection of this.#connections) connection.close(1012, reason);
   }

@@ -1,4 +1,5 @@
-// Shows with real sockets that frames beyond what there is time for are left to the network, and lost never.
+// Shows with real sockets that frames beyond what there is time for are left to the network, and lost never,
+// and that a node which is not read does not count as silent.
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { PacedLine } from '@clawbernetes/kernel';
@@ -12,6 +13,8 @@ const FRAMES = 5000;
 /** One read of a socket brings so many frames of this size at most. */
 const FRAME_BYTES = 4096;
 const MOST_WAITING = 100;
+/** With so many that wait no more are read. */
+const MAX_UNREAD = 16;
 
 /** On which each frame takes a whole slice. */
 class WorkingClock extends VirtualClock {
@@ -22,7 +25,7 @@ class WorkingClock extends VirtualClock {
   }
 }
 
-async function connect(line: PacedLine) {
+async function connect(clock: VirtualClock, line: PacedLine) {
   const server = new WebSocketServer({ host: '127.0.0.1', port: 0, perMessageDeflate: false });
   onTestFinished(() => server.close());
   await once(server, 'listening');
@@ -31,7 +34,7 @@ async function connect(line: PacedLine) {
   onTestFinished(() => sender.terminate());
   const [socket] = (await accepted) as [WebSocket];
   if (sender.readyState !== WebSocket.OPEN) await once(sender, 'open');
-  return { channel: new WebSocketChannel(socket, 'test', line), sender };
+  return { channel: new WebSocketChannel({ clock, line }, socket, 'test'), sender };
 }
 
 /** So that the network may bring more. */
@@ -42,7 +45,7 @@ async function turns(count: number): Promise<void> {
 test('who sends more than there is time for is not read until that is handled, and ends after it', async () => {
   const clock = new WorkingClock();
   const line = new PacedLine(clock, SLICE_MS);
-  const { channel, sender } = await connect(line);
+  const { channel, sender } = await connect(clock, line);
   const got: number[] = [];
   const countsAtEnd: number[] = [];
   channel.onFrame((frame) => {
@@ -66,4 +69,43 @@ test('who sends more than there is time for is not read until that is handled, a
   expect(countsAtEnd).toEqual([FRAMES]);
   expect(mostWaiting).toBeGreaterThan(1);
   expect(mostWaiting).toBeLessThan(MOST_WAITING);
+});
+
+/** Sends so many and waits until as many wait in the line, or no more are read. */
+async function fill(line: PacedLine, sender: WebSocket, frames: number, waiting: number): Promise<void> {
+  for (let count = 0; count < frames; count += 1) sender.send(Buffer.alloc(FRAME_BYTES));
+  while (line.size < waiting) await turns(1);
+}
+
+test('what has arrived is contact from then on, before its turn and after', async () => {
+  const clock = new WorkingClock();
+  const line = new PacedLine(clock, SLICE_MS);
+  const { channel, sender } = await connect(clock, line);
+  expect(channel.arrivedMs).toBeUndefined();
+  await clock.advance(1000);
+  // Uses its slice up: what comes after it waits for a turn of its own.
+  line.do(() => (clock.workedMs += SLICE_MS));
+  const cameMs = clock.monotonicMs();
+  await fill(line, sender, 1, 1);
+  clock.workedMs += 5000;
+  expect(channel.arrivedMs).toBe(cameMs);
+  clock.fireNext();
+  expect(line.size).toBe(0);
+  expect(channel.arrivedMs).toBe(cameMs);
+});
+
+test('as long as we do not read a node it is not silent, and from then on only if nothing comes', async () => {
+  const clock = new WorkingClock();
+  const line = new PacedLine(clock, SLICE_MS);
+  const { channel, sender } = await connect(clock, line);
+  line.do(() => (clock.workedMs += SLICE_MS));
+  await fill(line, sender, MAX_UNREAD, MAX_UNREAD);
+  for (const passedMs of [10_000, 20_000]) {
+    clock.workedMs += passedMs;
+    expect(channel.arrivedMs).toBe(clock.monotonicMs());
+  }
+  const heldUntilMs = clock.monotonicMs();
+  while (line.size > 0) clock.fireNext();
+  clock.workedMs += 3000;
+  expect(channel.arrivedMs).toBe(heldUntilMs);
 });

@@ -92,19 +92,20 @@ export class NodeRegistry {
     return present(this.#core.nodes.node(node.id), 'an approved node');
   }
 
-  /** It has a new connection, and has yet to show what it runs. */
+  /** It has a new connection, and has yet to show what it runs. It could say nothing until we let it in. */
   connected(nodeId: string): void {
-    this.#seen(nodeId, { reconciled: false });
+    this.#seen(nodeId, { reconciled: false }, this.#core.clock.monotonicMs());
   }
 
-  /** A sign of life over its connection. */
+  /** A sign of life over its connection; it counts from when it came. */
   heard(nodeId: string): void {
-    this.#seen(nodeId, { reconciled: this.#core.nodes.presence(nodeId)?.reconciled ?? false });
+    const reconciled = this.#core.nodes.presence(nodeId)?.reconciled ?? false;
+    this.#seen(nodeId, { reconciled }, this.#arrivedMs(nodeId));
   }
 
   /** It has shown what it runs: new work may come if that is nothing that it should not. */
   listed(nodeId: string, { reconciled }: Pick<NodePresence, 'reconciled'>): void {
-    this.#seen(nodeId, { reconciled });
+    this.#seen(nodeId, { reconciled }, this.#arrivedMs(nodeId));
     if (reconciled) this.#verified(nodeId);
   }
 
@@ -149,7 +150,7 @@ export class NodeRegistry {
     let lostSight = 0;
     for (const { id } of nodes.nodes()) {
       if (lostSight >= LOST_SIGHT_PER_TURN) return true;
-      const presence = nodes.presence(id);
+      const presence = this.#presenceNow(id);
       if (!presence) continue;
       const silenceMs = clock.monotonicMs() - presence.lastSeenMs;
       const next = afterSilence(presence.connectivity, silenceMs, options, { mayLose });
@@ -217,12 +218,40 @@ export class NodeRegistry {
     );
   }
 
-  #seen(nodeId: string, { reconciled }: Pick<NodePresence, 'reconciled'>): void {
+  #arrivedMs(nodeId: string): number {
+    return this.#core.arrivedMs?.(nodeId) ?? this.#core.clock.monotonicMs();
+  }
+
+  /** Of one that seems silent, what has come and waits for its turn counts as well. */
+  #presenceNow(nodeId: string): NodePresence | undefined {
+    const { nodes, clock, options, arrivedMs } = this.#core;
+    const presence = nodes.presence(nodeId);
+    if (!presence || clock.monotonicMs() - presence.lastSeenMs < options.suspectAfterMs) return presence;
+    const contactMs = arrivedMs?.(nodeId);
+    if (contactMs === undefined || contactMs <= presence.lastSeenMs) return presence;
+    const now = { ...presence, ...this.#sightAt(contactMs) };
+    nodes.setPresence(nodeId, now);
+    return now;
+  }
+
+  #sightAt(contactMs: number): Pick<NodePresence, 'lastSeenMs' | 'lastSeenAtMs'> {
+    const { clock } = this.#core;
+    const lastSeenAtMs = Math.floor(clock.nowMs() - (clock.monotonicMs() - contactMs));
+    return { lastSeenMs: contactMs, lastSeenAtMs };
+  }
+
+  /**
+   * Contact never goes back, and what came too long ago leads nowhere: the node has been silent since. @param
+   * arrivedMs by the monotonic clock.
+   */
+  #seen(nodeId: string, { reconciled }: Pick<NodePresence, 'reconciled'>, arrivedMs: number): void {
     const { nodes, clock, options } = this.#core;
     const before = nodes.presence(nodeId);
-    const seen = { lastSeenMs: clock.monotonicMs(), lastSeenAtMs: clock.nowMs() };
-    nodes.setPresence(nodeId, { connectivity: 'connected', reconciled, ...seen });
-    const isBack = before?.connectivity !== 'connected';
+    const contactMs = Math.max(arrivedMs, before?.lastSeenMs ?? -Infinity);
+    const isFresh = !before || clock.monotonicMs() - contactMs < options.suspectAfterMs;
+    const connectivity = isFresh ? 'connected' : before.connectivity;
+    nodes.setPresence(nodeId, { connectivity, reconciled, ...this.#sightAt(contactMs) });
+    const isBack = connectivity === 'connected' && before?.connectivity !== 'connected';
     const isReady = reconciled && before?.reconciled !== true;
     if (!isBack && !isReady) return;
     const node = nodes.node(nodeId);

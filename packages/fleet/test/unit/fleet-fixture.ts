@@ -30,6 +30,8 @@ export class FleetFixture {
   readonly orders: SentOrder[] = [];
   readonly ended: string[] = [];
   readonly removed: string[] = [];
+  /** By node, when something came over its connection that the fleet may not have been told; monotonic ms. */
+  readonly arrived = new Map<string, number>();
   fleet!: Fleet;
 
   static async open(options: Partial<FleetOptions> = {}): Promise<FleetFixture> {
@@ -45,8 +47,9 @@ export class FleetFixture {
       ended: (workloadId: string) => void this.ended.push(workloadId),
       removed: (attemptIds: readonly string[]) => void this.removed.push(...attemptIds),
     };
-    const deps = { clock: this.clock, random: this.random, logger: silentLogger, store, listeners };
-    this.fleet = await Fleet.open(deps, options);
+    const arrivedMs = (nodeId: string): number | undefined => this.arrived.get(nodeId);
+    const base = { clock: this.clock, random: this.random, logger: silentLogger };
+    this.fleet = await Fleet.open({ ...base, store, listeners, arrivedMs }, options);
   }
 
   /** Everything not yet committed is forgotten, as by a kill. */

@@ -11,7 +11,10 @@ const KILL_MARGIN_MS = 10_000;
 
 /**
  * How long after the last contact work must have ended by itself; undefined if it goes on. A node counts from
- * when it sent what was answered, we count from when that arrived: so it always begins to count first.
+ * when it sent what was answered, we count from when the newest frame of it arrived. What is answered has
+ * arrived, what has arrived was sent before, and our contact never goes back: so the node always begins to
+ * count first, and is waited for too long rather than too short. To answer what came over a connection that
+ * does not count would break this.
  */
 export function fencedAfterMs({ onDisconnect, stopGraceMs }: WorkloadSpec): number | undefined {
   if (onDisconnect?.action !== 'stop') return undefined;
