@@ -6,6 +6,7 @@ import type { Simulation } from './simulation.ts';
 
 type Fleet = NonNullable<Simulation['gateway']>['fleet'];
 type Member = ReturnType<Fleet['members']>[number];
+type Reservation = NonNullable<NonNullable<ReturnType<Fleet['findWorkload']>>['gang']>;
 
 interface KnownGang {
   readonly id: string;
@@ -166,7 +167,7 @@ export class GangModel {
     const reservation = fleet.findWorkload(id)?.gang;
     if (!reservation || reservation.phase === 'released') return;
     this.#checkRanks(gang, members);
-    this.#checkBarrier(fleet, gang, members);
+    this.#checkBarrier(fleet, gang, reservation);
     const isLive = (one: Member): boolean =>
       one.finishedAtMs === undefined && one.unknownSinceMs === undefined && !one.evicted;
     const live = members.filter(isLive).length;
@@ -191,12 +192,18 @@ export class GangModel {
       this.#simulation.violate(`the gang ${id} of ${least} to ${most} has the ranks ${ranks.join(', ')}`);
   }
 
-  /** By what the machines do, whatever the fleet believes. Those that joined later wait for nobody. */
-  #checkBarrier(fleet: Fleet, { id }: KnownGang, members: readonly Member[]): void {
-    const together = members.filter(({ placedAtMs }) => placedAtMs === members[0]?.placedAtMs);
-    const states = together.map((member) => this.#stateOf(fleet, member));
+  /**
+   * By what the machines do, whatever the fleet believes. Of those with whom the reservation was made: who
+   * joined later waits for nobody. Even rank 0 may have joined later, where members do not meet.
+   */
+  #checkBarrier(fleet: Fleet, { id }: KnownGang, { generation, size }: Reservation): void {
+    const first = fleet
+      .attempts(id)
+      .filter((one) => one.generation === generation)
+      .slice(0, size);
+    const states = first.map((member) => this.#stateOf(fleet, member));
     if (!states.includes('running')) return;
-    for (const [at, member] of together.entries())
+    for (const [at, member] of first.entries())
       if (NOT_READY.has(states[at]) && EARLY.has(member.state))
         this.#simulation.violate(`the gang ${id} runs before its member ${member.id} is ready`);
   }
