@@ -1,6 +1,8 @@
 import type { Clock, PacedLine } from '@clawbernetes/kernel';
 import type { FrameChannel } from '@clawbernetes/protocol';
+import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
+import { FrameWriter } from './frame-writer.ts';
 
 /** Frames of one connection that may wait for their turn before no more are read from it. */
 const MAX_WAITING = 16;
@@ -19,24 +21,27 @@ export class WebSocketChannel implements FrameChannel {
   readonly remote: string;
   readonly #deps: WebSocketChannelDeps;
   readonly #socket: WebSocket;
+  readonly #writer: FrameWriter;
   #onFrame: (frame: Uint8Array) => void = () => undefined;
   #waiting = 0;
   #arrivedMs: number | undefined;
 
-  constructor(deps: WebSocketChannelDeps, socket: WebSocket, remote: string) {
+  /** @param stream over which the socket speaks. */
+  constructor(deps: WebSocketChannelDeps, socket: WebSocket, stream: Duplex, remote: string) {
     this.#deps = deps;
     this.#socket = socket;
+    this.#writer = new FrameWriter(socket, stream);
     this.remote = remote;
     socket.on('message', (data: Buffer, isBinary: boolean) => {
       if (isBinary) this.#take(data);
-      else socket.close(1003, 'frames are binary');
+      else this.close(1003, 'frames are binary');
     });
     // An error is always followed by the close that is acted on.
     socket.on('error', () => undefined);
   }
 
   get backlogBytes(): number {
-    return this.#socket.bufferedAmount;
+    return this.#writer.backlogBytes;
   }
 
   /** What the network holds for us while we do not read is unknown: that must not look like silence. */
@@ -45,10 +50,11 @@ export class WebSocketChannel implements FrameChannel {
   }
 
   send(frame: Uint8Array): void {
-    if (this.#socket.readyState === this.#socket.OPEN) this.#socket.send(frame);
+    this.#writer.send(frame);
   }
 
   close(code: number, reason: string): void {
+    this.#writer.flush();
     this.#socket.close(code, reason.slice(0, 120));
   }
 

@@ -97,8 +97,9 @@ function acceptor(deps: Accepting, request: IncomingMessage): (socket: WebSocket
 
 function nodeAcceptor(deps: Accepting, request: IncomingMessage): (socket: WebSocket) => void {
   const gateway = deps.gateway();
-  const remote = `${request.socket.remoteAddress ?? 'unknown'}:${request.socket.remotePort ?? 0}`;
-  return (socket) => gateway.acceptNode(new WebSocketChannel(deps, socket, remote));
+  const stream = request.socket;
+  const remote = `${stream.remoteAddress ?? 'unknown'}:${stream.remotePort ?? 0}`;
+  return (socket) => gateway.acceptNode(new WebSocketChannel(deps, socket, stream, remote));
 }
 
 function eventAcceptor(deps: Deps, request: IncomingMessage): (socket: WebSocket) => void {

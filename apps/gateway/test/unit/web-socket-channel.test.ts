@@ -1,6 +1,7 @@
 // Shows with real sockets that frames beyond what there is time for are left to the network, and lost never,
 // and that a node which is not read does not count as silent.
 import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { PacedLine } from '@clawbernetes/kernel';
 import { VirtualClock } from '@clawbernetes/kernel/testing';
@@ -32,9 +33,9 @@ async function connect(clock: VirtualClock, line: PacedLine) {
   const accepted = once(server, 'connection');
   const sender = new WebSocket(`ws://127.0.0.1:${(server.address() as AddressInfo).port}`);
   onTestFinished(() => sender.terminate());
-  const [socket] = (await accepted) as [WebSocket];
+  const [socket, { socket: stream }] = (await accepted) as [WebSocket, IncomingMessage];
   if (sender.readyState !== WebSocket.OPEN) await once(sender, 'open');
-  return { channel: new WebSocketChannel({ clock, line }, socket, 'test'), sender };
+  return { channel: new WebSocketChannel({ clock, line }, socket, stream, 'test'), sender };
 }
 
 /** So that the network may bring more. */
@@ -108,4 +109,16 @@ test('as long as we do not read a node it is not silent, and from then on only i
   while (line.size > 0) clock.fireNext();
   clock.workedMs += 3000;
   expect(channel.arrivedMs).toBe(heldUntilMs);
+});
+
+test('what was sent before a close arrives before it', async () => {
+  const clock = new VirtualClock();
+  const { channel, sender: peer } = await connect(clock, new PacedLine(clock, SLICE_MS));
+  const got: string[] = [];
+  peer.on('message', (data: Buffer) => got.push(data.toString()));
+  const end = once(peer, 'close');
+  channel.send(Buffer.from('refused'));
+  channel.close(4400, 'forbidden');
+  await end;
+  expect(got).toEqual(['refused']);
 });
