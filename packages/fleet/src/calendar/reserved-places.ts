@@ -29,7 +29,7 @@ export interface ReservedPlacesDeps {
   readonly groups: NodeGroups;
   /** Takes account of the nodes that have changed since. */
   readonly follow: () => void;
-  /** What is placed of these in the draft, in the order of the queues and within their limits. */
+  /** What is placed of these in the draft, as the queues say: within limits, where others may wait. */
   readonly plan: (draft: Draft, waiting: readonly QueuedShape[], limit: number) => readonly Placement[];
 }
 
@@ -135,11 +135,6 @@ export class ReservedPlaces {
     }
     if (nodeIds.size === 0) return [];
     const asked = groups.map((group) => (isGang(group.shape) ? group : { ...group, nodeIds }));
-    return plan(draft, [...asked, ...core.pending.atLimit().map(nowhere)], MAX_PLACED);
+    return plan(draft, asked, MAX_PLACED);
   }
-}
-
-/** It has its turn, so that nobody overtakes it at its limit, but no place. */
-function nowhere(group: QueuedShape): QueuedShape {
-  return { ...group, shape: { ...group.shape, nodeId: '' } };
 }

@@ -11,7 +11,8 @@ import type { Placement } from '../scheduler/placement.ts';
 import { planPlacements, type PendingShape, type Plan } from '../scheduler/plan.ts';
 import { amountsAsked, classChoices, limitedTo } from '../scheduler/queues/asked-amounts.ts';
 import { GpuModels } from '../scheduler/queues/gpu-models.ts';
-import { planByQueue } from '../scheduler/queues/plan-by-queue.ts';
+import { allOf, ListedShapes, MergedSources } from '../scheduler/queues/listed-shapes.ts';
+import { planByQueue, type QueuePlan } from '../scheduler/queues/plan-by-queue.ts';
 import { compareInQueue, QueuePlanOrder, type QueuedShape } from '../scheduler/queues/queue-plan-order.ts';
 import { explainQueueStop } from '../scheduler/queues/queue-usage.ts';
 import type { Shape } from '../scheduler/resources.ts';
@@ -53,6 +54,8 @@ export class QueuePlanner {
   readonly #reserved: ReservedPlaces;
   readonly #heldReasons: HeldReasons;
   readonly #restarts: RestartPlaces;
+  /** Of the GPU models of the fleet as of the last plan. */
+  #modelsKey = '';
 
   constructor(deps: QueuePlannerDeps) {
     const { core } = deps;
@@ -91,21 +94,26 @@ export class QueuePlanner {
     this.#restarts.dropOld();
     this.#restarts.follow();
     accounts.advance();
-    pending.ease(accounts.takeEdited());
+    if (accounts.takeEdited()) pending.ease();
   }
 
   /** @param nodeIds where blocked shapes are retried. @param work ends the plan once it is spent. */
-  plan(nodeIds: ReadonlySet<string>, limit: number, work: WorkBudget): Plan {
+  plan(nodeIds: ReadonlySet<string>, limit: number, work: WorkBudget): Plan | QueuePlan {
     const { core, groups, packing, topology } = this.#deps;
     const { pending } = core;
     if (core.queues.regime.isPlain)
-      return planPlacements(groups, pending.turn(limit, nodeIds), limit, packing, { topology, work });
-    const waiting = pending.turnWithStopped(limit, nodeIds);
-    const order = this.#order(waiting);
+      return planPlacements(groups, allOf(pending.turn(limit, nodeIds)), limit, packing, { topology, work });
+    const situation = this.situation();
+    this.#followModels(situation.models.key);
+    const order = new QueuePlanOrder(situation, pending.turn(limit, nodeIds), work);
     for (const { queue, amounts } of this.#holds.uncounted()) order.charge(queue, amounts);
-    const { stops, ...plan } = planByQueue({ groups, order, packing, topology, work }, limit);
-    pending.stop(waiting, stops);
-    return plan;
+    return planByQueue({ groups, order, packing, topology, work }, limit);
+  }
+
+  /** What waits for limits of some models may get others. */
+  #followModels(key: string): void {
+    if (key !== this.#modelsKey) this.#deps.core.pending.ease();
+    this.#modelsKey = key;
   }
 
   /** Who has a place, kept or reserved, as soon as it is free. The caller applies one before it asks on. */
@@ -165,7 +173,7 @@ export class QueuePlanner {
     }
     return {
       reason: group.stop.never ? 'over-limit' : 'waiting-for-quota',
-      message: explainQueueStop(group.stop),
+      message: explainQueueStop(this.#deps.core.accounts.usage.asOfNow(group.stop)),
     };
   }
 
@@ -213,15 +221,20 @@ export class QueuePlanner {
     const { core } = this.#deps;
     if (core.queues.regime.isPlain)
       return planInDraft(this.#deps, draft, new ListedOrder(waiting.toSorted(compareInQueue)), limit);
-    const order = this.#order(waiting);
-    for (const { queue, amounts } of this.#holds.uncounted()) order.charge(queue, amounts);
-    const placements = planInDraft(this.#deps, draft, order, limit);
-    order.undo();
-    return placements;
+    return core.pending.atLimit(nowhere, (stopped) => {
+      const order = new QueuePlanOrder(
+        this.situation(),
+        new MergedSources(new ListedShapes(waiting), stopped),
+      );
+      for (const { queue, amounts } of this.#holds.uncounted()) order.charge(queue, amounts);
+      const placements = planInDraft(this.#deps, draft, order, limit);
+      order.undo();
+      return placements;
+    });
   }
 
   #order(waiting: readonly QueuedShape[]): QueuePlanOrder {
-    return new QueuePlanOrder(this.situation(), waiting);
+    return new QueuePlanOrder(this.situation(), new ListedShapes(waiting));
   }
 
   #fleet(): Iterable<AlikeNodes> {
@@ -302,4 +315,9 @@ export class QueuePlanner {
       if (!isGood || !isWanted || nowMs >= hold.untilMs) this.#holds.release(hold.workloadId);
     }
   }
+}
+
+/** It has its turn, so that nobody overtakes it at its limit, but no place. */
+function nowhere(group: QueuedShape): QueuedShape {
+  return { ...group, shape: { ...group.shape, nodeId: '' } };
 }

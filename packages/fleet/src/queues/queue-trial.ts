@@ -3,6 +3,7 @@ import { isGang } from '../scheduler/gang/member-shape.ts';
 import { NodeGroups } from '../scheduler/node-groups.ts';
 import type { Plan } from '../scheduler/plan.ts';
 import { planningByQueue } from '../scheduler/queues/plan-by-queue.ts';
+import { ListedShapes } from '../scheduler/queues/listed-shapes.ts';
 import { QueuePlanOrder, type QueuedShape } from '../scheduler/queues/queue-plan-order.ts';
 import { QueueUsage } from '../scheduler/queues/queue-usage.ts';
 import { demandOfShapes } from '../scheduler/queues/waiting-demand.ts';
@@ -40,7 +41,7 @@ export function* planImagined(moment: FleetMoment, imagined: Imagined, limit: nu
   const { history, options } = moment.queues;
   const state = { regime, history, options, usage };
   const situation = queueSituation(state, alikeIn(groups), demandOfShapes(waiting));
-  const order = new QueuePlanOrder(situation, waiting);
+  const order = new QueuePlanOrder(situation, new ListedShapes(waiting));
   yield groups.groups.length + waiting.length * LOOKS_PER_SHAPE;
   return yield* planningByQueue({ groups, order, packing: moment.packing, topology }, limit);
 }

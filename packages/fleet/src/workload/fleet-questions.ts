@@ -204,11 +204,11 @@ export class FleetQuestions {
     { workload, shape, nodes }: Pick<StopQuestion, 'shape' | 'nodes'> & { readonly workload: WorkloadRecord },
   ): StopQuestion | undefined {
     const { id: workloadId, spec } = workload;
-    const { pending, queues } = this.#core;
+    const { accounts, pending, queues } = this.#core;
     const group = pending.stopOf(workloadId);
     if (!group || group.partly) return undefined;
     return {
-      ...{ moment, workloadId, stop: group.stop, shape, nodes },
+      ...{ moment, workloadId, stop: accounts.usage.asOfNow(group.stop), shape, nodes },
       queue: queues.regime.queueOf(spec),
       waiting: pending.queued(MAX_AHEAD),
       ahead: pending.aheadAtLimit(workloadId),

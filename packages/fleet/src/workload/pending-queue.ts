@@ -1,14 +1,22 @@
 import { DEFAULT_QUEUE, type WorkloadSpec } from '@clawbernetes/protocol';
 import { priorityOf } from '../queues/queue-accounts.ts';
-import { compareInQueue, type GroupStop, type QueuedShape } from '../scheduler/queues/queue-plan-order.ts';
+import {
+  compareInQueue,
+  type GroupStop,
+  type QueuedShape,
+  type WaitingSource,
+} from '../scheduler/queues/queue-plan-order.ts';
 import { shapeKey, shapeOf, type Shape } from '../scheduler/resources.ts';
 import { WaitingDemand } from '../scheduler/queues/waiting-demand.ts';
-import type { PendingShape } from '../scheduler/plan.ts';
+import type { PendingShape, Plan } from '../scheduler/plan.ts';
 import type { WorkloadRecord } from '../records.ts';
 import type { RoomBound } from '../scheduler/room-bound.ts';
+import { GroupCounts } from './group-counts.ts';
 import { ShapeIndex } from './shape-index.ts';
-import { compareTurns, firstInTurn, TurnLine, type InLine } from './turn-line.ts';
+import { compareTurns, firstInTurn, type InLine } from './turn-line.ts';
 import { idsBefore, WaitingGroup } from './waiting-group.ts';
+import { firstInOrder } from './waiting-order.ts';
+import { TakenLines, WaitingLines, type Glance } from './waiting-lines.ts';
 
 /** What tells whether to look closer. */
 export interface GroupGlance {
@@ -34,20 +42,19 @@ export class PendingQueue {
   readonly #stopped = new Set<WaitingGroup>();
   /** All groups. */
   readonly #index = new ShapeIndex<WaitingGroup>();
-  /** Open groups, and blocked ones that may fit on nodes that have changed. */
-  readonly #line = new TurnLine<WaitingGroup>();
-  /** Of those the blocked ones. */
+  /** Open groups, blocked ones that may fit on nodes that have changed, and what waits for limits. */
+  readonly #lines = new WaitingLines();
+  /** Of those the blocked ones that may fit. */
   readonly #retried = new Set<WaitingGroup>();
   /** The last of them in order, if there may be more behind it. */
   #retriedUntil: InLine | undefined;
-  /** Taken out of the line by the turn that is under way. */
-  #taken: WaitingGroup[] = [];
+  /** What the turn that is under way has taken out of the lines. */
+  #turn: TakenLines | undefined;
   #numbers = 0;
-  /** Groups by queue and priority. */
-  readonly #counts = new Map<string, Map<number, number>>();
+  readonly #counts = new GroupCounts();
   #arrivals: Shape[] = [];
-  /** Queues at whose limit somebody waited who does so no more. */
-  #eased = new Set<string>();
+  /** What waits for a limit may be able to start, or was not held against it in the last turn. */
+  #mayEase = false;
 
   constructor(queueOf: (spec: WorkloadSpec) => string = ({ queue = DEFAULT_QUEUE }) => queue) {
     this.#queueOf = queueOf;
@@ -64,7 +71,7 @@ export class PendingQueue {
 
   /** Whether there are some that have not had their turn. */
   get isTrying(): boolean {
-    return this.#open.size > 0 || this.isRetrying;
+    return this.#open.size > 0 || this.isRetrying || this.#mayEase;
   }
 
   /** Whether some of them are known to fit nowhere but, maybe, on nodes that have changed since. */
@@ -77,7 +84,7 @@ export class PendingQueue {
     if (!this.#groupOf.has(workload.id)) this.demand.add(group.queue, shape, 1);
     group.add(workload);
     this.#groupOf.set(workload.id, group);
-    if (this.#open.has(group) || this.#retried.has(group)) this.#line.push(group);
+    this.#putBack(group);
     // What begins anew is no new demand.
     if (!workload.anew) this.#arrivals.push(group.shape);
   }
@@ -96,15 +103,12 @@ export class PendingQueue {
     this.demand.add(group.queue, group.shape, -1);
     group.delete(workloadId);
     // Whoever waits behind it for the same limit may go on.
-    if (group.stop) this.#eased.add(group.stop.stop.queue);
+    if (group.stop) this.#mayEase = true;
     if (group.workloads.size > 0) return;
     this.#groups.delete(group.key);
-    this.#count(group, -1);
+    this.#counts.add(group, -1);
     this.#index.delete(group.key, group.shape);
-    this.#line.delete(group);
-    this.#open.delete(group);
-    this.#retried.delete(group);
-    this.#stopped.delete(group);
+    this.#close(group);
   }
 
   /**
@@ -114,7 +118,10 @@ export class PendingQueue {
   retry(room: RoomBound, nodeIds: Iterable<string>, most: number): void {
     // One of which the oldest has gone may stand behind now: then it is found again.
     for (const group of this.#retried)
-      if (this.#isLater(group) || (!group.shape.gang && !room.mayTake(group.shape))) this.#close(group);
+      if (this.#isLater(group) || (!group.shape.gang && !room.mayTake(group.shape))) {
+        this.#retried.delete(group);
+        this.#lines.untry(group);
+      }
     if (this.#retried.size > 0) return;
     const may = this.#index.within(room, nodeIds).filter((group) => this.#isBlocked(group));
     const next = firstInTurn(may, most, this.#retriedUntil);
@@ -122,7 +129,7 @@ export class PendingQueue {
     this.#retriedUntil = last && { priority: last.priority, sinceMs: last.sinceMs, number: last.number };
     for (const group of next) {
       this.#retried.add(group);
-      this.#line.push(group);
+      this.#lines.push(group);
     }
   }
 
@@ -135,38 +142,45 @@ export class PendingQueue {
   }
 
   /**
-   * The shapes worth trying, those of higher priority and then the one that has waited longest first, with at
-   * most `limit` workloads of each: open ones anywhere, those that are retried only on `nodeIds`. Who has
-   * asked for some of them says with `settle` what came of it.
+   * The shapes worth trying, queue by queue, those of higher priority and then the one that has waited
+   * longest first, with at most `limit` workloads of each: open ones anywhere, those that are retried only
+   * on `nodeIds`. What waits for a limit has its turn among them: those behind it wait as well. Who has asked
+   * for some of them says with `settle` what came of it.
    */
-  *turn(limit: number, nodeIds: ReadonlySet<string>): Generator<QueuedShape, void, undefined> {
-    for (let group = this.#line.take(); group; group = this.#line.take()) {
-      const isOpen = this.#open.has(group);
-      if (!isOpen && !this.#retried.has(group)) continue;
+  turn(limit: number, nodeIds: ReadonlySet<string>): WaitingSource {
+    const shape = (group: WaitingGroup): QueuedShape => {
+      const queued = group.queued(limit);
+      // Limits may let it go where nothing has changed.
+      return this.#retried.has(group) && !group.stop ? { ...queued, nodeIds } : queued;
+    };
+    const glance = (group: WaitingGroup): Glance => {
+      if (!this.#open.has(group) && !this.#retried.has(group)) return 'dropped';
       // Others that are retried go before it, and are not in the line yet.
-      if (this.#isLater(group)) return this.#line.push(group);
-      this.#taken.push(group);
-      const shape = group.queued(limit);
-      yield isOpen ? shape : { ...shape, nodeIds };
-    }
+      return this.#isLater(group) ? 'last' : 'told';
+    };
+    this.#turn = new TakenLines({ lines: this.#lines, shape, glance });
+    return this.#turn;
   }
 
-  /** Those, and what waits for a limit, which keeps its turn there: those behind it wait as well. */
-  turnWithStopped(limit: number, nodeIds: ReadonlySet<string>): readonly QueuedShape[] {
-    const found = [...this.turn(limit, nodeIds)];
-    for (const group of this.#stopped) if (!group.stop?.stop.never) found.push(group.queued(limit));
-    return found.toSorted(compareInQueue);
-  }
-
-  /** Ends a turn: of what was taken, this fits nowhere at present. The rest of it keeps its place. */
-  settle(blocked: readonly string[]): void {
-    for (const key of blocked) {
-      const group = this.#groups.get(key);
-      if (group) this.#close(group);
+  /** Ends a turn, of which that was planned. The rest of what was taken keeps its place. */
+  settle({ placements, blocked, stops }: Plan & { readonly stops?: ReadonlyMap<string, GroupStop> }): void {
+    const placed = new Set(placements.map(({ workloadId }) => this.#groupOf.get(workloadId)));
+    const unfit = new Set(blocked);
+    let isThrough = this.#turn?.isThrough ?? !this.#mayEase;
+    for (const group of this.#turn?.taken ?? []) {
+      const stop = stops?.get(group.key);
+      if (stop) this.#stop(group, stop);
+      else if (unfit.has(group.key)) this.#close(group);
+      else if (group.stop && placed.has(group)) this.#reopen(group);
+      else {
+        const isTried = this.#open.has(group) || this.#retried.has(group);
+        // Else it was next when the plan ended.
+        if (!isTried) isThrough = false;
+        this.#putBack(group);
+      }
     }
-    for (const group of this.#taken)
-      if (this.#open.has(group) || this.#retried.has(group)) this.#line.push(group);
-    this.#taken = [];
+    this.#mayEase = this.#lines.hasStopped && !isThrough;
+    this.#turn = undefined;
   }
 
   /** Keys of groups of which it is not known that they fit nowhere. */
@@ -184,10 +198,20 @@ export class PendingQueue {
     }
   }
 
-  /** What waits for a limit under which it could start: it is not overtaken there. */
-  atLimit(): readonly QueuedShape[] {
-    const groups = Array.from(this.#stopped).filter(({ stop }) => !stop?.stop.never);
-    return groups.map((group) => group.queued(1));
+  /**
+   * Asks for places for some of what waits, while what waits for a limit has its turn among it as `stoppedAs`
+   * tells: nobody overtakes it there.
+   */
+  atLimit<Answer>(
+    stoppedAs: (group: QueuedShape) => QueuedShape,
+    ask: (stopped: WaitingSource) => Answer,
+  ): Answer {
+    const shape = (group: WaitingGroup): QueuedShape => stoppedAs(group.queued(1));
+    const glance = (): Glance => 'last';
+    const lines = new TakenLines({ lines: this.#lines, shape, glance });
+    const answer = ask(lines);
+    for (const group of lines.taken) this.#putBack(group);
+    return answer;
   }
 
   /** All groups, with at most `limit` workloads of each. */
@@ -202,10 +226,13 @@ export class PendingQueue {
     limit: number,
     isWanted: (first: WorkloadRecord) => boolean = () => true,
   ): readonly QueuedShape[] {
-    return this.#closedShapes(limit, ({ stop, workloads }) => {
-      const { first } = workloads;
-      return stop?.partly !== false && first !== undefined && isWanted(first);
-    });
+    const found: QueuedShape[] = [];
+    for (const group of this.#groups.values()) {
+      const { first } = group.workloads;
+      const isBlocked = !this.#open.has(group) && group.stop?.partly !== false;
+      if (isBlocked && first && isWanted(first)) found.push(group.queued(limit));
+    }
+    return found.toSorted(compareInQueue);
   }
 
   /** The first so many of those groups, with one workload of each: told without putting all into order. */
@@ -255,25 +282,7 @@ export class PendingQueue {
 
   /** Whether there is a group that might take the place of something. */
   mayPreempt(test: (queue: string, priority: number) => boolean): boolean {
-    for (const [queue, counts] of this.#counts)
-      for (const priority of counts.keys()) if (test(queue, priority)) return true;
-    return false;
-  }
-
-  #count({ queue, priority }: WaitingGroup, change: 1 | -1): void {
-    const counts = this.#counts.get(queue) ?? new Map<number, number>();
-    this.#counts.set(queue, counts);
-    const count = (counts.get(priority) ?? 0) + change;
-    if (count > 0) counts.set(priority, count);
-    else counts.delete(priority);
-    if (counts.size === 0) this.#counts.delete(queue);
-  }
-
-  #closedShapes(limit: number, isWanted: (group: WaitingGroup) => boolean): readonly QueuedShape[] {
-    const found: QueuedShape[] = [];
-    for (const group of this.#groups.values())
-      if (!this.#open.has(group) && isWanted(group)) found.push(group.queued(limit));
-    return found.toSorted(compareInQueue);
+    return this.#counts.some(test);
   }
 
   /**
@@ -281,21 +290,9 @@ export class PendingQueue {
    * that go before this one.
    */
   inOrder(limit: number, before?: string): readonly PendingShape[] {
-    const last = before === undefined ? undefined : this.#groupOf.get(before);
-    const found: PendingShape[] = [];
-    let left = limit;
-    const line = new TurnLine<WaitingGroup>();
-    for (const group of this.#groups.values())
-      if (group.stop?.stop.never !== true || group.stop.partly) line.push(group);
-    for (let group = line.take(); group && left > 0; group = line.take()) {
-      const { key, shape } = group;
-      const ids = group.workloads.ids().take(left);
-      const workloadIds = group === last ? [...idsBefore(ids, before)] : [...ids];
-      if (workloadIds.length > 0) found.push({ key, shape, workloadIds });
-      left -= workloadIds.length;
-      if (group === last) break;
-    }
-    return found;
+    const groups = this.#groups.values().filter(({ stop }) => stop?.stop.never !== true || stop.partly);
+    const last = before === undefined ? undefined : { workloadId: before, group: this.#groupOf.get(before) };
+    return firstInOrder(groups, limit, last);
   }
 
   /** The group in which a workload waits. */
@@ -309,47 +306,38 @@ export class PendingQueue {
     return this.#groupOf.get(workloadId)?.shape;
   }
 
-  /** Of the groups that were tried, these wait for limits of their queues; the others do no more. */
-  stop(tried: readonly QueuedShape[], stops: ReadonlyMap<string, GroupStop>): void {
-    for (const { key } of tried) {
-      const [group, stop] = [this.#groups.get(key), stops.get(key)];
-      if (!group || (!stop && !group.stop)) continue;
-      this.#stopped.delete(group);
-      if (stop) {
-        group.stop = stop;
-        this.#close(group);
-        if (!stop.partly) this.#stopped.add(group);
-      } else {
-        delete group.stop;
-        this.#reopen(group);
-      }
-    }
+  /** What was taken in a turn, or has a workload that may be older than the others. */
+  #putBack(group: WaitingGroup): void {
+    if (this.#open.has(group) || this.#retried.has(group)) this.#lines.push(group);
+    this.#lines.follow(group);
   }
 
-  /** What waits for limits may be tried again: all of it, or what waited behind something that has gone. */
-  ease(all: boolean): void {
-    const eased = this.#eased;
-    if (eased.size > 0) this.#eased = new Set();
-    if (!all && eased.size === 0) return;
-    for (const group of this.#groups.values()) {
-      const queue = group.stop?.stop.queue;
-      if (queue === undefined || !(all || eased.has(queue))) continue;
-      delete group.stop;
-      this.#stopped.delete(group);
-      this.#reopen(group);
-    }
+  #stop(group: WaitingGroup, stop: GroupStop): void {
+    this.#close(group);
+    group.stop = stop;
+    if (!stop.partly) this.#stopped.add(group);
+    this.#lines.stop(group, stop);
+  }
+
+  /** Limits have changed, or what they hold for: whatever waits for one is held against it again. */
+  ease(): void {
+    this.#lines.limitsChanged();
+    this.#mayEase = this.#lines.hasStopped;
   }
 
   #reopen(group: WaitingGroup): void {
-    this.#retried.delete(group);
+    this.#close(group);
     this.#open.add(group);
-    this.#line.push(group);
+    this.#lines.push(group);
   }
 
+  /** It fits nowhere, or has gone. */
   #close(group: WaitingGroup): void {
     this.#open.delete(group);
     this.#retried.delete(group);
-    this.#line.delete(group);
+    this.#stopped.delete(group);
+    this.#lines.delete(group);
+    delete group.stop;
   }
 
   /** How many wait for the same limit and go before this one: by priority, then by age. */
@@ -358,9 +346,8 @@ export class PendingQueue {
     if (!mine?.stop) return 0;
     const { queue } = mine.stop.stop;
     let count = [...idsBefore(mine.workloads.ids(), workloadId)].length;
-    const shape = mine.queued(0);
     for (const group of this.#stopped)
-      if (group !== mine && group.stop?.stop.queue === queue && compareInQueue(group.queued(0), shape) < 0)
+      if (group !== mine && group.stop?.stop.queue === queue && compareInQueue(group, mine) < 0)
         count += group.workloads.size;
     return count;
   }
@@ -384,7 +371,7 @@ export class PendingQueue {
     this.#numbers += 1;
     const group = new WaitingGroup({ key, number: this.#numbers, shape, queue, priority });
     this.#groups.set(key, group);
-    this.#count(group, 1);
+    this.#counts.add(group, 1);
     this.#index.add(key, shape, group);
     this.#open.add(group);
     return group;

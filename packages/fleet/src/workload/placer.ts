@@ -97,7 +97,7 @@ export class Placer {
     const isLate = this.#retry();
     const work = new WorkBudget(options.looksPerTurn);
     const plan = this.#queues.plan(this.#retried, limit, work);
-    pending.settle(plan.blocked);
+    pending.settle(plan);
     this.#applyAll(plan.placements);
     this.#fill();
     this.#queues.end();

@@ -44,18 +44,27 @@ export class TurnLine<Entry extends InLine> {
     if (this.#placeOf.size === 0) this.#places.keep(() => false);
   }
 
-  /** The first, which stands in it no more. */
-  take(): Entry | undefined {
+  get first(): Entry | undefined {
     for (let { first } = this.#places; first; first = this.#places.first) {
-      this.#places.pop();
       const { entry, sinceMs } = first;
-      if (this.#placeOf.get(entry) !== first) continue;
-      this.#placeOf.delete(entry);
+      const isIn = this.#placeOf.get(entry) === first;
+      if (isIn && entry.sinceMs <= sinceMs) return entry;
+      this.#places.pop();
+      if (!isIn) continue;
       // The one that had waited longest has gone: those that are left have waited less.
-      if (entry.sinceMs <= sinceMs) return entry;
+      this.#placeOf.delete(entry);
       this.push(entry);
     }
     return undefined;
+  }
+
+  /** The first, which stands in it no more. */
+  take(): Entry | undefined {
+    const { first } = this;
+    if (!first) return undefined;
+    this.#places.pop();
+    this.#placeOf.delete(first);
+    return first;
   }
 }
 

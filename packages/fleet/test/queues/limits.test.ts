@@ -83,6 +83,35 @@ describe('a limit', () => {
     await fleet.close();
   });
 
+  test('of one model keeps nobody waiting who found no other: room may have been there all the time', async () => {
+    const fleet = await QueueFleet.open({ r: { limit: { gpuModels: { H100: 4 } } } });
+    fleet.fixture.join('small', 2);
+    const running = fleet.submit('r', 2);
+    await fleet.settle();
+    fleet.fixture.join('large', 4);
+    const { id: gpuId, ...gpu } = fleet.fleet.node('small').inventory.gpus[0]!;
+    fleet.fixture.join('other', 0, { gpus: [{ ...gpu, id: `b${gpuId}`, index: 0, model: 'NVIDIA A100' }] });
+    const work = fleet.submit('r', 4);
+    await fleet.settle();
+    expect(fleet.states(running, work)).toEqual(['reserved', 'queued']);
+    fleet.end(running);
+    await fleet.settle();
+    expect(fleet.states(running, work)).toEqual(['succeeded', 'reserved']);
+    await fleet.close();
+  });
+
+  test('above that can never be met tells those behind nothing', async () => {
+    const fleet = await QueueFleet.open({ r: { limit: { gpus: 2 } }, 'r/a': { limit: { gpus: 4 } } });
+    fleet.fixture.join('a', 8);
+    fleet.submit('r/a', 1);
+    const never = fleet.submit('r/a', 4);
+    const work = fleet.submit('r/a', 1);
+    await fleet.settle();
+    expect(fleet.states(never, work)).toEqual(['queued', 'reserved']);
+    expect(fleet.fleet.workloadView(never).waiting).toMatchObject({ reason: 'over-limit' });
+    await fleet.close();
+  });
+
   test('is not waited for by what is smaller and came later', async () => {
     const fleet = await QueueFleet.open({ r: { limit: { gpus: 4 } } });
     fleet.fixture.join('a', 8);

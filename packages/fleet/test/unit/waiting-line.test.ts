@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { workloadSpecSchema } from '@clawbernetes/protocol';
 import type { WorkloadRecord } from '../../src/index.ts';
+import { allOf } from '../../src/scheduler/queues/listed-shapes.ts';
 import { PendingQueue } from '../../src/workload/pending-queue.ts';
 import { WaitingLine } from '../../src/workload/waiting-line.ts';
 
@@ -42,7 +43,7 @@ test('of two that come back the later one does not end up behind all that came a
   const queue = new PendingQueue();
   for (const number of [20, 21, 22]) queue.add(workload(number));
   for (const number of [4, 8]) queue.add(workload(number));
-  const [first] = queue.turn(10, new Set());
+  const [first] = allOf(queue.turn(10, new Set()));
   expect(first?.workloadIds).toEqual([4, 8, 20, 21, 22].map((n) => workload(n).id));
 });
 
@@ -52,7 +53,8 @@ test('the first that are blocked are those that would be first of all in order',
     fc.property(numbers, fc.integer({ min: 1, max: 6 }), (all, count) => {
       const queue = new PendingQueue();
       for (const number of all) queue.add({ ...workload(number, 100 + (number % 12)), priority: number % 3 });
-      queue.settle(Array.from(queue.turn(0, new Set()), ({ key }) => key));
+      const blocked = Array.from(allOf(queue.turn(0, new Set())), ({ key }) => key);
+      queue.settle({ placements: [], blocked });
       const expected = queue.blockedShapes(1).slice(0, count);
       expect(queue.firstBlocked(count)).toEqual(expected);
     }),

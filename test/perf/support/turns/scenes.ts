@@ -1,11 +1,12 @@
 import type { WorkloadRecord } from '@clawbernetes/fleet';
-import { workloadSpecSchema, type WorkloadSpecInput } from '@clawbernetes/protocol';
+import { workloadSpecSchema, type QueueSettings, type WorkloadSpecInput } from '@clawbernetes/protocol';
 import { GPUS_OF_BENCH_NODE } from '../bench-node.ts';
 import { TurnFleet } from './turn-fleet.ts';
 
 type Spec = Partial<WorkloadSpecInput>;
 
 const BASE_CPU_MILLI = 100;
+const IN_OTHER: Spec = { queue: 'other' };
 
 function gpus(count: number, more: Spec = {}): Spec {
   return { resources: { gpus: count, cpuMilli: BASE_CPU_MILLI, memoryMib: 64 }, ...more };
@@ -34,27 +35,53 @@ function nodeOfMany({ fleet }: TurnFleet): string {
 /**
  * One GPU of a full fleet becomes free while so many shapes wait. `lack`: all ask for more GPUs. `fit`: any
  * could take it. `hinder`: by numbers each fits, but asks for a label that the node has not. `limited`: they
- * lack GPUs, and queues have limits.
+ * lack GPUs, and queues have limits. `stopped`: the limit of their queue is reached. `firm`: the guarantee of
+ * their queue is, beyond which they may not borrow. `raised`: nothing becomes free, but that limit is raised.
  */
 const FREED = {
   lack: (index: number) => distinct(2 + (index % 7), index),
   fit: (index: number) => distinct(1, index),
   hinder: (index: number) => distinct(1, index, { nodeSelector: { zone: 'none' } }),
   limited: (index: number) => distinct(2 + (index % 7), index),
+  stopped: (index: number) => distinct(1, index, IN_OTHER),
+  firm: (index: number) => distinct(1, index, IN_OTHER),
+  raised: (index: number) => distinct(1, index, IN_OTHER),
 } as const satisfies Record<string, (index: number) => Spec>;
 
-export const FREED_KINDS = ['lack', 'fit', 'hinder', 'limited'] as const satisfies (keyof typeof FREED)[];
+type Freed = keyof typeof FREED;
+
+export const FREED_KINDS: readonly Freed[] = [
+  'lack',
+  'fit',
+  'hinder',
+  'limited',
+  'stopped',
+  'firm',
+  'raised',
+];
+
+/** Of queue `other`. */
+function settingsOf(kind: Freed, most: number): QueueSettings | undefined {
+  if (kind === 'firm') return { guaranteed: { gpus: most }, preemptible: false };
+  return kind === 'limited' || kind === 'stopped' || kind === 'raised'
+    ? { limit: { gpus: most } }
+    : undefined;
+}
 
 export async function freedNode(
-  kind: keyof typeof FREED,
+  kind: Freed,
   { nodes, shapes }: { readonly nodes: number; readonly shapes: number },
 ): Promise<number> {
   await using bench = await TurnFleet.open(nodes);
-  if (kind === 'limited') bench.fleet.queues.create({ queue: 'other', settings: { limit: { gpus: nodes } } });
-  await fill(bench, nodes);
+  const most = nodes * GPUS_OF_BENCH_NODE;
+  const settings = settingsOf(kind, most);
+  const { queues } = bench.fleet;
+  if (settings) queues.create({ queue: 'other', settings });
+  await fill(bench, nodes, kind === 'limited' || !settings ? {} : IN_OTHER);
   await bench.submitAll(shapes, FREED[kind]);
   const nodeId = nodeOfMany(bench);
-  return await bench.longestSliceMs(() => bench.end(nodeId));
+  const raise = (): void => void queues.update({ queue: 'other', settings: { limit: { gpus: 2 * most } } });
+  return await bench.longestSliceMs(() => (kind === 'raised' ? raise() : bench.end(nodeId)));
 }
 
 /** Everything runs in queues without a claim, one GPU each; then something comes that may have it. */

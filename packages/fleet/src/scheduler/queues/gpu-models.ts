@@ -17,8 +17,20 @@ export class GpuModels {
     }
   }
 
+  /** Equal for fleets that have the same of them. */
+  get key(): string {
+    const instances = this.#instances.entries().map(([profile, models]) => `${profile}:${textOf(models)}`);
+    return [textOf(this.#models), ...instances.toArray().toSorted()].join(';');
+  }
+
   /** Models with what one GPU counts, or one instance of the profile; thousandths. */
   offering(migProfile: string | undefined): readonly (readonly [string, number])[] {
     return [...(migProfile === undefined ? this.#models : (this.#instances.get(migProfile) ?? []))];
   }
+}
+
+function textOf(models: ReadonlyMap<string, number>): string {
+  return Array.from(models, ([model, milli]) => `${model} ${milli}`)
+    .toSorted()
+    .join(',');
 }

@@ -11,6 +11,7 @@ import type { GpuModels } from './gpu-models.ts';
 import { QueueOrder } from './queue-order.ts';
 import type { QueueTree } from './queue-tree.ts';
 import type { QueueStop, QueueUsage } from './queue-usage.ts';
+import type { WorkBudget } from '../work-budget.ts';
 import type { WaitingAmounts } from './waiting-demand.ts';
 import type { Worth } from './worth.ts';
 
@@ -22,6 +23,8 @@ export interface QueuedShape extends PendingShape {
   readonly sinceMs: number;
   /** In all, of which `workloadIds` may be the first. */
   readonly waiting: number;
+  /** The key of the stops that it has waited for so far. */
+  readonly stoppedAt?: string;
 }
 
 /** What the queues say at the moment of a plan. */
@@ -49,24 +52,37 @@ export interface PlanTurn {
   readonly nodeIds?: ReadonlySet<string>;
 }
 
+/** What waits, queue by queue, each in its order. */
+export interface WaitingSource {
+  queues(): Iterable<string>;
+  /**
+   * The next of a queue. @param isShut whether what was stopped so is stopped in the same way again, so that
+   * it need not be told.
+   */
+  next(queue: string, isShut: IsShut): QueuedShape | undefined;
+}
+
+export type IsShut = (stop: GroupStop) => boolean;
+
+/** The first of its queue that is not through. */
 interface Line {
   readonly group: QueuedShape;
   readonly choices: readonly ClassChoice[];
   index: number;
-  isDone: boolean;
 }
 
-/** Of one queue, in their order; those before `head` are through. */
-interface Lines {
-  readonly all: Line[];
-  head: number;
-}
-
-/** Why a group waits though nodes may have room; `partly` = only for some of the GPUs that it could get. */
+/** Why a group waits though nodes may have room. */
 export interface GroupStop {
+  /** The one to be told. */
   readonly stop: QueueStop;
+  /** Only for some of the GPUs that it could get. */
   readonly partly: boolean;
+  /** One for each kind of GPUs that it must not get now. */
+  readonly all: readonly QueueStop[];
 }
+
+/** Of a group that a limit stops, where none did before, or another one; in looks. */
+const LOOKS_PER_STOP = 3;
 
 /**
  * Who is next by the queues: which of them by `QueueOrder`, in it by priority and then by age, shape by
@@ -76,23 +92,23 @@ export interface GroupStop {
 export class QueuePlanOrder {
   readonly #facts: QueueFacts;
   readonly #order: QueueOrder;
-  readonly #lines = new Map<string, Lines>();
+  readonly #source: WaitingSource;
+  readonly #work: WorkBudget | undefined;
+  /** By queue. */
+  readonly #lines = new Map<string, Line>();
   readonly #stops = new Map<string, GroupStop>();
   /** By queue: dimensions of its limit that somebody waits for. */
   readonly #closed = new Map<string, Map<Dimension, QueueStop>>();
   readonly #charged: { readonly queue: string; readonly amounts: Amounts }[] = [];
-  #current: { readonly line: Line; readonly stop: QueueStop | undefined } | undefined;
+  #current: { readonly line: Line; readonly stop: GroupStop | undefined } | undefined;
 
-  constructor(facts: QueueFacts, groups: readonly QueuedShape[]) {
+  /** @param work what is stopped anew spends some of it, and nobody is next once it is spent. */
+  constructor(facts: QueueFacts, source: WaitingSource, work?: WorkBudget) {
     this.#facts = facts;
     this.#order = new QueueOrder(facts);
-    for (const group of groups.toSorted(compareInQueue)) {
-      const choices = classChoices(group.shape, facts.models, facts.classes);
-      const lines = this.#lines.get(group.queue) ?? { all: [], head: 0 };
-      this.#lines.set(group.queue, lines);
-      lines.all.push({ group, choices, index: 0, isDone: false });
-    }
-    for (const queue of this.#lines.keys()) this.#offer(queue);
+    this.#source = source;
+    this.#work = work;
+    for (const queue of source.queues()) this.#goOn(queue);
   }
 
   /** Groups that a limit keeps from starting, by key. */
@@ -102,11 +118,11 @@ export class QueuePlanOrder {
 
   next(): PlanTurn | undefined {
     for (let work = this.#order.next(); work; work = this.#order.next()) {
-      const line = present(this.#headOf(work.queue), 'the head of a queue');
+      const line = present(this.#lines.get(work.queue), 'the head of a queue');
       const turn = this.#turnOf(line);
       if (turn) return turn;
-      line.isDone = true;
-      this.#offer(work.queue);
+      this.#goOn(work.queue);
+      if (this.#work?.isSpent === true) return undefined;
     }
     return undefined;
   }
@@ -116,24 +132,21 @@ export class QueuePlanOrder {
     const { line } = present(this.#current, 'a turn');
     for (const placement of placements)
       this.charge(line.group.queue, amountsPlaced(placement, this.#facts.classes));
-    line.index += 1;
-    this.#offer(line.group.queue);
+    this.#step(line);
   }
 
   /** As if it had been placed, on whatever GPUs it asks for. */
   passed(): void {
     const { line } = present(this.#current, 'a turn');
     this.charge(line.group.queue, askOf(line));
-    line.index += 1;
-    this.#offer(line.group.queue);
+    this.#step(line);
   }
 
   /** No node can take any more of the group. */
   blocked(): void {
     const { line, stop } = present(this.#current, 'a turn');
-    line.isDone = true;
-    if (stop) this.#stops.set(line.group.key, { stop, partly: true });
-    this.#offer(line.group.queue);
+    if (stop) this.#stops.set(line.group.key, stop);
+    this.#goOn(line.group.queue);
   }
 
   /** Something begins in the queue while the plan is made. */
@@ -148,46 +161,65 @@ export class QueuePlanOrder {
       this.#facts.usage.refund(queue, amounts, this.#facts.isPreemptible(queue));
   }
 
-  #headOf(queue: string): Line | undefined {
-    const lines = this.#lines.get(queue);
-    if (!lines) return undefined;
-    for (let line = lines.all[lines.head]; line && !isOpen(line); line = lines.all[lines.head])
-      lines.head += 1;
-    return lines.all[lines.head];
+  /** To the next workload of a group. */
+  #step(line: Line): void {
+    line.index += 1;
+    if (line.index < line.group.workloadIds.length) this.#offer(line);
+    else this.#goOn(line.group.queue);
   }
 
-  #offer(queue: string): void {
-    const line = this.#headOf(queue);
-    const { group } = line ?? {};
-    this.#order.offer(
-      queue,
-      line && group
-        ? {
-            id: group.key,
-            queue,
-            priority: group.priority,
-            submittedMs: group.sinceMs,
-            amounts: askOf(line),
-            preemptible: this.#facts.isPreemptible(queue),
-          }
-        : undefined,
-    );
+  /** To the next group of a queue. */
+  #goOn(queue: string): void {
+    const { models, classes } = this.#facts;
+    let group: QueuedShape | undefined;
+    do group = this.#source.next(queue, this.#isShut);
+    while (group?.workloadIds.length === 0);
+    if (group) {
+      const line = { group, choices: classChoices(group.shape, models, classes), index: 0 };
+      this.#lines.set(queue, line);
+      this.#offer(line);
+    } else {
+      this.#lines.delete(queue);
+      this.#order.offer(queue, undefined);
+    }
   }
+
+  #offer(line: Line): void {
+    const { key, queue, priority, sinceMs } = line.group;
+    const preemptible = this.#facts.isPreemptible(queue);
+    const head = { id: key, queue, priority, submittedMs: sinceMs, amounts: askOf(line), preemptible };
+    this.#order.offer(queue, head);
+  }
+
+  /**
+   * What is not overtaken shuts what it waits for, but has its turn itself unless it would fit nowhere else;
+   * for the others only amounts tell.
+   */
+  readonly #isShut = ({ all, partly }: GroupStop): boolean =>
+    all.every((stop) => {
+      const isClosed = this.#closed.get(stop.queue)?.has(stop.dimension) === true;
+      if (isInTurn(stop) && (isClosed || !partly)) return isClosed;
+      return this.#facts.usage.isOver(stop);
+    });
 
   /** Undefined if no limit lets it start now. */
   #turnOf(line: Line): PlanTurn | undefined {
     const { group, choices, index } = line;
     const stops = choices.map((choice) => this.#stopOf(group, choice));
     const allowed = choices.filter((_, at) => stops[at] === undefined);
-    const stop = stops.find((one) => one?.never === false) ?? stops.find((one) => one !== undefined);
+    const all = stops.filter((one) => one !== undefined);
+    const [stop = all[0]] = all.filter(({ never }) => !never);
     if (allowed.length === 0) {
-      for (const one of stops) if (one) this.#close(one);
-      if (stop) this.#stops.set(group.key, { stop, partly: false });
+      for (const one of all) this.#close(one);
+      const stopped = { stop: present(stop, 'a stop'), partly: false, all };
+      this.#stops.set(group.key, stopped);
+      // One that waits on where it did is met again in each plan, however often one ends before the others.
+      if (keyOfStop(stopped) !== group.stoppedAt) this.#work?.spend(LOOKS_PER_STOP);
       return undefined;
     }
     const shape = limitedTo(group.shape, allowed, choices);
     const isLimited = shape !== group.shape;
-    this.#current = { line, stop: isLimited ? stop : undefined };
+    this.#current = { line, stop: isLimited && stop ? { stop, partly: true, all } : undefined };
     const workloadId = present(group.workloadIds[index], 'the next of a group');
     return {
       key: group.key,
@@ -215,15 +247,26 @@ export class QueuePlanOrder {
   }
 
   #close(stop: QueueStop): void {
-    if (stop.never || stop.rule !== 'limit') return;
+    if (!isInTurn(stop)) return;
     const closed = this.#closed.get(stop.queue) ?? new Map<Dimension, QueueStop>();
     this.#closed.set(stop.queue, closed);
     closed.set(stop.dimension, stop);
   }
 }
 
-function isOpen({ group, index, isDone }: Line): boolean {
-  return !isDone && index < group.workloadIds.length;
+/** Whether nobody overtakes it there. */
+function isInTurn({ rule, never }: QueueStop): boolean {
+  return rule === 'limit' && !never;
+}
+
+/** Equal for groups of which all are stopped again where one is. */
+export function keyOfStop({ stop: told, all, partly }: GroupStop): string {
+  if (told.never && !partly) return 'never';
+  const keys = all.map((stop) => {
+    const { queue, rule, dimension, asked } = stop;
+    return isInTurn(stop) && !partly ? `${queue} ${dimension}` : `${queue} ${rule} ${dimension} ${asked}`;
+  });
+  return `${partly ? 'partly ' : ''}${keys.join('|')}`;
 }
 
 function askOf({ group, choices }: Line): Amounts {

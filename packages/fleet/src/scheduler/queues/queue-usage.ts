@@ -54,35 +54,51 @@ export class QueueUsage {
     return this.#firm.of(queue);
   }
 
-  /** The first queue, from the work's own upwards, that has no room for it; undefined if it may start. */
+  /**
+   * The first queue, from the work's own upwards, that has no room for it, or that never will; undefined if
+   * it may start.
+   */
   stopOf(queue: string, asked: Amounts, preemptible: boolean): QueueStop | undefined {
+    let first: QueueStop | undefined;
     for (const one of this.#tree.leaf(queue).path) {
-      const stop = this.#limitStop(one, asked) ?? (preemptible ? undefined : this.#guaranteeStop(one, asked));
-      if (stop) return stop;
+      for (const stop of this.#stops(one, asked, preemptible)) {
+        if (stop.never) return stop;
+        first ??= stop;
+      }
     }
-    return undefined;
+    return first;
   }
 
-  #limitStop({ name, limit }: Queue, asked: Amounts): QueueStop | undefined {
+  /** Whether it still asks for more than there is, by numbers alone. */
+  isOver(stop: QueueStop): boolean {
+    const { used, asked, allowed } = this.asOfNow(stop);
+    return used + asked > allowed;
+  }
+
+  /** The same stop with what is used now. */
+  asOfNow(stop: QueueStop): QueueStop {
+    const { queue, rule, dimension, asked } = stop;
+    const { limit, guaranteed } = this.#tree.get(queue);
+    const isLimit = rule === 'limit';
+    const used = amountOf(isLimit ? this.used(queue) : this.firm(queue), dimension);
+    const allowed = isLimit ? (limit.get(dimension) ?? Infinity) : amountOf(guaranteed, dimension);
+    return { ...stop, used, allowed, never: asked > allowed };
+  }
+
+  #stops({ name, limit, guaranteed }: Queue, asked: Amounts, preemptible: boolean): readonly QueueStop[] {
+    const stops: QueueStop[] = [];
     for (const [dimension, allowed] of limit) {
-      const stop = stopIn(
-        dimension,
-        allowed,
-        amountOf(this.used(name), dimension),
-        amountOf(asked, dimension),
-      );
-      if (stop) return { queue: name, rule: 'limit', ...stop };
+      const used = amountOf(this.used(name), dimension);
+      const stop = stopIn(dimension, allowed, used, amountOf(asked, dimension));
+      if (stop) stops.push({ queue: name, rule: 'limit', ...stop });
     }
-    return undefined;
-  }
-
-  #guaranteeStop({ name, guaranteed }: Queue, asked: Amounts): QueueStop | undefined {
+    if (preemptible) return stops;
     for (const [dimension, amount] of this.#worth.governed(asked)) {
       const allowed = amountOf(guaranteed, dimension);
       const stop = stopIn(dimension, allowed, amountOf(this.firm(name), dimension), amount);
-      if (stop) return { queue: name, rule: 'guarantee', ...stop };
+      if (stop) stops.push({ queue: name, rule: 'guarantee', ...stop });
     }
-    return undefined;
+    return stops;
   }
 
   #move(queue: string, vector: Amounts, preemptible: boolean, sign: 1 | -1): void {
@@ -117,6 +133,8 @@ export function explainQueueStop({ queue, rule, dimension, allowed, used, asked,
       : `queue ${queue} is guaranteed ${most} for such work`;
   if (never) return `${wants}, but ${room}. ${rule === 'limit' ? ASK_LESS : ASK_PREEMPTIBLE}`;
   const rest = `${room}, of which ${describeAmount(dimension, used)} are in use`;
+  if (used + asked <= allowed)
+    return `${wants}, but ${rest}. What came before it is owed the rest and goes first.`;
   const help = rule === 'limit' ? '.' : '; work that may be preempted could borrow.';
   return `${wants}, but ${rest}. It starts when work of that queue ends${help}`;
 }

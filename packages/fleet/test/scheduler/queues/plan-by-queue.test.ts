@@ -9,6 +9,7 @@ import { amountOf, amounts } from '../../../src/scheduler/queues/amounts.ts';
 import { fairShares, totalDemand } from '../../../src/scheduler/queues/fair-share.ts';
 import { EVERY_GPU, GpuClasses } from '../../../src/scheduler/queues/gpu-classes.ts';
 import { GpuModels } from '../../../src/scheduler/queues/gpu-models.ts';
+import { ListedShapes } from '../../../src/scheduler/queues/listed-shapes.ts';
 import { planByQueue } from '../../../src/scheduler/queues/plan-by-queue.ts';
 import {
   demandOf,
@@ -85,7 +86,7 @@ test('takes turns, passes no limit, and leaves nothing that would fit', () => {
         const shares = fairShares({ tree, worth, capacity, demand });
         const order = new QueuePlanOrder(
           { tree, worth, classes, usage, shares, models, isPreemptible: () => true },
-          waiting,
+          new ListedShapes(waiting),
         );
         const groups = new NodeGroups(packing.groupKey, views);
         const topology = new FleetTopology(views);
