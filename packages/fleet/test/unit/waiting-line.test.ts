@@ -39,6 +39,28 @@ test('in whatever order they come and go', () => {
   );
 });
 
+test('of many, in whatever order they leave, while others come', () => {
+  const numbers = Array.from({ length: 200 }, (_, number) => number);
+  const leaving = fc.shuffledSubarray(numbers, { minLength: 150 });
+  fc.assert(
+    fc.property(leaving, (left) => {
+      const line = new WaitingLine();
+      const model = new Map(numbers.map((number) => [workload(number).id, workload(number)]));
+      for (const one of model.values()) line.add(one);
+      for (const [index, number] of left.entries()) {
+        line.delete(workload(number).id);
+        model.delete(workload(number).id);
+        if (index % 10 === 0) line.add(workload(200 + index));
+        if (index % 10 === 0) model.set(workload(200 + index).id, workload(200 + index));
+        expect([...line.ids()]).toEqual([...model.keys()]);
+        expect(line.first).toEqual([...model.values()][0]);
+        expect(line.size).toBe(model.size);
+      }
+    }),
+    { numRuns: 10 },
+  );
+});
+
 test('of two that come back the later one does not end up behind all that came after it', () => {
   const queue = new PendingQueue();
   for (const number of [20, 21, 22]) queue.add(workload(number));
