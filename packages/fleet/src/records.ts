@@ -13,7 +13,7 @@ import type {
 } from '@clawbernetes/protocol';
 import type { GpuCondition } from './node/gpu-condition.ts';
 import type { StoredReclaim } from './queues/stored-reclaim.ts';
-import type { TopologyLevel } from './scheduler/topology/topology-tree.ts';
+import type { PlaceLevel } from './scheduler/topology/gpu-level.ts';
 
 /** How often a policy has begun a workload anew: in all, and since an attempt last ran for long. */
 export interface Tries {
@@ -54,7 +54,7 @@ export interface GangRecord {
   /** Members when it was made; their ranks go from 0 on. */
   readonly size: number;
   /** The lowest level on which one place held all of it then. */
-  readonly level: TopologyLevel;
+  readonly level: PlaceLevel;
   /** Of rank 0, for whatever the members agree on. */
   readonly masterPort: number;
   /** Gathering: no program begins before all are ready. Released: the workload waits for another. */

@@ -94,7 +94,12 @@ const gangSchema = z
       .describe('Fewest with which it is of use; absent = all.'),
     topology: z
       .strictObject({
-        level: z.enum(TOPOLOGY_LEVELS).describe('All members are within one of these.'),
+        level: z
+          .enum(TOPOLOGY_LEVELS)
+          .describe(
+            'All members are within one of these. nvlink-island and numa: the GPUs of all are joined by NVLink, or ' +
+              'on one NUMA node, of one node.',
+          ),
         mode: z.enum(['required', 'preferred']).default('required'),
       })
       .optional(),

@@ -17,6 +17,7 @@ export const OBSTACLES = [
   'mig-profile',
   'gpu-model',
   'nvlink',
+  'gpus-apart',
   'gpu-health',
   'taint',
   'cordoned',
@@ -27,6 +28,7 @@ export const OBSTACLES = [
   'gpus-in-use',
   'gpu-share-in-use',
   'nvlink-in-use',
+  'gpus-apart-in-use',
   'cpu-in-use',
   'memory-in-use',
 ] as const;

@@ -37,7 +37,10 @@ export const placementOptions = (): Option[] => [
   ),
   new Option('--members <count>', 'a gang: so many run together or not at all').argParser(wholeNumber),
   new Option('--min-members <count>', 'fewest members with which it is of use').argParser(wholeNumber),
-  new Option('--topology <level[=mode]>', 'all members in one site, rack, nvlink-domain or node; =preferred'),
+  new Option(
+    '--topology <level[=mode]>',
+    'all members in one site, rack, nvlink-domain, node, nvlink-island or numa (of one node); =preferred',
+  ),
   new Option('--spread-by <label[=mode]>', 'spread members evenly over the values of a label; =preferred'),
   new Option('--max-skew <count>', 'with --spread-by: members ahead at most (default: 1)').argParser(
     wholeNumber,

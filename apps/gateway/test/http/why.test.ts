@@ -48,7 +48,7 @@ test('what cannot be answered is refused with a code and a sentence', async () =
   });
   expect(
     await api.refusal('fleet.what-if', {
-      spec: { ...work, gang: { members: 2, topology: { level: 'numa' } } },
+      spec: { command: ['work'], gang: { members: 2, topology: { level: 'numa' } } },
     }),
   ).toMatchObject({
     code: 'not-supported',

@@ -66,7 +66,7 @@ function snapshotGpus(node: NodeRecord, cleaning: ReadonlySet<string>): readonly
     id: gpu.id,
     model: gpu.model,
     memoryMib: gpu.memoryMib,
-    ...(gpu.numaNode === undefined ? {} : { numaNode: gpu.numaNode }),
+    ...numaFacts(node, gpu),
     ...instanceFacts(gpu),
     // With MIG switched on nothing runs on the GPU itself, also while it has no instances.
     ...(sliced.has(gpu.id) || gpu.migEnabled === true ? { isCut: true as const } : {}),
@@ -74,6 +74,14 @@ function snapshotGpus(node: NodeRecord, cleaning: ReadonlySet<string>): readonly
     usable: !isOutOfUse(conditionOf(node, gpu)) && !sliced.has(gpu.id) && gpu.migEnabled !== true,
     ...outOfUse(node, gpu),
   }));
+}
+
+/** Where there is only one NUMA node all GPUs are on it, also those that do not say so. */
+function numaFacts(
+  { inventory: { cpu } }: NodeRecord,
+  { numaNode = cpu.numaNodes === 1 ? 0 : undefined }: NodeRecord['inventory']['gpus'][number],
+): Pick<SnapshotGpu, 'numaNode'> {
+  return numaNode === undefined ? {} : { numaNode };
 }
 
 function instanceFacts({

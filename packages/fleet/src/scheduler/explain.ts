@@ -1,11 +1,13 @@
 import { formatBytes } from '@clawbernetes/kernel';
 import type { WaitReason } from '@clawbernetes/protocol';
 import { fitNow, neverFits, type Misfit } from './fit.ts';
-import { ableGpus, hasGpus, largestIsland, suits } from './gpu-fit.ts';
+import { ableGpus, hasGpus, largestIsland, largestPart, suits } from './gpu-fit.ts';
+import { inOnePart } from './gpu-parts.ts';
 import type { Shape } from './resources.ts';
 import { describeTaint, describeTerm, repelling } from './node-constraints.ts';
 import { atOnce, filtered, type Sliced } from './slices.ts';
 import { NODE_NAME_LABEL, type SnapshotNode } from './snapshot.ts';
+import { levelText } from './topology/gpu-level.ts';
 import { countNodes, examples, firstNodes, type Alike } from './why/alike.ts';
 import { inOrder, largestShare } from './why/obstacle.ts';
 import { percent, wantedGpus } from './why/obstacle-words.ts';
@@ -84,6 +86,7 @@ const MISFITS: Record<Misfit, (shape: Shape, alike: readonly Alike[]) => string>
   'mig-profile': migMissing,
   'gpu-model': gpusMissing,
   nvlink: nvlinkMissing,
+  'gpus-apart': gpusApart,
   taint: taintsRepel,
 };
 
@@ -151,6 +154,15 @@ function nvlinkMissing(shape: Shape, alike: readonly Alike[]): string {
   );
 }
 
+function gpusApart(shape: Shape, alike: readonly Alike[]): string {
+  const most = largest(examples(alike), (node) => largestPart(node, shape, 'empty'));
+  const place = levelText(shape.within ?? '');
+  return (
+    `no node has so many on one ${place}; the most are ${most.count} (${most.name}). ` +
+    `Ask for fewer, or only prefer one ${place} (--topology ${shape.within ?? ''}=preferred).`
+  );
+}
+
 function gpusMissing(shape: Shape, alike: readonly Alike[]): string {
   const most = largest(examples(alike), (node) => ableGpus(node, shape, 'empty'));
   const unfit = alike.reduce(
@@ -176,6 +188,7 @@ const MISFIT_ORDER: readonly Misfit[] = [
   'mig-profile',
   'gpu-model',
   'nvlink',
+  'gpus-apart',
   'taint',
 ];
 
@@ -220,6 +233,11 @@ function freeGpusText(nodes: readonly SnapshotNode[], shape: Shape): string {
   if (able) return `${able.name} has the GPUs free but too little CPU or memory`;
   if (shape.gpuMilli !== undefined) return freeShareText(nodes, shape);
   const most = largest(nodes, (node) => ableGpus(node, shape, 'now'));
+  const isApart = (node: SnapshotNode): boolean => hasGpus(node, inOnePart(shape), 'now');
+  if (shape.within !== undefined && nodes.some(isApart)) {
+    const together = largest(nodes, (node) => largestPart(node, shape, 'now'));
+    return `the most free ones of one ${levelText(shape.within)} are ${together.count} on ${together.name}`;
+  }
   if (most.count >= shape.gpus) {
     const island = largest(nodes, (node) => largestIsland(node, shape, 'now'));
     return `the most free ones that NVLink joins are ${island.count} on ${island.name}`;
@@ -267,7 +285,8 @@ export function describeShape(shape: Shape): string {
 function describeGpus(shape: Shape): string {
   if (shape.gpuMilli !== undefined) return `${percent(shape.gpuMilli)} of one ${wantedGpus(shape)}`;
   const joined = shape.nvlink === 'required' ? ' joined by NVLink' : '';
-  return `${shape.gpus} × ${wantedGpus(shape)}${joined}`;
+  const together = shape.within === undefined ? '' : ` of one ${levelText(shape.within)}`;
+  return `${shape.gpus} × ${wantedGpus(shape)}${joined}${shape.gpus > 1 ? together : ''}`;
 }
 
 function labelsOf(selector: Shape['nodeSelector']): string {

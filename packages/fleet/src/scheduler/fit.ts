@@ -1,5 +1,6 @@
 import { WHOLE_GPU } from './cluster/demand.ts';
 import { ableGpus, chooseGpus, hasGpus, isLinked, membersOfGpus, milliOf } from './gpu-fit.ts';
+import { inOnePart } from './gpu-parts.ts';
 import { discouraging, meets, repelling, unmetWeight } from './node-constraints.ts';
 import type { Shape } from './resources.ts';
 import type { SnapshotNode } from './snapshot.ts';
@@ -17,6 +18,7 @@ export type Misfit =
   | 'mig-profile'
   | 'gpu-model'
   | 'nvlink'
+  | 'gpus-apart'
   | 'taint';
 
 /** Why the node could not host the shape even if it were empty, or undefined if it could. */
@@ -40,7 +42,8 @@ function gpuMisfit(node: SnapshotNode, shape: Shape): Misfit {
   const { gpus, migProfile } = shape;
   const ofKind = node.gpus.reduce((count, gpu) => count + (gpu.migProfile === migProfile ? 1 : 0), 0);
   if (ofKind < gpus) return migProfile === undefined ? 'gpu-count' : 'mig-profile';
-  return ableGpus(node, shape, 'empty') < gpus ? 'gpu-model' : 'nvlink';
+  if (ableGpus(node, shape, 'empty') < gpus) return 'gpu-model';
+  return shape.within !== undefined && hasGpus(node, inOnePart(shape), 'empty') ? 'gpus-apart' : 'nvlink';
 }
 
 /** Whether the node has enough free now, whatever else it is. */

@@ -1,4 +1,5 @@
 import { WHOLE_GPU } from './cluster/demand.ts';
+import { inOnePart, partsOf, type NodePart } from './gpu-parts.ts';
 import type { Shape } from './resources.ts';
 import type { SnapshotGpu, SnapshotNode } from './snapshot.ts';
 import { bitsOf, MAX_MASK_GPUS } from './topology/gpu-mask.ts';
@@ -49,6 +50,7 @@ export function ableGpus({ gpus }: SnapshotNode, shape: Shape, holding: Holding)
 /** Whether the node has the GPUs that a shape asks for. */
 export function hasGpus(node: SnapshotNode, shape: Shape, holding: Holding): boolean {
   if (shape.gpus === 0) return true;
+  if (shape.within !== undefined) return largestPart(node, shape, holding) >= shape.gpus;
   if (ableGpus(node, shape, holding) < shape.gpus) return false;
   return shape.nvlink !== 'required' || ableLinked(node, shape, holding, shape.gpus);
 }
@@ -64,6 +66,20 @@ export function largestIsland(node: SnapshotNode, shape: Shape, holding: Holding
   let count = Math.min(shape.gpus, ableGpus(node, shape, holding));
   while (count > 1 && !ableLinked(node, shape, holding, count)) count -= 1;
   return count;
+}
+
+/** The most GPUs of one part of the node for a shape that asks for one; over NVLink if it asks for that. */
+export function largestPart(node: SnapshotNode, shape: Shape, holding: Holding): number {
+  const alone = inOnePart(shape);
+  let most = 0;
+  for (const part of shape.within === undefined ? [] : partsOf(node, shape.within)) {
+    const able =
+      shape.nvlink === 'required'
+        ? largestIsland(part.node, alone, holding)
+        : Math.min(shape.gpus, ableGpus(part.node, alone, holding));
+    most = Math.max(most, able);
+  }
+  return most;
 }
 
 function ableMask({ gpus, gpuClass }: SnapshotNode, shape: Shape, holding: Holding): number {
@@ -96,6 +112,10 @@ export function isLinked(node: SnapshotNode, shape: Shape): boolean {
  * has `from` thousandths free, by default the one with the least that suffices.
  */
 export function chooseGpus(node: SnapshotNode, shape: Shape, from?: number): readonly string[] | undefined {
+  if (shape.within !== undefined) {
+    const part = tightestPart(node, shape, 1);
+    return part && chooseGpus(part.node, inOnePart(shape), from);
+  }
   if (shape.gpuMilli !== undefined && from !== WHOLE_GPU) {
     const gpu = chooseShared(node, shape, from);
     if (gpu?.freeMilli !== WHOLE_GPU) return gpu && [gpu.id];
@@ -137,11 +157,35 @@ export function sharesFor({ gpus }: SnapshotNode, shape: Shape): readonly number
 
 /** How often the GPUs that a shape asks for can be given at the same time; it asks for some. */
 export function membersOfGpus(node: SnapshotNode, shape: Shape): number {
+  if (shape.within !== undefined) return mostInPart(node, shape);
   if (shape.gpuMilli !== undefined) return sharesIn(node, shape);
   const masks = masksFor(node, shape);
   if (masks) return masks.members(ableMask(node, shape, 'now'), shape.gpus, ruleOf(shape));
   if (shape.nvlink === 'required' && shape.gpus > 1) return 0;
   return Math.floor(ableGpus(node, shape, 'now') / shape.gpus);
+}
+
+function mostInPart(node: SnapshotNode, shape: Shape): number {
+  const alone = inOnePart(shape);
+  let most = 0;
+  for (const part of shape.within === undefined ? [] : partsOf(node, shape.within))
+    most = Math.max(most, membersOfGpus(part.node, alone));
+  return most;
+}
+
+/** Of the parts of a node with GPUs for so many members the first of those with the fewest to spare. */
+export function tightestPart(
+  node: SnapshotNode,
+  shape: Shape,
+  members: number,
+): (NodePart & { readonly spare: number }) | undefined {
+  const alone = inOnePart(shape);
+  let best: (NodePart & { readonly spare: number }) | undefined;
+  for (const part of shape.within === undefined ? [] : partsOf(node, shape.within)) {
+    const spare = membersOfGpus(part.node, alone) - members;
+    if (spare >= 0 && spare < (best?.spare ?? Infinity)) best = { ...part, spare };
+  }
+  return best;
 }
 
 /**

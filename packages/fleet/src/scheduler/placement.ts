@@ -2,7 +2,7 @@ import { WHOLE_GPU } from './cluster/demand.ts';
 import { milliOf, withFree } from './gpu-fit.ts';
 import type { Shape } from './resources.ts';
 import type { SnapshotNode } from './snapshot.ts';
-import type { TopologyLevel } from './topology/topology-tree.ts';
+import type { PlaceLevel } from './topology/gpu-level.ts';
 
 export interface Placement {
   readonly workloadId: string;
@@ -38,7 +38,7 @@ export interface MemberTrace extends PlacementTrace {
   readonly rank: number;
   readonly members: number;
   /** The lowest level on which one place holds the whole gang, and that place. */
-  readonly level: TopologyLevel;
+  readonly level: PlaceLevel;
   readonly place: string;
 }
 
@@ -47,7 +47,7 @@ export interface PlacedMember {
   readonly rank: number;
   /** Of the gang. */
   readonly members: number;
-  readonly level: TopologyLevel;
+  readonly level: PlaceLevel;
 }
 
 /** What is stored of the GPUs that it holds, where they are not whole ones. */

@@ -5,8 +5,9 @@ import {
   type Toleration,
   type WorkloadSpec,
 } from '@clawbernetes/protocol';
-import { gangKey, gangShapeOf, type GangDemand, type GangSpread } from './gang/gang-demand.ts';
+import { gangKey, gangShapeOf, type GangDemand, type GangPart, type GangSpread } from './gang/gang-demand.ts';
 import { NODE_NAME_LABEL } from './snapshot.ts';
+import type { GpuLevel } from './topology/gpu-level.ts';
 
 /**
  * What placing a workload depends on, and nothing else: workloads of one shape fit, or fail to fit, alike.
@@ -31,6 +32,8 @@ export interface Shape {
   /** Absent = none. */
   readonly tolerations?: readonly Toleration[];
   readonly affinity?: Affinity;
+  /** Of one member of a gang: with the GPUs of all others of the node on one such part of it. */
+  readonly within?: GpuLevel;
   /** So many of this run together; absent = one by itself. */
   readonly gang?: GangShape;
 }
@@ -38,6 +41,8 @@ export interface Shape {
 /** What the members of a gang ask for together. */
 export interface GangShape extends GangDemand {
   readonly spread?: GangSpread;
+  /** All on one such part of a node; the topology says `node` then. */
+  readonly within?: GangPart;
 }
 
 export function shapeOf(spec: WorkloadSpec, nodeId: string | undefined): Shape {
@@ -74,8 +79,8 @@ export function shapeKey(shape: Shape): string {
 }
 
 function goesAnywhere(shape: Shape): boolean {
-  const { gpuModels, migProfile, nvlink, nodeSelector, nodeId, tolerations, affinity } = shape;
-  if (gpuModels.length > 0 || nodeId !== undefined || tolerations || affinity) return false;
+  const { gpuModels, migProfile, nvlink, nodeSelector, nodeId, tolerations, affinity, within } = shape;
+  if (gpuModels.length > 0 || nodeId !== undefined || tolerations || affinity || within) return false;
   return migProfile === undefined && nvlink === undefined && Object.keys(nodeSelector).length === 0;
 }
 

@@ -6,33 +6,7 @@ import { planPlacements, shapeKey, type Shape, type SnapshotNode } from '../../s
 import { fitNow, hasRoomNow, membersThatFit, neverFits } from '../../src/scheduler/fit.ts';
 import { afterPlacement } from '../../src/scheduler/placement.ts';
 import { FleetPacking } from '../../src/scheduler/score/fleet-packing.ts';
-import { areJoined, subsets, gpuNode, gpuShapeArbitrary, nodeArbitrary } from './gpu-node.ts';
-
-/** Sets of places of GPUs that may be given to the shape: all of them, found by trying each. */
-function choices(node: SnapshotNode, shape: Shape): readonly (readonly number[])[] {
-  const { gpus, gpuMilli, gpuModels, minGpuMemoryMib, migProfile } = shape;
-  const milli = gpuMilli ?? 1000;
-  const able = node.gpus.flatMap((gpu, place) => {
-    const isModel = gpuModels.length === 0 || gpuModels.some((one) => gpu.model.toLowerCase().includes(one));
-    const isLarge = Math.floor((gpu.memoryMib * milli) / 1000) >= minGpuMemoryMib;
-    return gpu.usable && gpu.freeMilli >= milli && isModel && isLarge && gpu.migProfile === migProfile
-      ? [place]
-      : [];
-  });
-  return subsets(able, gpus).filter((places) => shape.nvlink !== 'required' || areJoined(node, places));
-}
-
-/** The most of a shape that fit at the same time, by trying all ways to give GPUs. */
-function mostMembers(node: SnapshotNode, shape: Shape): number {
-  if (node.free.cpuMilli < shape.cpuMilli || node.free.memoryMib < shape.memoryMib) return 0;
-  let most = 0;
-  for (const places of choices(node, shape)) {
-    const ids = places.map((place) => node.gpus[place]!.id);
-    most = Math.max(most, 1 + mostMembers(afterPlacement(node, shape, ids), shape));
-    if (shape.gpus === 0) break;
-  }
-  return most;
-}
+import { choices, gpuNode, gpuShapeArbitrary, mostMembers, nodeArbitrary } from './gpu-node.ts';
 
 /** How many are placed one after the other, each where the planner would. */
 function oneByOne(node: SnapshotNode, shape: Shape): number {

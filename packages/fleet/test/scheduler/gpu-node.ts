@@ -3,6 +3,8 @@
 import fc from 'fast-check';
 import type { Shape, SnapshotGpu, SnapshotNode } from '../../src/index.ts';
 import type { GpuLink } from '../../src/scheduler/topology/gpu-graph.ts';
+import { afterPlacement } from '../../src/scheduler/placement.ts';
+import type { GpuLevel } from '../../src/scheduler/topology/gpu-level.ts';
 import { NodeClasses } from '../../src/scheduler/topology/node-class.ts';
 
 const classes = new NodeClasses();
@@ -115,4 +117,55 @@ export function subsets(places: readonly number[], size: number): readonly (read
   return places.flatMap((first, at) =>
     subsets(places.slice(at + 1), size - 1).map((rest) => [first, ...rest]),
   );
+}
+
+/** Sets of places of GPUs that may be given to the shape: all of them, found by trying each. */
+export function choices(node: SnapshotNode, shape: Shape): readonly (readonly number[])[] {
+  const { gpus, gpuMilli, gpuModels, minGpuMemoryMib, migProfile } = shape;
+  const milli = gpuMilli ?? 1000;
+  const able = node.gpus.flatMap((gpu, place) => {
+    const isModel = gpuModels.length === 0 || gpuModels.some((one) => gpu.model.toLowerCase().includes(one));
+    const isLarge = Math.floor((gpu.memoryMib * milli) / 1000) >= minGpuMemoryMib;
+    return gpu.usable && gpu.freeMilli >= milli && isModel && isLarge && gpu.migProfile === migProfile
+      ? [place]
+      : [];
+  });
+  return subsets(able, gpus).filter((places) => shape.nvlink !== 'required' || areJoined(node, places));
+}
+
+/** The most of a shape that fit at the same time, by trying all ways to give GPUs. */
+export function mostMembers(node: SnapshotNode, shape: Shape): number {
+  if (node.free.cpuMilli < shape.cpuMilli || node.free.memoryMib < shape.memoryMib) return 0;
+  let most = 0;
+  for (const places of choices(node, shape)) {
+    const ids = places.map((place) => node.gpus[place]!.id);
+    most = Math.max(most, 1 + mostMembers(afterPlacement(node, shape, ids), shape));
+    if (shape.gpus === 0) break;
+  }
+  return most;
+}
+
+/** Places of GPUs that are together on a level below the node, by its definition. */
+export function groupsOfGpus(node: SnapshotNode, level: GpuLevel): readonly (readonly number[])[] {
+  const groups: number[][] = [];
+  for (const [place, { numaNode, migProfile }] of node.gpus.entries()) {
+    const isNear = (other: number): boolean =>
+      level === 'numa'
+        ? numaNode !== undefined && node.gpus[other]!.numaNode === numaNode
+        : migProfile === undefined && areJoined(node, [other, place]);
+    const near = groups.filter((group) => group.some(isNear));
+    const group = [...near.flat(), place];
+    for (const one of near) groups.splice(groups.indexOf(one), 1);
+    groups.push(group);
+  }
+  return groups;
+}
+
+/** The most of a shape that fit at the same time on GPUs that are together. */
+export function mostTogether(node: SnapshotNode, shape: Shape, level: GpuLevel): number {
+  const groups = groupsOfGpus(node, level).map((places) => ({
+    ...node,
+    gpus: node.gpus.map((gpu, place) => (places.includes(place) ? gpu : { ...gpu, usable: false })),
+  }));
+  return Math.max(0, ...groups.map((group) => mostMembers(group, shape)));
 }

@@ -194,8 +194,11 @@ describe('what if', () => {
     expect(told).toMatchObject({ waits: 1, waiting: { reason: 'waiting-for-capacity' } });
     expect(told.message).toMatch(/^3 of 4 would start now, on /);
     expect(whatIf(fixture, { spec: gpus(5) })).toMatchObject({ waits: 1, waiting: { reason: 'never-fits' } });
-    const gang = { ...gpus(1), gang: { members: 2, topology: { level: 'numa' as const } } };
-    expect(codeOf(() => whatIf(fixture, { spec: gang }))).toBe('not-supported');
+    const gang = { members: 2, topology: { level: 'numa' as const } };
+    const together = whatIf(fixture, { spec: { ...gpus(1), gang }, count: 3 });
+    expect(together.starts.map(({ node }) => node)).toEqual(['a', 'a', 'a', 'a']);
+    expect(together).toMatchObject({ waits: 1, waiting: { reason: 'topology' } });
+    expect(codeOf(() => whatIf(fixture, { spec: { ...gpus(0), gang } }))).toBe('not-supported');
   });
 
   test('without a node: what would move where, and what would wait or end', async () => {

@@ -30,21 +30,31 @@ const always: { readonly [Name in keyof Required<Shape>]: fc.Arbitrary<NonNullab
     { required: [], preferred: [] },
     { required: [{ label: 'ssd', operator: 'exists' as const, values: [] }], preferred: [] },
   ),
+  within: fc.constantFrom('nvlink-island', 'numa'),
   gang: fc.constantFrom<GangShape>(
     { members: { min: 2, max: 2 } },
     { members: { min: 1, max: 2 } },
     { members: { min: 2, max: 2 }, topology: { level: 'rack', rule: 'required' } },
     { members: { min: 2, max: 2 }, topology: { level: 'rack', rule: 'preferred' } },
+    ...(['required', 'preferred'] as const).map((rule) => ({
+      members: { min: 2, max: 2 },
+      topology: { level: 'node' as const, rule },
+    })),
+    ...(['nvlink-island', 'numa'] as const).map((level) => ({
+      members: { min: 2, max: 2 },
+      topology: { level: 'node' as const, rule: 'required' as const },
+      within: { level, rule: 'required' as const },
+    })),
     { members: { min: 2, max: 2 }, spread: { by: 'rack', maxSkew: 1, rule: 'required' } },
   ),
 };
-const { gpuMilli, migProfile, nvlink, nodeId, tolerations, affinity, gang, ...required } = always;
+const { gpuMilli, migProfile, nvlink, nodeId, tolerations, affinity, within, gang, ...required } = always;
 const parts = { gpuMilli, migProfile, nvlink };
 
 const shapes: fc.Arbitrary<Shape> = fc
   .tuple(
     fc.record(required),
-    fc.record({ ...parts, nodeId, tolerations, affinity, gang }, { requiredKeys: [] }),
+    fc.record({ ...parts, nodeId, tolerations, affinity, within, gang }, { requiredKeys: [] }),
     fc.boolean(),
   )
   .map(([shape, rest, isPlain]) =>

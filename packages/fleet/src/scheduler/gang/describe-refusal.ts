@@ -1,3 +1,4 @@
+import { levelText, type GpuLevel } from '../topology/gpu-level.ts';
 import { LEVEL_LABELS, type TopologyLevel } from '../topology/topology-tree.ts';
 import type { GangRefusal, Shortfall } from './gang-plan.ts';
 
@@ -9,12 +10,16 @@ const LEVEL_WORDS: Readonly<Record<TopologyLevel, string>> = {
   node: 'one node',
 };
 
-/** What the gang needs, what stands in the way, and what would help. */
-export function describeRefusal(refusal: GangRefusal): string {
+/**
+ * What the gang needs, what stands in the way, and what would help. @param part of a node that all must be
+ * on; the figures are of the one with most room.
+ */
+export function describeRefusal(refusal: GangRefusal, part?: GpuLevel): string {
   const { members, slices } = refusal.demand;
   const inSlices = slices && slices.size > 1 ? ` in slices of ${slices.size}` : '';
   const count = members.min === 1 ? '1 member' : `${members.min} members`;
-  const needs = `${count}${inSlices} in ${LEVEL_WORDS[refusal.level]}`;
+  const where = part === undefined ? `in ${LEVEL_WORDS[refusal.level]}` : `on one ${levelText(part)}`;
+  const needs = `${count}${inSlices} ${where}`;
   const { whenEmpty } = refusal;
   if (whenEmpty) {
     const short = mostRoom(whenEmpty, ' when empty');

@@ -4,6 +4,7 @@ import { membersThatFit } from '../fit.ts';
 import type { Shape } from '../resources.ts';
 import type { SnapshotNode } from '../snapshot.ts';
 import { sliced, type Sliced } from '../slices.ts';
+import { ROOT } from '../topology/topology-tree.ts';
 import { alikeFor, gatherAlike } from '../why/alike.ts';
 import type { WaitQuestion } from '../why/explain-waiting.ts';
 import { describeSteps } from '../why/remedy-words.ts';
@@ -13,6 +14,7 @@ import { FleetTopology } from './fleet-topology.ts';
 import type { GangFleet } from './gang-demand.ts';
 import type { GangPlan, GangRefusal } from './gang-plan.ts';
 import { memberOf, type ShapeOfGang } from './member-shape.ts';
+import { refusalOfPart } from './part-refusal.ts';
 import { planGang } from './plan-gang.ts';
 import { gangFleet, looksOfGang, planShape, valuesOf } from './place-gang.ts';
 import { spreadRoom } from './spread-room.ts';
@@ -28,10 +30,13 @@ export function explainGang(
   emptyRoom?: RoomWhenEmpty,
 ): Waiting {
   const member = memberOf(shape);
-  const groups = alikeFor(member, alike);
-  const ofOne = groups.some(({ example }) => membersThatFit(example, member) > 0)
-    ? undefined
-    : explainWait({ alike: groups, unapproved }, member);
+  // Nodes that differ by parts are many, and need not be told apart where one has room.
+  const isRoomy = member.within !== undefined && (topology.capacity(member).members[ROOT] ?? 0) > 0;
+  const groups = isRoomy ? [] : alikeFor(member, alike);
+  const ofOne =
+    isRoomy || groups.some(({ example }) => membersThatFit(example, member) > 0)
+      ? undefined
+      : explainWait({ alike: groups, unapproved }, member);
   // What not even one member finds is no question of how many there are.
   if (ofOne && ofOne.reason !== 'waiting-for-capacity') return { ...ofOne, message: forEach(ofOne.message) };
   return explainRefusal(topology, shape, emptyRoom ?? roomWhenEmpty(topology, member));
@@ -44,10 +49,14 @@ function forEach(message: string): string {
 function explainRefusal(topology: FleetTopology, shape: ShapeOfGang, emptyRoom: RoomWhenEmpty): Waiting {
   const member = memberOf(shape);
   const fleet = { ...gangFleet(topology, shape), roomWhenEmpty: emptyRoom };
-  const { spread, ...demand } = shape.gang;
+  const { spread, within: _within, ...demand } = shape.gang;
   const plan = planGang(fleet, demand);
   const needs = `Each member needs ${describeShape(member)}.`;
-  if (plan.kind === 'refusal') return { reason: plan.reason, message: `${describeRefusal(plan)} ${needs}` };
+  if (plan.kind === 'refusal') {
+    const { within } = member;
+    const refusal = within ? refusalOfPart(topology, fleet, member, { refusal: plan, emptyRoom }) : plan;
+    return { reason: refusal.reason, message: `${describeRefusal(refusal, within)} ${needs}` };
+  }
   if (spread && planShape(topology, fleet, shape).kind === 'refusal')
     return explainSpread(topology, fleet, shape);
   return { reason: 'waiting-for-capacity', message: 'There is room for it now; it starts in its turn.' };
@@ -69,7 +78,8 @@ function* findRoomWhenEmpty(topology: FleetTopology, member: Shape): Sliced<Room
 }
 
 function whenEmpty(view: SnapshotNode): SnapshotNode {
-  return { ...(view.empty ?? view), schedulable: true };
+  const { empty = view } = view;
+  return { ...empty, schedulable: true, empty };
 }
 
 /** It would fit, but not as evenly as it must be. */
@@ -143,15 +153,21 @@ function* gangRemedies(
   shape: ShapeOfGang,
   looks: number,
 ): Sliced<readonly Remedy[]> {
-  const fleet = gangFleet(topology, shape);
   const { gang } = shape;
   const remedies: Remedy[] = [];
-  const tried = (changed: ShapeOfGang['gang']): GangPlan | GangRefusal =>
-    planShape(topology, fleet, { ...shape, gang: changed });
-  const { topology: near, spread, members } = gang;
+  const tried = (changed: ShapeOfGang['gang']): GangPlan | GangRefusal => {
+    const asked = { ...shape, gang: changed };
+    return planShape(topology, gangFleet(topology, asked), asked);
+  };
+  const { topology: near, within, spread, members } = gang;
   if (near?.rule === 'required') {
-    const preferred = tried({ ...gang, topology: { ...near, rule: 'preferred' } });
-    if (preferred.kind === 'plan') remedies.push(remedy(shape, { step: 'ask-topology', level: near.level }));
+    const preferred = tried({
+      ...gang,
+      topology: { ...near, rule: 'preferred' },
+      ...(within ? { within: { ...within, rule: 'preferred' } } : {}),
+    });
+    const level = within?.level ?? near.level;
+    if (preferred.kind === 'plan') remedies.push(remedy(shape, { step: 'ask-topology', level }));
     yield looks;
   }
   if (spread?.rule === 'required') {

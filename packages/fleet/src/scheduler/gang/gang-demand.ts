@@ -1,4 +1,5 @@
 import type { WorkloadSpec } from '@clawbernetes/protocol';
+import { gpuLevel, type GpuLevel } from '../topology/gpu-level.ts';
 import { TOPOLOGY_LEVELS, type TopologyLevel, type TopologyTree } from '../topology/topology-tree.ts';
 
 /** What a gang asks for. A member is one process group on one node; its size is in `room`, not here. */
@@ -14,6 +15,12 @@ export interface TopologyConstraint {
   readonly level: TopologyLevel;
   /** `required` waits rather than spread wider; `preferred` climbs. */
   readonly rule: 'required' | 'preferred';
+}
+
+/** GPUs of all members on one part of one node. */
+export interface GangPart {
+  readonly level: GpuLevel;
+  readonly rule: TopologyConstraint['rule'];
 }
 
 /** Ranks 0…size-1, size…2·size-1, … each within one domain of the level: tensor-parallel groups. Required. */
@@ -35,18 +42,23 @@ export interface GangSpread {
 export function gangShapeOf(
   { members: max, minMembers: min = max, topology }: NonNullable<WorkloadSpec['gang']>,
   spread: WorkloadSpec['spread'],
-): GangDemand & { readonly spread?: GangSpread } {
-  const level = TOPOLOGY_LEVELS.find((known) => known === topology?.level);
+): GangDemand & { readonly spread?: GangSpread; readonly within?: GangPart } {
+  const part = gpuLevel(topology?.level);
+  // What stands on one part of a node stands on one node.
+  const level = part ? 'node' : TOPOLOGY_LEVELS.find((known) => known === topology?.level);
   return {
     members: { min, max },
     ...(level && topology ? { topology: { level, rule: topology.mode } } : {}),
+    ...(part && topology ? { within: { level: part, rule: topology.mode } } : {}),
     ...(spread ? { spread: { by: spread.by, maxSkew: spread.maxSkew, rule: spread.mode } } : {}),
   };
 }
 
 /** Equal for gangs that ask for the same. */
-export function gangKey({ members: { min, max }, topology, spread }: ReturnType<typeof gangShapeOf>): string {
-  const near = topology ? ` ${topology.rule} ${topology.level}` : '';
+export function gangKey(gang: ReturnType<typeof gangShapeOf>): string {
+  const { topology, within, spread } = gang;
+  const { min, max } = gang.members;
+  const near = topology ? ` ${topology.rule} ${within?.level ?? topology.level}` : '';
   const even = spread ? ` ${spread.rule} ${spread.maxSkew} by ${spread.by}` : '';
   return `gang ${min}-${max}${near}${even}`;
 }

@@ -7,7 +7,8 @@ export function memberOf(shape: Shape): Shape {
   if (!shape.gang) return shape;
   const known = MEMBERS.get(shape);
   if (known) return known;
-  const { gang: _gang, ...member } = shape;
+  const { gang, ...alone } = shape;
+  const member = gang.within?.rule === 'required' ? { ...alone, within: gang.within.level } : alone;
   MEMBERS.set(shape, member);
   return member;
 }

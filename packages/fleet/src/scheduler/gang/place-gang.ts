@@ -1,7 +1,8 @@
 import { assert, present } from '@clawbernetes/kernel';
 import type { Draft } from '../draft.ts';
 import { fitNow, membersThatFit, neverFits, reluctance } from '../fit.ts';
-import { gpusForMembers } from '../gpu-fit.ts';
+import { gpusForMembers, tightestPart } from '../gpu-fit.ts';
+import { inOnePart } from '../gpu-parts.ts';
 import { afterPlacement, type MemberTrace, type Placement } from '../placement.ts';
 import type { Shape } from '../resources.ts';
 import type { SnapshotNode } from '../snapshot.ts';
@@ -12,6 +13,7 @@ import type { GangPlacement, GangPlan, GangRefusal } from './gang-plan.ts';
 import { memberOf, type ShapeOfGang } from './member-shape.ts';
 import { planGang } from './plan-gang.ts';
 import { spreadRoom } from './spread-room.ts';
+import { inTopologyOrder, tightestSeat, wishesOf, type Standing } from './within-node.ts';
 
 /**
  * Places a whole gang on the nodes of a draft, or nothing of it: members in the order of their ranks. Why it
@@ -34,15 +36,49 @@ export interface WaitingGang {
 export function placeInDraft(
   draft: Draft,
   topology: FleetTopology,
+  gang: WaitingGang,
+): readonly Placement[] | undefined {
+  if (!gang.shape.gang.within) return placeWish(draft, topology, gang);
+  for (const shape of wishesOf(gang.shape)) {
+    const placed = placeWish(draft, topology, { ...gang, shape });
+    if (placed) return placed;
+  }
+  return undefined;
+}
+
+function placeWish(
+  draft: Draft,
+  topology: FleetTopology,
   { workloadId, shape }: WaitingGang,
 ): readonly Placement[] | undefined {
   const fleet = gangFleet(topology, shape, draft.moved());
   const plan = planShape(topology, fleet, shape);
   if (plan.kind === 'refusal') return undefined;
   const trace = { nodes: topology.size, candidates: countAble(fleet.room) };
-  return plan.placements.flatMap((placement) =>
-    placeMembers(draft, topology, { workloadId, shape, plan, placement, trace }),
+  const standing =
+    memberOf(shape).within === undefined
+      ? { ...plan, place: plan.place.name }
+      : seatInDraft(draft, topology, { shape, fleet, plan });
+  return standing.placements.flatMap((placement) =>
+    placeMembers(draft, topology, { workloadId, shape, standing, placement, trace }),
   );
+}
+
+/** Where the whole gang stands on one part of a node. One that spreads stays on the node that was chosen. */
+function seatInDraft(
+  draft: Draft,
+  topology: FleetTopology,
+  { shape, fleet, plan }: { readonly shape: ShapeOfGang; readonly fleet: GangFleet; readonly plan: GangPlan },
+): Standing {
+  const { tree } = fleet;
+  const numbers = shape.gang.spread
+    ? plan.placements.values().map(({ node }) => node)
+    : fleet.room.keys().filter((node) => tree.has(node));
+  const nodes = numbers.flatMap((node): [number, SnapshotNode][] => {
+    const view = draft.node(topology.view(node).id);
+    return view ? [[node, view]] : [];
+  });
+  return present(tightestSeat(fleet, shape, plan.members, nodes), 'a part of a node that was counted');
 }
 
 /** The fleet as the members of a gang see it. @param moved nodes that differ from what the topology knows. */
@@ -79,11 +115,12 @@ export function gangFleet(
 export function planShape(
   topology: FleetTopology,
   fleet: GangFleet,
-  { gang, ...member }: ShapeOfGang,
+  shape: ShapeOfGang,
 ): GangPlan | GangRefusal {
-  const { spread, ...demand } = gang;
+  const { spread, within: _within, ...demand } = shape.gang;
   if (!spread) return planGang(fleet, demand);
-  const choice = spreadRoom({ ...fleet, valueOf: valuesOf(topology, member, spread.by) }, demand, spread);
+  const valueOf = valuesOf(topology, memberOf(shape), spread.by);
+  const choice = spreadRoom({ ...fleet, valueOf }, demand, spread);
   const { members: _, ...rest } = fleet;
   if (!choice) return planGang({ ...rest, room: new Int32Array(fleet.room.length) }, demand);
   const { members } = choice;
@@ -131,21 +168,21 @@ function countAble(room: Int32Array): number {
 interface Placing {
   readonly workloadId: string;
   readonly shape: ShapeOfGang;
-  readonly plan: GangPlan;
+  readonly standing: Standing;
   readonly placement: GangPlacement;
   readonly trace: Pick<MemberTrace, 'nodes' | 'candidates'>;
 }
 
 function placeMembers(draft: Draft, topology: FleetTopology, placing: Placing): readonly Placement[] {
-  const { workloadId, shape, plan, placement, trace } = placing;
+  const { workloadId, shape, standing, placement, trace } = placing;
   const member = memberOf(shape);
   const nodeId = topology.view(placement.node).id;
   let node = present(draft.node(nodeId), 'a node of the plan');
   const gangTrace: Omit<MemberTrace, 'rank'> = {
     ...trace,
-    members: plan.members,
-    level: plan.level,
-    place: plan.place.name,
+    members: standing.members,
+    level: standing.level,
+    place: standing.place,
   };
   return devicesFor(node, member, placement.members).map((devices, at): Placement => {
     const rank = placement.firstRank + at;
@@ -156,7 +193,7 @@ function placeMembers(draft: Draft, topology: FleetTopology, placing: Placing): 
     return {
       ...{ workloadId, nodeId, devices, shape: member, before, after: node },
       trace: memberTrace,
-      member: { rank, members: plan.members, level: plan.level },
+      member: { rank, members: standing.members, level: standing.level },
     };
   });
 }
@@ -167,6 +204,13 @@ export function devicesFor(
   member: Shape,
   members: number,
 ): readonly (readonly string[])[] {
+  if (member.within !== undefined) {
+    const part = present(
+      tightestPart(node, member, members),
+      'a part of a node for members that were counted',
+    );
+    return inTopologyOrder(node, devicesFor(part.node, inOnePart(member), members));
+  }
   if (member.gpus > 0 && member.gpuMilli === undefined && members > 1)
     return gpusForMembers(node, member, members);
   const given: (readonly string[])[] = [];

@@ -23,6 +23,7 @@ export class NodeClass {
   readonly #facts: NodeClassFacts;
   #masks: MaskTable | undefined;
   #isEvenlyLinked: boolean | undefined;
+  #islands: readonly number[] | undefined;
 
   constructor(facts: NodeClassFacts, key: string) {
     this.hash = createHash('sha256').update(key).digest('hex').slice(0, 16);
@@ -34,6 +35,11 @@ export class NodeClass {
   /** Whether NVLink joins all pairs or none, so that it says nothing about which GPUs to choose. */
   get isEvenlyLinked(): boolean {
     return (this.#isEvenlyLinked ??= areEvenlyLinked(this.#facts));
+  }
+
+  /** By GPU, the first of its NVLink island: of those that it reaches over NVLink, also through others. */
+  get islands(): readonly number[] {
+    return (this.#islands ??= islandsOf(this.#facts));
   }
 
   /**
@@ -50,8 +56,25 @@ function areEvenlyLinked({ models, links }: NodeClassFacts): boolean {
   const pairs = models.flatMap((_model, a) =>
     models.slice(a + 1).map((_other, after) => links[a]?.[a + 1 + after]),
   );
-  const joined = pairs.filter((pair) => pair !== undefined && (pair.link === 'NV' || pair.link === 'XGMI'));
+  const joined = pairs.filter(isJoined);
   return joined.length === 0 || joined.length === pairs.length;
+}
+
+function isJoined(link: GpuLink | undefined): boolean {
+  return link?.link === 'NV' || link?.link === 'XGMI';
+}
+
+function islandsOf({ models, links }: NodeClassFacts): readonly number[] {
+  const islands = Array.from(models.keys());
+  for (const [a] of models.entries())
+    for (let b = a + 1; b < models.length; b += 1) {
+      const [one = a, other = b] = [islands[a], islands[b]];
+      if (one === other || !isJoined(links[a]?.[b])) continue;
+      const first = Math.min(one, other);
+      for (const [at, island] of islands.entries())
+        if (island === one || island === other) islands[at] = first;
+    }
+  return islands;
 }
 
 /** Interns classes: equal facts give the same object while anybody holds it. */

@@ -1,4 +1,5 @@
 import { present } from '@clawbernetes/kernel';
+import { partsKey } from '../gpu-parts.ts';
 import { meets } from '../node-constraints.ts';
 import { namesNodes, type Shape } from '../resources.ts';
 import { atOnce, sliced, type Sliced } from '../slices.ts';
@@ -45,11 +46,14 @@ export function* gatherAlike(
   return [...groups.values()];
 }
 
-/** The same for one shape: nodes that it tells apart by their names are parted. */
+/** The same for one shape: nodes that it tells apart by their names, or by parts of them, are parted. */
 export function alikeFor(shape: Shape, alike: readonly Alike[]): readonly Alike[] {
-  if (!namesNodes(shape)) return alike;
+  const { within } = shape;
+  if (!namesNodes(shape) && within === undefined) return alike;
   return alike.flatMap(({ nodes }) => {
-    const groups = Map.groupBy(nodes, (node) => namesMet(node, shape));
+    const groups = Map.groupBy(nodes, (node) =>
+      within === undefined ? namesMet(node, shape) : `${partsKey(node, within)} ${namesMet(node, shape)}`,
+    );
     return Array.from(groups.values(), (some) => ({ example: present(some[0], 'a node'), nodes: some }));
   });
 }

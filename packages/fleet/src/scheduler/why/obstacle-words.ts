@@ -61,6 +61,10 @@ const PHRASES: Record<ObstacleCode, Phrase> = {
     some: ({ gpus }) => `have no ${gpus} GPUs that are joined by NVLink`,
     one: ({ gpus }, { has }) => `has no ${gpus} GPUs that are joined by NVLink${atMost(has)}`,
   },
+  'gpus-apart': {
+    some: ({ gpus }, { what }) => `have no ${what} of ${gpus} such GPUs`,
+    one: ({ gpus }, { what, has = 0 }) => `has only ${has} of the ${gpus} GPUs it needs on one ${what}`,
+  },
   'gpu-health': {
     some: () => 'have too few GPUs in working order',
     one: ({ gpus }, { has }) => `has only ${has} of the ${gpus} GPUs it needs in working order`,
@@ -93,6 +97,10 @@ const PHRASES: Record<ObstacleCode, Phrase> = {
   'nvlink-in-use': {
     some: ({ gpus }) => `have no ${gpus} free GPUs that are joined by NVLink`,
     one: ({ gpus }, { has }) => `has no ${gpus} free GPUs that are joined by NVLink${atMost(has)}`,
+  },
+  'gpus-apart-in-use': {
+    some: ({ gpus }, { what }) => `have no ${what} with ${gpus} free GPUs`,
+    one: ({ gpus }, { what, has = 0 }) => `has only ${has} of the ${gpus} GPUs it needs free on one ${what}`,
   },
   'cpu-in-use': {
     some: () => 'have too little free CPU',

@@ -1,9 +1,11 @@
 import type { Obstacle, ObstacleCode } from '@clawbernetes/protocol';
 import { hasRoomNow } from '../fit.ts';
-import { ableGpus, hasGpus, largestIsland, milliOf, suits } from '../gpu-fit.ts';
+import { ableGpus, hasGpus, largestIsland, largestPart, milliOf, suits, type Holding } from '../gpu-fit.ts';
+import { inOnePart } from '../gpu-parts.ts';
 import { describeTaint, describeTerm, meets, repelling } from '../node-constraints.ts';
 import type { Shape } from '../resources.ts';
 import { NODE_NAME_LABEL, type SnapshotGpu, type SnapshotNode } from '../snapshot.ts';
+import { levelText } from '../topology/gpu-level.ts';
 import { spanText } from './reserved-words.ts';
 
 /** All that keeps a node from taking a shape now, most fundamental first; none if it could. */
@@ -47,12 +49,33 @@ function* gpuHardware(node: SnapshotNode, shape: Shape): Generator<Obstacle> {
   const ofKind = node.gpus.filter((gpu) => gpu.migProfile === migProfile).length;
   const repaired = { ...node, gpus: node.gpus.map(inOrder) };
   if (hasGpus(repaired, shape, 'empty'))
-    yield { code: 'gpu-health', needs, has: Math.min(suitable, largestIsland(node, shape, 'empty')) };
+    yield { code: 'gpu-health', needs, has: Math.min(suitable, largestTogether(node, shape, 'empty')) };
   else if (ofKind < needs && migProfile !== undefined)
     yield { code: 'mig-profile', what: migProfile, needs, has: ofKind };
   else if (ofKind < needs) yield { code: 'gpu-count', needs, has: ofKind };
   else if (ableGpus(repaired, shape, 'empty') < needs) yield { code: 'gpu-model', needs, has: suitable };
+  else if (isApart(repaired, shape, 'empty')) yield apart('gpus-apart', node, shape, 'empty');
   else yield { code: 'nvlink', needs, has: largestIsland(node, shape, 'empty') };
+}
+
+function largestTogether(node: SnapshotNode, shape: Shape, holding: Holding): number {
+  const largest = shape.within === undefined ? largestIsland : largestPart;
+  return largest(node, shape, holding);
+}
+
+/** Whether it has the GPUs that are asked for, but not on one part of it. */
+function isApart(node: SnapshotNode, shape: Shape, holding: Holding): boolean {
+  return shape.within !== undefined && hasGpus(node, inOnePart(shape), holding);
+}
+
+function apart(
+  code: 'gpus-apart' | 'gpus-apart-in-use',
+  node: SnapshotNode,
+  shape: Shape,
+  holding: Holding,
+): Obstacle {
+  const what = levelText(shape.within ?? '');
+  return { code, what, needs: shape.gpus, has: largestPart(node, shape, holding) };
 }
 
 /** As if a GPU that is out of use for its health were in order. */
@@ -108,6 +131,7 @@ export function gpusInUse(node: SnapshotNode, shape: Shape): Obstacle {
     return { code: 'gpu-share-in-use', needs: milliOf(shape), has: largestShare(node, shape) };
   const idle = ableGpus(node, shape, 'now');
   if (idle < shape.gpus) return { code: 'gpus-in-use', needs: shape.gpus, has: idle };
+  if (isApart(node, shape, 'now')) return apart('gpus-apart-in-use', node, shape, 'now');
   return { code: 'nvlink-in-use', needs: shape.gpus, has: largestIsland(node, shape, 'now') };
 }
 

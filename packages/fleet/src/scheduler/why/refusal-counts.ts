@@ -18,6 +18,7 @@ const CODES: Record<Misfit, ObstacleCode> = {
   'gpu-count': 'gpu-count',
   'mig-profile': 'mig-profile',
   nvlink: 'nvlink',
+  'gpus-apart': 'gpus-apart',
   taint: 'taint',
 };
 

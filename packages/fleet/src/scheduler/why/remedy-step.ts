@@ -48,6 +48,8 @@ function askOtherwise(situation: Situation, obstacle: Obstacle, approach: Approa
       return approach === 'other' ? askKind(situation) : (askGpus(situation, obstacle) ?? askKind(situation));
     case 'gpu-count':
     case 'gpu-health':
+    case 'gpus-apart':
+    case 'gpus-apart-in-use':
     case 'gpus-in-use':
       return askGpus(situation, obstacle);
     case 'gpu-share-in-use':
@@ -90,6 +92,7 @@ function changeNode(situation: Situation, obstacle: Obstacle): Cure | undefined 
     case 'gpus-in-use':
     case 'gpu-share-in-use':
     case 'nvlink-in-use':
+    case 'gpus-apart-in-use':
     case 'cpu-in-use':
     case 'memory-in-use':
       return wait(situation);
@@ -103,6 +106,7 @@ function changeNode(situation: Situation, obstacle: Obstacle): Cure | undefined 
     case 'mig-profile':
     case 'gpu-model':
     case 'nvlink':
+    case 'gpus-apart':
       return undefined;
   }
 }

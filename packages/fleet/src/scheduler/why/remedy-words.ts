@@ -1,6 +1,7 @@
 import { formatDuration } from '@clawbernetes/kernel';
 import type { Quota, RemedyStep } from '@clawbernetes/protocol';
 import type { Shape } from '../resources.ts';
+import { levelText } from '../topology/gpu-level.ts';
 import { formatTime } from './reserved-words.ts';
 import { cpus, mebibytes, percent } from './obstacle-words.ts';
 
@@ -30,7 +31,8 @@ const WORDS: Record<StepName, StepWords> = {
   'ask-sandbox': () => 'do not require a sandbox (--sandbox preferred)',
   'ask-members': ({ members = 1 }, { gang }) =>
     `ask for ${members} instead of ${gang?.members.min ?? 1} members (--members ${members})`,
-  'ask-topology': ({ level = '' }) => `only prefer one ${level} for all (--topology ${level}=preferred)`,
+  'ask-topology': ({ level = '' }) =>
+    `only prefer one ${levelText(level)} for all (--topology ${level}=preferred)`,
   'ask-spread': ({ label = '' }) => `only prefer to spread over ${label} (--spread-by ${label}=preferred)`,
   tolerate: ({ tolerations = [] }) => `tolerate ${tolerations.map(tolerationText).join(' and ')}`,
   uncordon: ({ node = '' }) => `let ${node} take work again`,

@@ -52,6 +52,7 @@ const HARDNESS: Record<ObstacleCode, number> = {
   'gpus-in-use': 1,
   'gpu-share-in-use': 1,
   'nvlink-in-use': 1,
+  'gpus-apart-in-use': 1,
   'cpu-in-use': 1,
   'memory-in-use': 1,
   reserved: 2,
@@ -70,6 +71,7 @@ const HARDNESS: Record<ObstacleCode, number> = {
   'gpu-count': 9,
   'mig-profile': 9,
   nvlink: 9,
+  'gpus-apart': 9,
   cpu: 9,
   memory: 9,
 };

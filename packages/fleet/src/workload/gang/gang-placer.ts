@@ -2,6 +2,7 @@ import { assert, newId, present } from '@clawbernetes/kernel';
 import { commitAttempt, commitWorkload, type FleetCore } from '../../fleet-core.ts';
 import type { AttemptRecord, GangRecord, WorkloadRecord } from '../../records.ts';
 import { afterPlacement, partsHeld, type Placement, type PlacedMember } from '../../scheduler/placement.ts';
+import { levelText } from '../../scheduler/topology/gpu-level.ts';
 import { isProvenEnded } from '../policy/next-step.ts';
 import { freeMasterPort, hostsOf } from './member-environment.ts';
 import { orderStart } from './order-start.ts';
@@ -41,7 +42,7 @@ export function reserveGang(core: FleetCore, placements: readonly Placement[]): 
     type: 'gang.reserved',
     subject: workload.id,
     cause: 'scheduler',
-    message: `${workload.name} has places for ${members.length} members within one ${gang.level}.`,
+    message: `${workload.name} has places for ${members.length} members within one ${levelText(gang.level)}.`,
     facts: { generation: gang.generation, members: members.length, level: gang.level },
   });
   const reserved = settleGang(core, workload, 'scheduler');

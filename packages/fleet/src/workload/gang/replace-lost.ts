@@ -1,13 +1,16 @@
-import { fitNow } from '../../scheduler/fit.ts';
+import { fitNow, membersThatFit } from '../../scheduler/fit.ts';
 import type { FleetCore } from '../../fleet-core.ts';
 import type { AttemptRecord, GangRecord, WorkloadRecord } from '../../records.ts';
 import type { FleetTopology } from '../../scheduler/gang/fleet-topology.ts';
 import type { GangFleet } from '../../scheduler/gang/gang-demand.ts';
 import { isGang, memberOf, type ShapeOfGang } from '../../scheduler/gang/member-shape.ts';
-import { gangFleet, valuesOf } from '../../scheduler/gang/place-gang.ts';
+import { devicesFor, gangFleet, valuesOf } from '../../scheduler/gang/place-gang.ts';
 import { replaceMembers, type GangReplacement } from '../../scheduler/gang/replace-members.ts';
+import { partLevels } from '../../scheduler/gang/within-node.ts';
+import { inOnePart, partWith } from '../../scheduler/gpu-parts.ts';
 import { afterPlacement, type MemberTrace, type Placement } from '../../scheduler/placement.ts';
 import { shapeOf } from '../../scheduler/resources.ts';
+import type { GpuLevel } from '../../scheduler/topology/gpu-level.ts';
 import { levelName, NODE } from '../../scheduler/topology/topology-tree.ts';
 
 export interface Seats {
@@ -31,9 +34,61 @@ export function seatsFor(
   const { workload, ranks } = seats;
   const shape = shapeOf(workload.spec, workload.nodeId);
   if (!isGang(shape) || ranks.length === 0) return undefined;
+  const moves = shape.gang.within
+    ? movesWithin(core, topology, shape, seats)
+    : movesBetween(core, topology, shape, seats);
+  return moves && toPlacements(core, topology, { workload, shape, moves });
+}
+
+function movesBetween(
+  core: FleetCore,
+  topology: FleetTopology,
+  shape: ShapeOfGang,
+  seats: Seats,
+): Moves | undefined {
   const nodeOfRank = nodesOf(core, topology, seats);
-  const replaced = replaceEvenly({ topology, shape, nodeOfRank, ranks });
-  return replaced && toPlacements(core, topology, { workload, shape, moves: replaced });
+  return replaceEvenly({ topology, shape, nodeOfRank, ranks: seats.ranks });
+}
+
+/** On the part of a node on which the others stand; elsewhere only where that part is preferred. */
+function movesWithin(
+  core: FleetCore,
+  topology: FleetTopology,
+  shape: ShapeOfGang,
+  seats: Seats,
+): Moves | undefined {
+  const { within } = memberOf(shape);
+  if (within !== undefined) return movesOnPart(topology, shape, [within], seats);
+  const isSpread = shape.gang.spread?.rule === 'required';
+  const near = isSpread ? undefined : movesOnPart(topology, shape, partLevels(shape), seats);
+  return near ?? movesBetween(core, topology, shape, seats);
+}
+
+/** The nearest of these parts that has room. */
+function movesOnPart(
+  topology: FleetTopology,
+  shape: ShapeOfGang,
+  levels: readonly GpuLevel[],
+  { living, ranks }: Seats,
+): Moves | undefined {
+  const number = nodeOfAll(topology, living);
+  if (number === undefined) return undefined;
+  const view = topology.view(number);
+  const member = inOnePart(memberOf(shape));
+  const taken = new Set(living.flatMap(({ devices }) => devices));
+  for (const level of levels) {
+    const part = partWith(view, level, taken);
+    if (!part || membersThatFit(part.node, member) < ranks.length) continue;
+    const devices = devicesFor(part.node, member, ranks.length);
+    return ranks.map((rank, at) => ({ rank, to: number, devices: devices[at] ?? [] }));
+  }
+  return undefined;
+}
+
+/** The node on which all of them run; undefined if there is none. */
+function nodeOfAll(topology: FleetTopology, members: readonly AttemptRecord[]): number | undefined {
+  const [nodeId, ...others] = new Set(members.map((member) => member.nodeId));
+  return nodeId === undefined || others.length > 0 ? undefined : topology.number(nodeId);
 }
 
 function nodesOf(core: FleetCore, topology: FleetTopology, { workload, living, ranks }: Seats): Int32Array {
@@ -48,7 +103,8 @@ function nodesOf(core: FleetCore, topology: FleetTopology, { workload, living, r
 /** Of a node that has left the fleet, and of a rank that never had one. */
 const UNKNOWN = -1;
 
-type Moves = readonly { readonly rank: number; readonly to: number }[];
+/** GPUs where they matter. */
+type Moves = readonly { readonly rank: number; readonly to: number; readonly devices?: readonly string[] }[];
 
 interface Replacing {
   readonly topology: FleetTopology;
@@ -123,9 +179,9 @@ function toPlacements(
   const placements: Placement[] = [];
   const members = workloads.members(workload.id).length;
   const level = workload.gang?.level ?? levelName(NODE);
-  for (const { rank, to } of moves) {
+  for (const { rank, to, devices: chosen } of moves) {
     const before = views.get(to) ?? topology.view(to);
-    const devices = fitNow(before, member);
+    const devices = chosen ?? fitNow(before, member);
     // One after the other they may need more than was counted together; then it is tried again later.
     if (!devices) return undefined;
     const after = afterPlacement(before, member, devices);

@@ -9,7 +9,7 @@ import { FleetPacking } from '../../../src/scheduler/score/fleet-packing.ts';
 import { explainWaiting } from '../../../src/scheduler/why/explain-waiting.ts';
 import { withoutHolders, type Holder } from '../../../src/scheduler/why/holder.ts';
 import { obstaclesOf } from '../../../src/scheduler/why/obstacle.ts';
-import { areJoined, subsets } from '../gpu-node.ts';
+import { areJoined, mostTogether, subsets } from '../gpu-node.ts';
 import {
   aheadArbitrary,
   fleetArbitrary,
@@ -107,6 +107,7 @@ const CLAIMS: Record<ObstacleCode, (node: SnapshotNode, shape: Shape, what: stri
     node.gpus.filter((gpu) => gpu.migProfile === shape.migProfile).length < shape.gpus,
   nvlink: (node, shape) => shape.nvlink === 'required' && !areSomeJoined(node, shape, 0),
   'gpu-model': (node, shape) => wanted(node, shape).length < shape.gpus,
+  'gpus-apart': (node, shape) => mostTogether(freed(node), shape, shape.within ?? 'numa') === 0,
   'gpu-health': (node, shape) =>
     wanted(node, shape).length >= shape.gpus &&
     (shape.nvlink === 'required'
@@ -123,9 +124,16 @@ const CLAIMS: Record<ObstacleCode, (node: SnapshotNode, shape: Shape, what: stri
   'gpu-share-in-use': (node, shape) =>
     !wanted(node, shape).some((gpu) => gpu.usable && gpu.freeMilli >= (shape.gpuMilli ?? 0)),
   'nvlink-in-use': (node, shape) => areSomeJoined(node, shape, 0) && !areSomeJoined(node, shape, 1000),
+  'gpus-apart-in-use': (node, shape) => mostTogether(node, shape, shape.within ?? 'numa') === 0,
   'cpu-in-use': (node, shape) => node.free.cpuMilli < shape.cpuMilli,
   'memory-in-use': (node, shape) => node.free.memoryMib < shape.memoryMib,
 };
+
+/** As if nothing ran there, and all GPUs were in order. */
+function freed(node: SnapshotNode): SnapshotNode {
+  const gpus = node.gpus.map((gpu) => ({ ...gpu, usable: true, freeMilli: 1000 }));
+  return { ...node, gpus, free: node.capacity };
+}
 
 /** Whether some of its GPUs in working order, with so much of each free, are joined by NVLink. */
 function areSomeJoined(node: SnapshotNode, shape: Shape, freeMilli: number): boolean {
