@@ -6,6 +6,7 @@ import {
   type GatewayFrame,
   type NodeFrame,
 } from './generated/clawbernetes/node/v1/node_pb.ts';
+import { encodeAcknowledgement, encodeStart } from './frequent-frames.ts';
 
 /**
  * Versions of the node protocol that this code speaks, both ends included. From 2 on a node ends by itself
@@ -31,6 +32,19 @@ export function encodeGatewayFrame(
   id: number,
   body: MessageInitShape<typeof GatewayFrameSchema>['body'],
 ): Uint8Array {
+  return frequent(id, body) ?? encodeAny(id, body);
+}
+
+function frequent(
+  id: number,
+  body: MessageInitShape<typeof GatewayFrameSchema>['body'],
+): Uint8Array | undefined {
+  if (body?.case === 'startWorkload') return encodeStart(id, body.value);
+  if (body?.case === 'statusAck') return encodeAcknowledgement(id, body.value);
+  return undefined;
+}
+
+function encodeAny(id: number, body: MessageInitShape<typeof GatewayFrameSchema>['body']): Uint8Array {
   return toBinary(
     GatewayFrameSchema,
     create(GatewayFrameSchema, { id: BigInt(id), body: body ?? { case: undefined } }),

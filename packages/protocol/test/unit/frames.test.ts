@@ -1,5 +1,6 @@
 // Shows that whatever the two ends say arrives as it was said, and that bytes which are no frame are refused,
 // not believed.
+import { create, toBinary } from '@bufbuild/protobuf';
 import { errorCode } from '@clawbernetes/kernel';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -15,6 +16,7 @@ import {
   toWireStatus,
   type AttemptStatus,
 } from '../../src/index.ts';
+import { GatewayFrameSchema } from '../../src/generated/clawbernetes/node/v1/node_pb.ts';
 
 const count = fc.nat({ max: Number.MAX_SAFE_INTEGER });
 /** 0 is how the wire says "not yet". */
@@ -127,6 +129,45 @@ describe('frames', () => {
         expect(gateway.body).toMatchObject({ case: 'startWorkload', value: start });
       }),
     );
+  });
+
+  const anyText = fc.string({ maxLength: 40, unit: 'grapheme' });
+  const anyCount = fc.bigInt({ min: 0n, max: 2n ** 64n - 1n });
+
+  test('orders and acknowledgements are the bytes that the generated code writes', () => {
+    const start = fc.record(
+      {
+        ...{ attemptId: anyText, workloadId: anyText, namespace: anyText, barrier: fc.boolean() },
+        epoch: fc.record({ term: anyCount, counter: anyCount }),
+        spec: fc.uint8Array({ maxLength: 500 }),
+        devices: fc.array(anyText, { maxLength: 3 }),
+        environment: fc.dictionary(anyText, anyText),
+      },
+      { requiredKeys: [] },
+    );
+    const revisions = fc.array(fc.record({ attemptId: anyText, revision: anyCount }));
+    const body = fc.oneof(
+      start.map((value) => ({ case: 'startWorkload', value }) as const),
+      revisions.map((all) => ({ case: 'statusAck', value: { revisions: all } }) as const),
+    );
+    fc.assert(
+      fc.property(count, body, (id, sent) => {
+        const generated = toBinary(
+          GatewayFrameSchema,
+          create(GatewayFrameSchema, { id: BigInt(id), body: sent }),
+        );
+        expect(encodeGatewayFrame(id, sent)).toEqual(generated);
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  test('a frame that could not be written leaves nothing behind', () => {
+    const value = { attemptId: 'a', epoch: { term: -1n, counter: 1n } };
+    expect(() => encodeGatewayFrame(1, { case: 'startWorkload', value })).toThrow('uint64');
+    const acknowledged = { revisions: [{ attemptId: 'b', revision: 2n }] };
+    const next = encodeGatewayFrame(2, { case: 'statusAck', value: acknowledged });
+    expect(decodeGatewayFrame(next)).toMatchObject({ id: 2n, body: { value: acknowledged } });
   });
 
   test('any other bytes are refused with a code, or are a frame that says nothing known', () => {
