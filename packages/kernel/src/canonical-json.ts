@@ -5,6 +5,8 @@ export type Json =
 
 /** Deepest nesting accepted, so that hostile data cannot exhaust the stack. */
 const MAX_DEPTH = 128;
+/** Printable ASCII of which nothing has to be escaped: nearly every string. */
+const PLAIN = /^[ !#-[\]-~]*$/;
 
 /**
  * Canonical JSON by RFC 8785 (JCS): keys sorted by UTF-16 code units, numbers and strings as ECMAScript
@@ -22,25 +24,24 @@ function write(value: Json, depth: number): string {
   if (typeof value === 'number' && !Number.isFinite(value)) throw refuse(`the number ${value}`);
   if (typeof value !== 'object' || value === null) return JSON.stringify(value);
   if (isArray(value)) return `[${value.map((item) => write(item, depth + 1)).join(',')}]`;
-  const members: string[] = [];
-  for (const key of Object.keys(value).toSorted(byCodeUnit)) {
+  let members = '';
+  // Without an order of its own, `toSorted` compares UTF-16 code units.
+  for (const key of Object.keys(value).toSorted()) {
     const member = value[key];
-    if (member !== undefined) members.push(`${writeString(key)}:${write(member, depth + 1)}`);
+    if (member === undefined) continue;
+    members += `${members === '' ? '' : ','}${writeString(key)}:${write(member, depth + 1)}`;
   }
-  return `{${members.join(',')}}`;
+  return `{${members}}`;
 }
 
 function writeString(text: string): string {
+  if (PLAIN.test(text)) return `"${text}"`;
   if (!text.isWellFormed()) throw refuse('a string with a lone surrogate');
   return JSON.stringify(text);
 }
 
 function isArray(value: Json): value is readonly Json[] {
   return Array.isArray(value);
-}
-
-function byCodeUnit(left: string, right: string): number {
-  return left < right ? -1 : left > right ? 1 : 0;
 }
 
 function refuse(what: string): CodedError {

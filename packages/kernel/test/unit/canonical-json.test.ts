@@ -29,6 +29,12 @@ it('reads back as the same value', () => {
   );
 });
 
+it('escapes what JSON escapes, and nothing else', () => {
+  const all = Array.from({ length: 0x1_0000 }, (_, unit) => `a${String.fromCharCode(unit)}z`);
+  const texts = all.filter((text) => text.isWellFormed());
+  expect(texts.map((text) => canonicalJson(text))).toEqual(texts.map((text) => JSON.stringify(text)));
+});
+
 it('does not depend on the order in which members were set', () => {
   fc.assert(
     fc.property(fc.dictionary(fc.string({ unit: 'binary' }), json), (members) => {
