@@ -13,7 +13,7 @@ import type { WorkloadRecord } from '../records.ts';
 import type { RoomBound } from '../scheduler/room-bound.ts';
 import { GroupCounts } from './group-counts.ts';
 import { ShapeIndex } from './shape-index.ts';
-import { compareTurns, firstInTurn, type InLine } from './turn-line.ts';
+import { RetryRound } from './retry-round.ts';
 import { idsBefore, WaitingGroup } from './waiting-group.ts';
 import { firstInOrder } from './waiting-order.ts';
 import { TakenLines, WaitingLines, type Glance } from './waiting-lines.ts';
@@ -46,8 +46,8 @@ export class PendingQueue {
   readonly #lines = new WaitingLines();
   /** Of those the blocked ones that may fit. */
   readonly #retried = new Set<WaitingGroup>();
-  /** The last of them in order, if there may be more behind it. */
-  #retriedUntil: InLine | undefined;
+  /** Who of the blocked ones is next. */
+  readonly #round = new RetryRound<WaitingGroup>();
   /** What the turn that is under way has taken out of the lines. */
   #turn: TakenLines | undefined;
   #numbers = 0;
@@ -76,7 +76,7 @@ export class PendingQueue {
 
   /** Whether some of them are known to fit nowhere but, maybe, on nodes that have changed since. */
   get isRetrying(): boolean {
-    return this.#retried.size > 0 || this.#retriedUntil !== undefined;
+    return this.#retried.size > 0 || this.#round.isUnderWay;
   }
 
   add(workload: WorkloadRecord, shape: Shape = shapeOf(workload.spec, workload.nodeId)): void {
@@ -116,25 +116,23 @@ export class PendingQueue {
    * at a time. As long as `isRetrying`, it is called again with what room there is by then.
    */
   retry(room: RoomBound, nodeIds: Iterable<string>, most: number): void {
-    // One of which the oldest has gone may stand behind now: then it is found again.
-    for (const group of this.#retried)
-      if (this.#isLater(group) || (!group.shape.gang && !room.mayTake(group.shape))) {
-        this.#retried.delete(group);
-        this.#lines.untry(group);
-      }
+    const mayFit = (group: WaitingGroup): boolean =>
+      this.#isBlocked(group) && (group.shape.gang !== undefined || room.mayTake(group.shape));
+    for (const group of this.#retried) {
+      // The oldest of it may have gone.
+      const isLater = this.#round.isLater(group);
+      if (!isLater && mayFit(group)) continue;
+      this.#retried.delete(group);
+      this.#lines.untry(group);
+      if (isLater) this.#round.putBack(group);
+    }
     if (this.#retried.size > 0) return;
-    const may = this.#index.within(room, nodeIds).filter((group) => this.#isBlocked(group));
-    const next = firstInTurn(may, most, this.#retriedUntil);
-    const last = next.length < most ? undefined : next.at(-1);
-    this.#retriedUntil = last && { priority: last.priority, sinceMs: last.sinceMs, number: last.number };
-    for (const group of next) {
+    const may = this.#round.next(most, () => this.#index.within(room, nodeIds));
+    for (const group of may) {
+      if (this.#groups.get(group.key) !== group || !mayFit(group)) continue;
       this.#retried.add(group);
       this.#lines.push(group);
     }
-  }
-
-  #isLater(group: WaitingGroup): boolean {
-    return this.#retriedUntil !== undefined && compareTurns(group, this.#retriedUntil) > 0;
   }
 
   #isBlocked(group: WaitingGroup): boolean {
@@ -156,7 +154,7 @@ export class PendingQueue {
     const glance = (group: WaitingGroup): Glance => {
       if (!this.#open.has(group) && !this.#retried.has(group)) return 'dropped';
       // Others that are retried go before it, and are not in the line yet.
-      return this.#isLater(group) ? 'last' : 'told';
+      return this.#round.isLater(group) ? 'last' : 'told';
     };
     this.#turn = new TakenLines({ lines: this.#lines, shape, glance });
     return this.#turn;

@@ -10,7 +10,8 @@ export interface InLine {
   readonly number: number;
 }
 
-interface Place<Entry> extends InLine {
+/** Where one stood. */
+export interface Place<Entry> extends InLine {
   readonly entry: Entry;
 }
 
@@ -68,24 +69,34 @@ export class TurnLine<Entry extends InLine> {
   }
 }
 
-/** The first so many by their turns, in no order, of those behind `after`. */
-export function firstInTurn<Entry extends InLine>(
-  entries: Iterable<Entry>,
-  count: number,
-  after: InLine | undefined,
-): readonly Entry[] {
-  const first = new BinaryHeap<Entry>((one, other) => compareTurns(one, other) > 0);
-  for (const entry of entries) {
-    if (after && compareTurns(entry, after) <= 0) continue;
-    const last = first.size >= count ? first.first : undefined;
-    if (last && compareTurns(last, entry) <= 0) continue;
-    if (last) first.pop();
-    first.push(entry);
+/** The first so many by their turns of those that it is given, as they stood then, behind `after`. */
+export class FirstInTurn<Entry extends InLine> {
+  readonly #count: number;
+  readonly #after: InLine;
+  /** The last of them at hand. */
+  readonly #first = new BinaryHeap<Place<Entry>>((one, other) => compareTurns(one, other) > 0);
+
+  constructor(count: number, after: InLine) {
+    this.#count = count;
+    this.#after = after;
   }
-  const found: Entry[] = [];
-  for (let last = first.first; last; last = first.first) {
-    found.push(last);
-    first.pop();
+
+  add(entry: Entry): void {
+    if (compareTurns(entry, this.#after) <= 0) return;
+    const last = this.#first.size >= this.#count ? this.#first.first : undefined;
+    if (last && compareTurns(last, entry) <= 0) return;
+    if (last) this.#first.pop();
+    const { priority, sinceMs, number } = entry;
+    this.#first.push({ entry, priority, sinceMs, number });
   }
-  return found.reverse();
+
+  /** Once: it is empty afterwards. */
+  inOrder(): readonly Place<Entry>[] {
+    const found: Place<Entry>[] = [];
+    for (let { first } = this.#first; first; first = this.#first.first) {
+      found.push(first);
+      this.#first.pop();
+    }
+    return found.reverse();
+  }
 }
