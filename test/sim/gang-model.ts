@@ -1,6 +1,7 @@
 import type { Random } from '@clawbernetes/kernel';
 import { hasEnded, type CommandInput, type WorkloadView } from '@clawbernetes/protocol';
 import { GangPolicyModel } from './gang-policy-model.ts';
+import { islandOf, numaOf } from './machine-hardware.ts';
 import { randomPolicies } from './policy-model.ts';
 import type { Simulation } from './simulation.ts';
 
@@ -15,8 +16,27 @@ interface KnownGang {
   readonly least: number;
   readonly most: number;
   readonly endless: boolean;
+  /** The part of a node on which all of it must be. */
+  readonly part: PartLevel | undefined;
   mayBeStopped: boolean;
 }
+
+type PartLevel = 'nvlink-island' | 'numa';
+type Spec = CommandInput<'workload.run'>['spec'];
+type Gang = NonNullable<Spec['gang']>;
+
+interface Nearness {
+  readonly level: PartLevel;
+  readonly mode: 'required' | 'preferred';
+  readonly resources: { readonly gpus: number } | { readonly gpuMilli: number };
+}
+
+/** In the id of a GPU or of an instance of it. */
+const GPU_NUMBER = /-gpu-(\d+)/;
+const PART_OF: Readonly<Record<PartLevel, (gpu: number) => number>> = {
+  'nvlink-island': islandOf,
+  numa: numaOf,
+};
 
 /** As fleet.md says, ms: a gang may go on for so long without a member of which nothing is known. */
 const GRACE_MS = 60_000;
@@ -29,6 +49,12 @@ const EARLY: ReadonlySet<string> = new Set(['placed', 'accepted', 'preparing']);
 /** Gangs that run or wait at once. */
 const MAX_LIVE = 12;
 
+export interface GangRandom {
+  readonly random: Random;
+  readonly policyRandom: Random;
+  readonly levelRandom: Random;
+}
+
 /**
  * Submits gangs from the seed, and checks that they begin together, are whole, and are not in parts for long.
  */
@@ -36,6 +62,7 @@ export class GangModel {
   readonly #simulation: Simulation;
   readonly #random: Random;
   readonly #policyRandom: Random;
+  readonly #levelRandom: Random;
   readonly #live = new Map<string, KnownGang>();
   readonly #policies: GangPolicyModel;
   /** Since when a gang has been in parts; monotonic ms. */
@@ -43,11 +70,12 @@ export class GangModel {
   #made = 0;
   #isQuiet = false;
 
-  /** @param policyRandom keeps what they ask for when they end apart from what they are. */
-  constructor(simulation: Simulation, random: Random, policyRandom: Random) {
+  /** Random by what it decides: what they are, what they ask for when they end, and which part of a node. */
+  constructor(simulation: Simulation, { random, policyRandom, levelRandom }: GangRandom) {
     this.#simulation = simulation;
     this.#random = random;
     this.#policyRandom = policyRandom;
+    this.#levelRandom = levelRandom;
     this.#policies = new GangPolicyModel(simulation);
   }
 
@@ -125,6 +153,7 @@ export class GangModel {
     readonly known: Omit<KnownGang, 'id'>;
   } {
     this.#made += 1;
+    const idempotencyKey = `sim-gang-${this.#made}`;
     const random = this.#random;
     const chance = (of: number): boolean => random.fraction() < of;
     const most = 2 + Math.floor(random.fraction() * 3);
@@ -147,8 +176,22 @@ export class GangModel {
       ...(chance(0.8) ? { spread } : {}),
       ...this.#policiesOf(endless),
     };
-    const known = { exitCode, least, most, endless, mayBeStopped: false };
-    return { input: { spec, idempotencyKey: `sim-gang-${this.#made}` }, known };
+    const near = this.#nearness(spec.gang);
+    const part = near?.mode === 'required' ? near.level : undefined;
+    const known = { exitCode, least, most, endless, part, mayBeStopped: false };
+    return { input: { spec: near ? onOnePart(spec, near) : spec, idempotencyKey }, known };
+  }
+
+  /** Some ask for one part of a node, and for so little that as many as must be there fit on it. */
+  #nearness({ members, minMembers = members }: Gang): Nearness | undefined {
+    const chance = (of: number): boolean => this.#levelRandom.fraction() < of;
+    const [isAsked, isRequired, isNuma, isShare] = [chance(0.3), chance(0.7), chance(0.5), chance(0.5)];
+    if (!isAsked) return undefined;
+    return {
+      level: isNuma ? 'numa' : 'nvlink-island',
+      mode: isRequired ? 'required' : 'preferred',
+      resources: isShare || minMembers > 2 ? { gpuMilli: 400 } : { gpus: 1 },
+    };
   }
 
   #policiesOf(endless: boolean): ReturnType<typeof randomPolicies> & { readonly network?: 'none' } {
@@ -168,6 +211,7 @@ export class GangModel {
     if (!reservation || reservation.phase === 'released') return;
     this.#checkRanks(gang, members);
     this.#checkBarrier(fleet, gang, reservation);
+    this.#checkPart(gang, members);
     const isLive = (one: Member): boolean =>
       one.finishedAtMs === undefined && one.unknownSinceMs === undefined && !one.evicted;
     const live = members.filter(isLive).length;
@@ -208,6 +252,19 @@ export class GangModel {
         this.#simulation.violate(`the gang ${id} runs before its member ${member.id} is ready`);
   }
 
+  /** All that hold something do so on one part of one node. */
+  #checkPart({ id, part }: KnownGang, members: readonly Member[]): void {
+    if (part === undefined) return;
+    const live = members.filter((one) => one.finishedAtMs === undefined);
+    const places = new Set(
+      live.flatMap(({ nodeId, devices }) =>
+        devices.map((device) => `${nodeId} ${PART_OF[part](Number(GPU_NUMBER.exec(device)?.[1]))}`),
+      ),
+    );
+    if (places.size > 1)
+      this.#simulation.violate(`the gang ${id} must be on one ${part}, and is on ${[...places].join(', ')}`);
+  }
+
   #stateOf(fleet: Fleet, { id, nodeId }: Member): string | undefined {
     const name = fleet.findNode(nodeId)?.name;
     return this.#simulation.machines.find((one) => one.name === name)?.supervisor.stateOf(id);
@@ -231,4 +288,12 @@ export class GangModel {
       this.#simulation.violate(`the gang ${id} failed, and none of its members did`);
     if (!mayBeStopped) this.#policies.checkEnd(view, members);
   }
+}
+
+/** What spreads by node is not near. */
+function onOnePart(
+  { spread: _, ...spec }: Spec & { readonly gang: Gang },
+  { level, mode, resources }: Nearness,
+): Spec {
+  return { ...spec, resources, gang: { ...spec.gang, topology: { level, mode } } };
 }

@@ -63,7 +63,8 @@ export class MachineHardware implements Hardware {
     const present = Array.from({ length: GPUS }, (_, index) => index).filter(
       (one) => !this.#missing.has(one),
     );
-    return { hostname: this.#name, gpus: present.map((index) => this.#gpu(index)) };
+    const gpus = present.map((index) => this.#gpu(index));
+    return { hostname: this.#name, gpus, gpuLinks: linksOf(gpus) };
   }
 
   /** Not labelled as simulated, so that it is missed when it is gone: nobody but this program sees it. */
@@ -75,6 +76,7 @@ export class MachineHardware implements Hardware {
       vendor: 'nvidia',
       model: 'H100',
       memoryMib: 81_559,
+      numaNode: numaOf(index),
       health: fault ? { state: 'unhealthy', reason: fault.message } : { state: 'healthy' },
       ...(fault && { faults: [fault] }),
       simulated: false,
@@ -84,6 +86,24 @@ export class MachineHardware implements Hardware {
 
 export function gpuId(machine: string, index: number): string {
   return `${machine}-gpu-${index}`;
+}
+
+/** NVLink joins each second GPU to the one before. */
+export function islandOf(index: number): number {
+  return index >> 1;
+}
+
+/** Across the islands, so that neither says anything of the other. */
+export function numaOf(index: number): number {
+  return index & 1;
+}
+
+function linksOf(gpus: readonly GpuDevice[]): NodeInventory['gpuLinks'] {
+  return gpus.flatMap(({ id: from, index }) =>
+    gpus
+      .filter((other) => other.index !== index && islandOf(other.index) === islandOf(index))
+      .map(({ id: to }) => ({ from, to, link: 'NV' as const, width: 4 })),
+  );
 }
 
 export const GPUS_PER_MACHINE = GPUS;

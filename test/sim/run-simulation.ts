@@ -46,6 +46,7 @@ const SUBMIT_CHANCE = 0.15;
 const WORK_SALT = 0x30b5;
 const GANG_SALT = 0x6a46;
 const GANG_POLICY_SALT = 0x51c3;
+const GANG_LEVEL_SALT = 0x71b9;
 const QUEUE_SALT = 0x9e17;
 const RESERVATION_SALT = 0x5ca1;
 /** After the last fault: time for all work to end and all differences to be repaired. */
@@ -97,7 +98,11 @@ class Run {
     this.#random = seededRandom(plan.seed ^ WORK_SALT);
     this.#work = new WorkloadModel(simulation, this.#random);
     const gangRandom = seededRandom(plan.seed ^ GANG_SALT);
-    this.#gangs = new GangModel(simulation, gangRandom, seededRandom(plan.seed ^ GANG_POLICY_SALT));
+    this.#gangs = new GangModel(simulation, {
+      random: gangRandom,
+      policyRandom: seededRandom(plan.seed ^ GANG_POLICY_SALT),
+      levelRandom: seededRandom(plan.seed ^ GANG_LEVEL_SALT),
+    });
     this.#gangChance = (of: number): boolean => gangRandom.fraction() < of;
     const queueRandom = seededRandom(plan.seed ^ QUEUE_SALT);
     this.#queues = new QueueModel(simulation, queueRandom);
