@@ -1,6 +1,7 @@
 import { CALENDAR_MUTATIONS } from './calendar-mutations.ts';
 import { CONTACT_MUTATIONS } from './contact-mutations.ts';
 import type { Mutation } from './mutation.ts';
+import { PART_MUTATIONS } from './part-mutations.ts';
 
 const FLEET = 'packages/fleet/src';
 const GATEWAY = 'apps/gateway/src';
@@ -367,6 +368,7 @@ export const MUTATIONS: readonly Mutation[] = [
     replace: '',
     test: 'packages/fleet/test/unit/gang/gang-policies.test.ts',
   },
+  ...PART_MUTATIONS,
   ...CONTACT_MUTATIONS,
   ...CALENDAR_MUTATIONS,
 ];
