@@ -1,6 +1,7 @@
 import type { Random } from '@clawbernetes/kernel';
 import type { CommandInput, ReservationView } from '@clawbernetes/protocol';
 import type { FleetLook } from './fleet-look.ts';
+import { heldIn } from './reservation-rows.ts';
 import type { Simulation } from './simulation.ts';
 
 const MAX_LIVE = 4;
@@ -8,16 +9,23 @@ const QUEUES = ['sim-a', 'sim-b'] as const;
 /** What must go is asked to so long after it is due at the latest, beside freezes and restarts, ms. */
 const LATE_MS = 10_000;
 
+/** What was answered when it was made. */
+type Answered = Pick<ReservationView, 'startMs' | 'endMs' | 'nodes'>;
+
 /**
  * Makes and deletes reservations, for queues and for maintenance, and checks that those that were answered
- * stay until their end, and that what is in their way is asked to go in time.
+ * stay as they are until their end, that none comes back, and that what is in their way is asked to go in
+ * time.
  */
 export class ReservationModel {
   readonly #simulation: Simulation;
   readonly #random: Random;
-  /** Answered and not deleted; by name, when it ends on the wall clock. */
-  readonly #known = new Map<string, number>();
-  readonly #asked = new Set<string>();
+  /** Answered and not deleted; by name. */
+  readonly #known = new Map<string, Answered>();
+  /** That they were deleted was answered. */
+  readonly #over = new Set<string>();
+  /** By name, how often it was asked for. */
+  readonly #asked = new Map<string, number>();
   #held: ReadonlySet<string> = new Set();
   /** By attempt to come: since when its end is overdue; monotonic ms. */
   #overdue = new Map<string, number>();
@@ -33,13 +41,16 @@ export class ReservationModel {
     this.#made += 1;
     const name = `sim-res-${this.#made}`;
     const request = { ...this.#time(), ...this.#what(), name };
-    this.#asked.add(name);
     const again = this.#random.fraction() < 0.3;
-    for (let times = again ? 2 : 1; times > 0; times -= 1)
+    for (let times = 1; times <= (again ? 2 : 1); times += 1) {
+      // It may have been deleted meanwhile.
+      this.#over.delete(name);
+      this.#asked.set(name, times);
       await this.#simulation.execute('reservation.create', request).then(
         (view) => this.#answered(view),
         () => undefined,
       );
+    }
   }
 
   async deleteOne(): Promise<void> {
@@ -49,7 +60,7 @@ export class ReservationModel {
 
   /** All of them, also those whose answer got lost. */
   async release(): Promise<void> {
-    for (const name of [...this.#asked]) await this.#delete(name);
+    for (const name of [...this.#asked.keys()]) await this.#delete(name);
   }
 
   /** Whether anything of it is kept from somebody. */
@@ -68,12 +79,25 @@ export class ReservationModel {
     const nodes = new Set(views.flatMap((view) => view.nodes.map(({ node }) => node)));
     this.#held = new Set(look.nodes.filter(({ name }) => nodes.has(name)).map(({ id }) => id));
     const nowMs = clock.nowMs();
-    for (const [name, endMs] of [...this.#known]) {
+    for (const view of views) this.#checkThere(view);
+    for (const [name, { endMs }] of [...this.#known]) {
       if (names.has(name)) continue;
       if (nowMs < endMs) this.#simulation.violate(`reservation ${name} was answered and is gone`);
       this.#known.delete(name);
     }
     this.#checkOverdue(look, views, clock.monotonicMs(), nowMs);
+  }
+
+  #checkThere(view: ReservationView): void {
+    const { violate, rows } = this.#simulation;
+    const { name, startMs, endMs } = view;
+    if (this.#over.has(name)) violate(`reservation ${name} was deleted and is there`);
+    const answered = this.#known.get(name);
+    if (!answered) return;
+    if (answered.startMs !== startMs || answered.endMs !== endMs)
+      violate(`reservation ${name} has another time than was answered`);
+    if (heldIn(answered) !== heldIn(view) && !rows.mendedReservations.has(name))
+      violate(`reservation ${name} holds ${heldIn(view)}; answered was ${heldIn(answered)}`);
   }
 
   #checkOverdue(
@@ -99,15 +123,19 @@ export class ReservationModel {
       }
   }
 
-  #answered({ name, endMs }: ReservationView): void {
-    this.#known.set(name, endMs);
+  #answered({ name, startMs, endMs, nodes }: ReservationView): void {
+    this.#known.set(name, { startMs, endMs, nodes });
   }
 
   async #delete(name: string): Promise<void> {
     // Whether the answer comes or not, it may be gone from now on.
     this.#known.delete(name);
+    const asked = this.#asked.get(name);
     await this.#simulation.execute('reservation.delete', { reservation: name }).then(
-      () => void this.#asked.delete(name),
+      () => {
+        // Unless it was asked for anew since.
+        if (this.#asked.get(name) === asked && this.#asked.delete(name)) this.#over.add(name);
+      },
       () => undefined,
     );
   }

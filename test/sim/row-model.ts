@@ -3,7 +3,7 @@ import type { Gateway } from '@clawbernetes/gateway';
 import type { RowChange } from '@clawbernetes/storage';
 import type { BatchListener } from './store-gate.ts';
 import { PlacementModel } from './placement-model.ts';
-import { ReservationRows, type StoredReservation } from './reservation-rows.ts';
+import { ReservationRows, type ReservationVersion } from './reservation-rows.ts';
 import {
   isTerminalState,
   type StoredAttempt,
@@ -56,7 +56,7 @@ export class RowModel implements BatchListener {
   #inFlight = 0;
   /** In the present batch. */
   readonly #placed: StoredAttempt[] = [];
-  readonly #reserved: StoredReservation[] = [];
+  readonly #reserved: ReservationVersion[] = [];
   /** In the present batch, by id: its rows come before its events, which say in which order all was done. */
   readonly #evicted = new Map<string, StoredAttempt>();
 
@@ -65,7 +65,9 @@ export class RowModel implements BatchListener {
     this.#violate = violate;
     this.#tell = tell;
     this.#onReconciled = onReconciled;
-    this.#reservations = new ReservationRows(violate);
+    const nodeName = (id: string): string =>
+      (this.#rows.get(`node/${id}`) as StoredNode | undefined)?.name ?? id;
+    this.#reservations = new ReservationRows({ violate, nodeName });
     this.#placements = new PlacementModel({
       node: (id) => this.#rows.get(`node/${id}`) as StoredNode | undefined,
       connectivity: (id) => this.#connectivity.get(id),
@@ -89,6 +91,7 @@ export class RowModel implements BatchListener {
     for (const id of this.#evicted.keys()) this.#violate(`${id} was evicted, and no event tells of it`);
     this.#evicted.clear();
     this.#placements.batchEnded();
+    this.#reservations.batchEnded();
     const batch = keys.map((key) => [key, this.#rows.get(key)] as const);
     const reserved = this.#reserved.splice(0);
     this.#inFlight += 1;
@@ -96,7 +99,7 @@ export class RowModel implements BatchListener {
       durable: () => {
         this.#inFlight -= 1;
         for (const [key, row] of batch) if (row) this.#durable.set(key, row);
-        for (const reservation of reserved) this.#reservations.durable(reservation);
+        for (const version of reserved) this.#reservations.durable(version);
       },
     };
   }
@@ -117,6 +120,11 @@ export class RowModel implements BatchListener {
     return row === undefined || row.stopRequested || row.finishedAtMs !== undefined;
   }
 
+  /** By name; those that hold something else than what was answered when they were made. */
+  get mendedReservations(): ReadonlySet<string> {
+    return this.#reservations.mended;
+  }
+
   isReconciled(nodeId: string): boolean {
     return this.#reconciled.has(nodeId);
   }
@@ -130,7 +138,9 @@ export class RowModel implements BatchListener {
 
   /** While nothing is under way to the store, memory is what the rows say. */
   compare(fleet: Fleet): void {
-    if (this.#inFlight === 0) for (const [key, row] of this.#rows) this.#compareOne(fleet, key, row);
+    if (this.#inFlight > 0) return;
+    for (const [key, row] of this.#rows) this.#compareOne(fleet, key, row);
+    this.#reservations.compare(fleet.reservations.list());
   }
 
   /** The gateway died; what was under way may or may not be there when it is back. */
@@ -182,7 +192,8 @@ export class RowModel implements BatchListener {
 
   #take(change: RowChange): string | undefined {
     if ('delete' in change) {
-      if (change.table === 'reservation') this.#reservations.deleted(String(change.delete['name']));
+      if (change.table === 'reservation')
+        this.#reserved.push(this.#reservations.deleted(String(change.delete['name'])));
       return void this.#rows.delete(`${change.table}/${String(change.delete['id'])}`);
     }
     const columns = 'insert' in change ? change.insert : change.upsert;
@@ -284,6 +295,7 @@ export class RowModel implements BatchListener {
     const [type, subject, cause] = [String(columns['type']), String(columns['subject']), columns['cause']];
     const [kind, change = ''] = type.split('.');
     this.#tell(`${type} ${subject} ${String(columns['message'])} ${String(columns['facts'])}`);
+    if (kind === 'reservation') this.#reservations.told(change, subject);
     if (kind === 'fleet') {
       this.#see('freeze', 'fleet', this.#freeze, change === 'frozen' ? 'frozen' : 'free');
       this.#freeze = change === 'frozen' ? 'frozen' : 'free';

@@ -28,4 +28,30 @@ export const CALENDAR_MUTATIONS: readonly Mutation[] = [
     find: 'if (stopsAtMs === undefined || nowMs < stopsAtMs) continue;',
     replace: 'if (stopsAtMs === undefined || nowMs < stopsAtMs || attempt.id) continue;',
   },
+  {
+    name: 'a reservation that is made is not stored',
+    file: `${FLEET}/calendar/reservation-administration.ts`,
+    find: '    writer.write(reservationRow(reservation));\n',
+    replace: '',
+  },
+  {
+    name: 'a reservation that is deleted stays in the store',
+    file: `${FLEET}/calendar/reservation-administration.ts`,
+    find: "  core.writer.write({ table: 'reservation', delete: { name } });\n",
+    replace: '',
+  },
+  {
+    name: 'what a reservation holds instead of broken GPUs is not stored',
+    file: `${FLEET}/calendar/mend-holds.ts`,
+    find: '    writer.write(reservationRow(mended));\n',
+    replace: '',
+  },
+  {
+    name: 'a reservation is read back on other nodes',
+    file: `${FLEET}/calendar/reservation-record.ts`,
+    find: "  return { name: String(row['name']), ...data };",
+    replace:
+      "  const held = data.held.map((one, at, all) => ({ ...one, nodeId: all.at(at - 1)?.nodeId ?? '' }));\n" +
+      "  return { name: String(row['name']), ...data, held };",
+  },
 ];
