@@ -151,3 +151,30 @@ it('one that fails ends them all, with its exit code', async () => {
   expect(await fleet.end(id)).toMatchObject({ state: 'failed', exitCode: 7 });
   await fleet.untilAllFree();
 });
+
+it('gangs that ask for it stand on one NUMA node each; a third, for which each has one GPU left, waits', async () => {
+  await fleet.addNode({ name: 'delta', args: ['--simulate-gpus', '8xH100', '--label', 'rack=r2'] });
+  const together = (name: string, members: number): Promise<{ id: string }> =>
+    fleet.sh(member(name), {
+      ...{ name, resources: { gpus: 1 }, nodeSelector: { rack: 'r2' } },
+      gang: { members, topology: { level: 'numa' } },
+    });
+  const ids = [(await together('first', 3)).id, (await together('second', 3)).id];
+  const numaNodes: number[] = [];
+  for (const id of ids) {
+    const view = await fleet.untilState(id, 'running');
+    expect(view.gang?.level).toBe('numa');
+    const gpus = current(view).flatMap(({ devices }) => devices);
+    numaNodes.push(...new Set(gpus.map((gpu) => (Number(gpu.slice('sim-gpu-'.length)) < 4 ? 0 : 1))));
+  }
+  expect(numaNodes.toSorted((one, other) => one - other)).toEqual([0, 1]);
+  const { id } = await together('third', 2);
+  await until(
+    'it is known why the third waits',
+    async () => (await fleet.inspect(id)).waiting?.reason === 'topology',
+  );
+  expect((await fleet.inspect(id)).waiting?.message).toContain('2 members on one NUMA node');
+  for (const name of ['first', 'second', 'third']) await fleet.letGo(name);
+  for (const one of [...ids, id]) expect(await fleet.end(one)).toMatchObject({ state: 'succeeded' });
+  await fleet.untilAllFree();
+});
