@@ -73,10 +73,15 @@ export class ClearanceModel {
   #checkNode(look: FleetLook, node: NodeView, before: ReadonlyMap<string, number>): void {
     const live = look.live(node.id);
     const staying = live.filter(({ evicted }) => !evicted);
-    const broken = new Set(node.gpus.filter(isBroken).map(({ id }) => id));
+    const wholes = new Set(node.gpus.filter(isBroken).map(({ id }) => id));
+    const parts = node.gpus.filter(({ parentId }) => parentId !== undefined && wholes.has(parentId));
+    const broken = new Set([...wholes, ...parts.map(({ id }) => id)]);
+    const known = new Set(node.gpus.map(({ id }) => id));
+    // An instance that somebody destroyed is missing as long as work holds it.
+    const mustLeave = (gpu: string): boolean => broken.has(gpu) || (gpu.includes('-mig-') && !known.has(gpu));
     const isExpelled = node.taints.some(({ effect }) => effect === 'no-execute');
     for (const { id, devices } of staying)
-      if (isExpelled || devices.some((device) => broken.has(device)))
+      if (isExpelled || devices.some(mustLeave))
         this.#isDue(before, `${id} has to leave ${node.name} and is not told so`, LEAVE_MS);
     if (node.eligibility !== 'draining') return;
     if (live.length === 0) this.#isDue(before, `${node.name} is empty and is not drained`, EMPTIED_MS);

@@ -201,14 +201,21 @@ function fits(node: NodeView, resources: Resources): boolean {
 }
 
 /** Of a GPU that is shared so much has to be left. */
-function isFree(gpu: NodeView['gpus'][number], { gpuMilli }: Resources): boolean {
+function isFree(gpu: NodeView['gpus'][number], resources: Resources): boolean {
+  const { gpuMilli } = resources;
+  if (!isOfKind(gpu, resources)) return false;
   if (gpu.state === 'free' || gpuMilli === undefined) return gpu.state === 'free';
   return gpu.condition === undefined && gpu.state !== 'cleaning' && (gpu.freeMilli ?? 0) >= gpuMilli;
 }
 
+/** An instance of the profile that is asked for; else a GPU that is not cut up. */
+function isOfKind(gpu: NodeView['gpus'][number], { migProfile }: Resources): boolean {
+  return gpu.migProfile === migProfile && gpu.migEnabled !== true;
+}
+
 /** The same for all that fits alike. */
-function keyOf({ gpus, gpuMilli, cpuMilli, memoryMib }: Resources): string {
-  return `${gpus} ${gpuMilli} ${cpuMilli} ${memoryMib}`;
+function keyOf({ gpus, gpuMilli, migProfile, cpuMilli, memoryMib }: Resources): string {
+  return `${gpus} ${gpuMilli} ${migProfile} ${cpuMilli} ${memoryMib}`;
 }
 
 function gpusAsked({ gpus, gpuMilli }: Resources): number {
@@ -244,7 +251,7 @@ function reasonsOf({ nodes, places, isSettled }: NodesByUse, resources: Resource
     (node) =>
       places.includes(node) &&
       couldTake(node) &&
-      node.gpus.filter((gpu) => !gpu.condition).length >= gpusAsked(resources),
+      node.gpus.filter((gpu) => !gpu.condition && isOfKind(gpu, resources)).length >= gpusAsked(resources),
   );
   if (able.length === 0) return ['never-fits'];
   const ready = able.filter(isReady);

@@ -1,6 +1,6 @@
 import type { Random } from '@clawbernetes/kernel';
 import type { GpuFault } from '@clawbernetes/protocol';
-import { GPUS_PER_MACHINE } from './machine-hardware.ts';
+import { GPUS_PER_MACHINE, INSTANCES } from './machine-hardware.ts';
 import type { Simulation } from './simulation.ts';
 import type { VirtualMachine } from './virtual-machine.ts';
 
@@ -40,8 +40,10 @@ export class HardwareFaults {
     this.#mendLater(random, machine, index);
   }
 
+  /** A GPU falls off the bus, and somewhere else somebody cuts one up otherwise. */
   missing(random: Random): void {
     const { machine, index } = this.#gpu(random);
+    this.#recut(random);
     this.#lose(machine, index);
     const comesBackBroken = random.fraction() < 0.4;
     this.#mendLater(random, machine, index, () => {
@@ -50,6 +52,16 @@ export class HardwareFaults {
         this.#mendLater(random, machine, index);
       }
     });
+  }
+
+  #recut(random: Random): void {
+    const last = GPUS_PER_MACHINE - 1;
+    const cut = this.#simulation.machines.filter(({ hardware }) => hardware.isCut(last));
+    const machine = cut[Math.floor(random.fraction() * cut.length)];
+    if (!machine || this.#isOver) return;
+    for (let instance = 0; instance < INSTANCES; instance += 1)
+      if (random.fraction() < 0.6) machine.hardware.destroy(instance);
+    this.#mendLater(random, machine, last);
   }
 
   hot(random: Random): void {
@@ -78,7 +90,9 @@ export class HardwareFaults {
           .flatMap((gpu) =>
             gpu.condition ? [{ node: node.name, gpu: gpu.id, state: gpu.condition.state }] : [],
           ),
-      );
+      )
+      // Work on an instance that nobody expects any more would be left alone.
+      .filter(({ gpu, state }) => state !== 'missing' || !gpu.includes('-mig-'));
     const quarantined = broken.filter(({ state }) => state === 'quarantined');
     const from = quarantined.length > 0 && random.fraction() < 0.7 ? quarantined : broken;
     const chosen = from[Math.floor(random.fraction() * from.length)];
@@ -87,7 +101,7 @@ export class HardwareFaults {
     void this.#simulation.execute('gpu.release', { node, gpu }).catch(() => undefined);
     if (random.fraction() > 0.5) return;
     const machine = this.#simulation.machines.find(({ name }) => name === chosen.node);
-    const index = Number(chosen.gpu.at(-1));
+    const index = Number(/-gpu-(\d)/.exec(chosen.gpu)?.[1]);
     // The released one breaks anew, or is gone.
     const isGone = random.fraction() < 0.5;
     clock.after(10_000, () => {
@@ -138,6 +152,8 @@ export class HardwareFaults {
     const { machines } = this.#simulation;
     const machine = machines[Math.floor(random.fraction() * machines.length)];
     if (!machine) throw new Error('there is no machine');
-    return { machine, index: Math.floor(random.fraction() * GPUS_PER_MACHINE) };
+    // The last one, which may be cut up, twice as often as the others.
+    const index = Math.min(GPUS_PER_MACHINE - 1, Math.floor(random.fraction() * (GPUS_PER_MACHINE + 1)));
+    return { machine, index };
   }
 }

@@ -4,6 +4,9 @@ import { virtualHardware, type VirtualHardwareOptions } from '@clawbernetes/node
 type Hardware = ReturnType<typeof virtualHardware>;
 
 const GPUS = 4;
+/** On every other machine the last GPU is cut up. */
+const CUT_GPU = 3;
+const PROFILES = ['3g.40gb', '1g.10gb', '1g.10gb'] as const;
 const HOT_C = 99;
 const COOL_C = 40;
 
@@ -13,6 +16,8 @@ export class MachineHardware implements Hardware {
   readonly #faults = new Map<number, GpuFault>();
   readonly #missing = new Set<number>();
   readonly #hot = new Set<number>();
+  /** Instances, by their numbers. */
+  readonly #destroyed = new Set<number>();
   /** As it is now; undefined after a change. */
   #present: Hardware | undefined;
 
@@ -32,6 +37,17 @@ export class MachineHardware implements Hardware {
     this.#present = undefined;
   }
 
+  /** Whether the GPU is cut into MIG instances. */
+  isCut(index: number): boolean {
+    return index === CUT_GPU && Number(this.#name.at(-1)) % 2 === 0;
+  }
+
+  /** Somebody destroys the instance of the GPU that is cut up. */
+  destroy(instance: number): void {
+    this.#destroyed.add(instance);
+    this.#present = undefined;
+  }
+
   heat(index: number): void {
     this.#hot.add(index);
   }
@@ -40,6 +56,7 @@ export class MachineHardware implements Hardware {
     this.#faults.delete(index);
     this.#missing.delete(index);
     this.#hot.delete(index);
+    if (this.isCut(index)) this.#destroyed.clear();
     this.#present = undefined;
   }
 
@@ -50,7 +67,8 @@ export class MachineHardware implements Hardware {
   async sample(options: Parameters<Hardware['sample']>[0]): ReturnType<Hardware['sample']> {
     const sample = await this.#hardware().sample(options);
     const hot = new Set([...this.#hot].map((index) => gpuId(this.#name, index)));
-    const gpus = sample.gpus.map((gpu) => ({ ...gpu, temperatureC: hot.has(gpu.deviceId) ? HOT_C : COOL_C }));
+    const whole = sample.gpus.filter(({ deviceId }) => !deviceId.includes('-mig-'));
+    const gpus = whole.map((gpu) => ({ ...gpu, temperatureC: hot.has(gpu.deviceId) ? HOT_C : COOL_C }));
     return { ...sample, gpus };
   }
 
@@ -64,7 +82,18 @@ export class MachineHardware implements Hardware {
       (one) => !this.#missing.has(one),
     );
     const gpus = present.map((index) => this.#gpu(index));
-    return { hostname: this.#name, gpus, gpuLinks: linksOf(gpus) };
+    const devices = [...gpus, ...gpus.flatMap((gpu) => this.#instances(gpu))];
+    return { hostname: this.#name, gpus: devices, gpuLinks: linksOf(gpus) };
+  }
+
+  /** With the faults of their GPU, as real agents report them. */
+  #instances({ migEnabled, ...gpu }: GpuDevice): readonly GpuDevice[] {
+    if (migEnabled !== true) return [];
+    return PROFILES.flatMap((migProfile, index) =>
+      this.#destroyed.has(index)
+        ? []
+        : { ...gpu, id: `${gpu.id}-mig-${index}`, index, parentId: gpu.id, migProfile, memoryMib: 9_984 },
+    );
   }
 
   /** Not labelled as simulated, so that it is missed when it is gone: nobody but this program sees it. */
@@ -77,6 +106,7 @@ export class MachineHardware implements Hardware {
       model: 'H100',
       memoryMib: 81_559,
       numaNode: numaOf(index),
+      migEnabled: this.isCut(index),
       health: fault ? { state: 'unhealthy', reason: fault.message } : { state: 'healthy' },
       ...(fault && { faults: [fault] }),
       simulated: false,
@@ -107,3 +137,5 @@ function linksOf(gpus: readonly GpuDevice[]): NodeInventory['gpuLinks'] {
 }
 
 export const GPUS_PER_MACHINE = GPUS;
+/** Of a GPU that is cut up. */
+export const INSTANCES = PROFILES.length;

@@ -40,10 +40,11 @@ export class PlacementModel {
     // No simulated workload tolerates a taint.
     if (node.taints?.some(({ effect }) => effect !== 'prefer-no-schedule'))
       violate(`${id} was placed on ${node.name} in spite of its taints`);
-    for (const device of devices) {
+    // The id of a MIG instance begins with that of its GPU.
+    for (const device of devices.flatMap((one) => [one, one.replace(/-mig-\d$/, '')])) {
       const state = node.gpuConditions?.[device]?.state ?? 'healthy';
       if (state !== 'healthy' && state !== 'released')
-        violate(`${id} was given ${device}, which is ${state}`);
+        violate(`${id} was given ${devices.join()}, and ${device} is ${state}`);
     }
   }
 

@@ -48,7 +48,7 @@ export class QueueModel {
       env: {
         VIRTUAL_MS: endless ? 'Infinity' : String(Math.floor(1 + this.#random.fraction() ** 2 * 300_000)),
       },
-      resources: { gpus: Math.floor(this.#random.fraction() * 4) },
+      resources: gpusOf(this.#random.fraction()),
       priority: Math.floor(this.#random.fraction() * 5) - 2,
       queue,
       ...(chance(0.3) ? { timeoutMs: 400_000 } : {}),
@@ -99,8 +99,9 @@ export class QueueModel {
     for (const [queue, limit] of this.#limits) {
       const now = used.get(queue) ?? 0;
       const before = this.#used.get(queue);
-      if (this.#editing === 0 && before !== undefined && now > Math.max(limit, before))
-        this.#simulation.violate(`queue ${queue} uses ${now} GPUs, above its limit of ${limit}`);
+      if (this.#editing === 0 && before !== undefined && now > Math.max(limit * 1000, before))
+        this.#simulation.violate(`queue ${queue} uses ${now / 1000} GPUs, above its limit of ${limit}`);
+      if (this.#ready.has(queue) && this.#editing === 0) this.#checkTold(fleet, queue, now);
     }
     this.#used = used;
     this.#lookForPlaces(look);
@@ -109,6 +110,13 @@ export class QueueModel {
       if (!workload) this.#simulation.violate(`${id} of a queue was acknowledged and is gone`);
       else if (hasEnded(workload.state)) this.#live.delete(id);
     }
+  }
+
+  /** What it is said to use is what runs in it. */
+  #checkTold(fleet: FleetLook['fleet'], queue: string, milli: number): void {
+    const told = Math.round((fleet.queues.show(queue).used.gpus ?? 0) * 1000);
+    if (told !== milli)
+      this.#simulation.violate(`queue ${queue} is said to use ${told / 1000} GPUs, and uses ${milli / 1000}`);
   }
 
   #lookForPlaces(look: FleetLook): void {
@@ -178,19 +186,30 @@ export class QueueModel {
   }
 }
 
+/** Up to three, or a MIG instance. */
+function gpusOf(roll: number): { readonly gpus: number; readonly migProfile?: string } {
+  if (roll < 0.4 || roll > 0.5) return { gpus: Math.floor(roll * 4) };
+  return { gpus: 1, migProfile: roll < 0.45 ? '1g.10gb' : '3g.40gb' };
+}
+
 function waitsAGang(fleet: FleetLook['fleet']): boolean {
   return fleet.workloads('default').some(({ state, spec }) => spec.gang && state === 'queued');
 }
 
-/** GPUs by queue, of those above as well. */
+/** Thousandths of an H100 that an instance of it is: of its seven slices one or three. */
+const PART: Readonly<Record<string, number>> = { '1g.10gb': 142, '3g.40gb': 428 };
+
+/** Thousandths of GPUs by queue, of those above as well. */
 function usedBy(look: FleetLook): Map<string, number> {
   const used = new Map<string, number>();
   for (const { id } of look.nodes)
-    for (const { workloadId, devices } of look.live(id)) {
-      const path = (look.fleet.findWorkload(workloadId)?.spec.queue ?? 'default').split('/');
+    for (const { workloadId, devices, gpuMilli = 1000 } of look.live(id)) {
+      const { queue: own = 'default', resources } = look.fleet.findWorkload(workloadId)?.spec ?? {};
+      const milli = devices.length * (PART[resources?.migProfile ?? ''] ?? gpuMilli);
+      const path = own.split('/');
       for (let depth = path.length; depth > 0; depth -= 1) {
         const queue = path.slice(0, depth).join('/');
-        used.set(queue, (used.get(queue) ?? 0) + devices.length);
+        used.set(queue, (used.get(queue) ?? 0) + milli);
       }
     }
   return used;

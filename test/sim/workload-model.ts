@@ -343,8 +343,12 @@ export class WorkloadModel {
   }
 }
 
-/** Up to three GPUs, or a share of one. */
-function gpuRequest(roll: number): { readonly gpus: number } | { readonly gpuMilli: number } {
+/** Up to three GPUs, a share of one, or MIG instances. */
+function gpuRequest(
+  roll: number,
+): { readonly gpus: number; readonly migProfile?: string } | { readonly gpuMilli: number } {
+  if (roll >= 0.35 && roll < 0.39) return { gpus: 1, migProfile: '3g.40gb' };
+  if (roll >= 0.39 && roll < 0.45) return { gpus: roll < 0.43 ? 1 : 2, migProfile: '1g.10gb' };
   if (roll >= 0.25 && roll < 0.35) return { gpuMilli: 100 + Math.round((roll - 0.25) * 8000) };
   return { gpus: Math.floor(roll * 4) };
 }
