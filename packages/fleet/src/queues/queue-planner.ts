@@ -303,18 +303,23 @@ export class QueuePlanner {
     return limitedTo(shape, isFree, choices) === shape;
   }
 
-  /** Places whose owner has gone, whose node takes no work, or for which nobody came in time. */
+  /** Places whose owner has gone, that cannot be had any more, or for which nobody came in time. */
   #dropOld(): void {
     const { core } = this.#deps;
     const nowMs = core.clock.monotonicMs();
     for (const hold of this.#holds.all()) {
       if (hold.kind === 'restart') continue;
       const node = core.nodes.node(hold.nodeId);
-      const isGood = node !== undefined && core.nodes.view(node).schedulable;
+      const isGood = node !== undefined && isFit(core.nodes.view(node), hold.devices);
       const isWanted = core.pending.shapeOf(hold.workloadId) !== undefined;
       if (!isGood || !isWanted || nowMs >= hold.untilMs) this.#holds.release(hold.workloadId);
     }
   }
+}
+
+/** The node takes work, and none of these GPUs of it is out of use: they were not when they were chosen. */
+function isFit({ schedulable, gpus }: SnapshotNode, devices: readonly string[]): boolean {
+  return schedulable && devices.every((id) => gpus.some((gpu) => gpu.id === id && gpu.usable));
 }
 
 /** It has its turn, so that nobody overtakes it at its limit, but no place. */

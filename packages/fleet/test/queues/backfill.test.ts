@@ -1,6 +1,8 @@
 // Shows that a large workload that is blocked gets its place by the time limits of what runs: nothing that
 // would delay it starts there, what ends before may, and what is left of the node stays with the others.
 import { describe, expect, test } from 'vitest';
+import type { GpuFault } from '@clawbernetes/protocol';
+import { inventory } from '../unit/fleet-fixture.ts';
 import { QueueFleet } from './queue-fleet.ts';
 
 const HOUR_MS = 3_600_000;
@@ -102,6 +104,28 @@ describe('a workload that is blocked', () => {
     }
     expect(fleet.states(urgent, small)).toEqual(['running', 'running']);
     expect(fleet.states(low)).toEqual(['queued']);
+    await fleet.close();
+  });
+
+  test('leaves its place to others once a GPU of that is out of use', async () => {
+    const { fleet, running, large } = await blocked();
+    const small = fleet.submit('default', 1);
+    await fleet.settle(3000);
+    expect(fleet.states(large, small)).toEqual(['queued', 'queued']);
+    const { devices } = fleet.fixture.attemptOf(running);
+    const fault: GpuFault = {
+      ...{ key: 'xid-79@1', kind: 'xid', code: 79, action: 'drain-reboot', message: 'Xid 79.' },
+    };
+    const whole = inventory('a', 4);
+    const broken = whole.gpus.find(({ id }) => !devices.includes(id));
+    const gpus = whole.gpus.map((gpu) =>
+      gpu === broken
+        ? { ...gpu, health: { state: 'unhealthy' as const, reason: fault.message }, faults: [fault] }
+        : gpu,
+    );
+    fleet.fleet.registry.changeInventory('node-a', { ...whole, gpus });
+    await fleet.settle(1000);
+    expect(fleet.states(large, small)).toEqual(['queued', 'reserved']);
     await fleet.close();
   });
 
