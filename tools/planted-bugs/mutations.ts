@@ -368,6 +368,13 @@ export const MUTATIONS: readonly Mutation[] = [
     replace: '',
     test: 'packages/fleet/test/unit/gang/gang-policies.test.ts',
   },
+  {
+    name: 'a place is kept with a GPU that is out of use',
+    file: `${FLEET}/queues/queue-planner.ts`,
+    find: 'return schedulable && devices.every(',
+    replace: 'return schedulable || devices.every(',
+    test: 'packages/fleet/test/queues/backfill.test.ts',
+  },
   ...PART_MUTATIONS,
   ...CONTACT_MUTATIONS,
   ...CALENDAR_MUTATIONS,
