@@ -9,7 +9,7 @@ type Step =
   | {
       readonly kind: 'report';
       readonly member: number;
-      readonly state: 'ready' | 'running' | 'done' | 'failed';
+      readonly state: 'ready' | 'running' | 'done' | 'failed' | 'lost';
     }
   | { readonly kind: 'ends'; readonly member: number }
   | { readonly kind: 'silence'; readonly node: number; readonly seconds: number }
@@ -75,6 +75,8 @@ function report(fixture: GangFixture, workload: WorkloadRecord, chosen: AttemptR
     fixture.report(chosen, { state: 'exited', exitCode: 0, finishedAtMs: 9 });
   if (state === 'failed' && chosen.state === 'running')
     fixture.report(chosen, { state: 'exited', exitCode: 1, finishedAtMs: 9 });
+  if (state === 'lost')
+    fixture.report(chosen, { state: 'killed', reason: 'executor-unavailable', finishedAtMs: 9 });
 }
 
 function drain(fixture: GangFixture, name: string): void {
@@ -125,3 +127,62 @@ test('in any order of events', async () => {
     { numRuns: 150 },
   );
 }, 60_000);
+
+/** With members other than the first that their machine loses, and new ones that run. */
+const stepOfSome: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 2, arbitrary: step },
+  {
+    weight: 1,
+    arbitrary: fc.constant({ kind: 'report' as const, member: 1, state: 'lost' as const }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      ...{ kind: fc.constant('report' as const), member },
+      state: fc.constantFrom('ready' as const, 'running' as const, 'running' as const),
+    }),
+  },
+);
+
+test('in any order of events all that a gang on one NUMA node holds is there', async () => {
+  let mended = 0;
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(stepOfSome, { minLength: 10, maxLength: 60 }),
+      fc.constantFrom(2, 3),
+      fc.boolean(),
+      async (steps, most, isElastic) => {
+        const fixture = await GangFixture.open([3, 2], 6);
+        const least = isElastic ? most - 1 : most;
+        const workload = await fixture.running({
+          resources: { gpus: 1 },
+          gang: { members: most, minMembers: least, topology: { level: 'numa' } },
+        });
+        // So that other NUMA nodes are tighter than that of the gang.
+        for (const name of fixture.names)
+          await fixture.submit({ resources: { gpus: 2 }, nodeSelector: { node: name } });
+        for (const one of steps) {
+          const before = fixture.members(workload);
+          await take(fixture, workload, one);
+          check(fixture, workload, least, most);
+          const members = fixture.members(workload);
+          const held = members.filter(({ finishedAtMs }) => finishedAtMs === undefined).flatMap(numaNodesOf);
+          expect(new Set(held).size).toBeLessThanOrEqual(1);
+          mended += members.some(
+            ({ id, rank, generation }) =>
+              before[rank ?? 0]?.id !== id && before[0]?.generation === generation,
+          )
+            ? 1
+            : 0;
+        }
+      },
+    ),
+    { numRuns: 100 },
+  );
+  expect(mended).toBeGreaterThan(3);
+}, 60_000);
+
+/** Of nodes with six GPUs. */
+function numaNodesOf({ nodeId, devices }: AttemptRecord): readonly string[] {
+  return devices.map((id) => `${nodeId} ${Number(id.split('-').at(-1)) < 3 ? 0 : 1}`);
+}
