@@ -114,7 +114,8 @@ export class NodeRegistry {
     const node = this.#core.nodes.node(nodeId);
     if (!node || JSON.stringify(node.inventory) === JSON.stringify(inventory)) return;
     const { node: next, changes } = this.#gpus.examine(node, inventory, this.#gpus.expected(node));
-    const unfit = inventory.gpus.filter((gpu) => gpu.health.state !== 'healthy');
+    // What is wrong with a GPU is shown of its MIG instances as well.
+    const unfit = inventory.gpus.filter((gpu) => !gpu.parentId && gpu.health.state !== 'healthy');
     const faults = unfit.map(
       (gpu) => `GPU ${gpu.index} is ${gpu.health.state}: ${gpu.health.reason ?? 'unknown'}`,
     );

@@ -6,7 +6,7 @@ import { inOnePart } from './gpu-parts.ts';
 import type { Shape } from './resources.ts';
 import { describeTaint, describeTerm, repelling } from './node-constraints.ts';
 import { atOnce, filtered, type Sliced } from './slices.ts';
-import { NODE_NAME_LABEL, type SnapshotNode } from './snapshot.ts';
+import { NODE_NAME_LABEL, type SnapshotGpu, type SnapshotNode } from './snapshot.ts';
 import { levelText } from './topology/gpu-level.ts';
 import { countNodes, examples, firstNodes, type Alike } from './why/alike.ts';
 import { inOrder, largestShare } from './why/obstacle.ts';
@@ -165,15 +165,20 @@ function gpusApart(shape: Shape, alike: readonly Alike[]): string {
 
 function gpusMissing(shape: Shape, alike: readonly Alike[]): string {
   const most = largest(examples(alike), (node) => ableGpus(node, shape, 'empty'));
-  const unfit = alike.reduce(
-    (sum, { example, nodes }) => sum + nodes.length * example.gpus.filter((gpu) => !gpu.usable).length,
-    0,
-  );
+  const count = (what: (gpu: SnapshotGpu) => boolean): number =>
+    alike.reduce((sum, { example, nodes }) => sum + nodes.length * example.gpus.filter(what).length, 0);
+  const unfit = count((gpu) => !gpu.usable && !gpu.isCut && gpu.migProfile === shape.migProfile);
+  const cut = shape.migProfile === undefined ? count((gpu) => gpu.isCut === true) : 0;
   const have = most.count > 0 ? `; the most in working order are ${most.count} (${most.name})` : '';
   const broken =
     unfit > 0 ? `; ${unfit} of the fleet's GPUs cannot be given out (see clawbernetes status)` : '';
+  const inParts =
+    cut > 0
+      ? `; ${cut} of the fleet's GPUs ${cut === 1 ? 'is' : 'are'} in MIG mode (--mig asks for instances)`
+      : '';
   const nearly = nearlyEnough(shape, examples(alike));
-  return `no node has ${describeGpus(shape)}${have}${nearly === '' ? broken : nearly}. ${ASK_FOR_LESS}`;
+  const rest = nearly === '' ? `${broken}${inParts}` : nearly;
+  return `no node has ${describeGpus(shape)}${have}${rest}. ${ASK_FOR_LESS}`;
 }
 
 /** The nearest miss: the check that fails last is the one whose remedy is smallest. */

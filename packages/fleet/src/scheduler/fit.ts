@@ -3,7 +3,7 @@ import { ableGpus, chooseGpus, hasGpus, isLinked, membersOfGpus, milliOf } from 
 import { inOnePart } from './gpu-parts.ts';
 import { discouraging, meets, repelling, unmetWeight } from './node-constraints.ts';
 import type { Shape } from './resources.ts';
-import type { SnapshotNode } from './snapshot.ts';
+import type { SnapshotGpu, SnapshotNode } from './snapshot.ts';
 import { MAX_ROOM } from './topology/domain-capacity.ts';
 
 /** Why a node could not host a shape even if it were empty. */
@@ -40,7 +40,8 @@ export function neverFits(node: SnapshotNode, shape: Shape): Misfit | undefined 
 /** What is wrong with the GPUs of a node that lacks those that are asked for. */
 function gpuMisfit(node: SnapshotNode, shape: Shape): Misfit {
   const { gpus, migProfile } = shape;
-  const ofKind = node.gpus.reduce((count, gpu) => count + (gpu.migProfile === migProfile ? 1 : 0), 0);
+  const isOfKind = (gpu: SnapshotGpu): boolean => gpu.migProfile === migProfile && !gpu.isCut;
+  const ofKind = node.gpus.reduce((count, gpu) => count + (isOfKind(gpu) ? 1 : 0), 0);
   if (ofKind < gpus) return migProfile === undefined ? 'gpu-count' : 'mig-profile';
   if (ableGpus(node, shape, 'empty') < gpus) return 'gpu-model';
   return shape.within !== undefined && hasGpus(node, inOnePart(shape), 'empty') ? 'gpus-apart' : 'nvlink';

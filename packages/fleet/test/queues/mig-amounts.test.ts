@@ -63,6 +63,24 @@ describe('a MIG instance', () => {
     await fleet.close();
   });
 
+  test('of a gang counts for each member, also after a restart and in what its remedy says', async () => {
+    const fleet = await QueueFleet.open({ r: { limit: { gpus: 0.5 } } });
+    for (const name of ['a', 'b'])
+      fleet.fixture.join(name, 0, { gpus: gpusOf(cutGpu(name, 0, { profiles: SEVEN })) });
+    const gang = fleet.submit('r', 1, { ...mig('1g.10gb'), gang: { members: 2 } });
+    await fleet.settle();
+    expect([fleet.states(gang), fleet.used('r')]).toEqual([['reserved'], 0.284]);
+    await fleet.restart();
+    for (const { id } of fleet.fleet.nodes()) fleet.fixture.connect(id);
+    expect(fleet.used('r')).toBe(0.284);
+    const more = fleet.submit('r', 1, mig('1g.10gb', 2));
+    await fleet.settle();
+    const { waiting } = fleet.fleet.questions.why(more, []);
+    // 0.216 are left of the limit, which is enough for one.
+    expect(waiting?.remedies.flatMap(({ steps }) => steps)).toContainEqual({ step: 'ask-gpus', gpus: 1 });
+    await fleet.close();
+  });
+
   test('is of the class of its GPU', async () => {
     const fleet = await QueueFleet.open({ r: { limit: { gpuModels: { h100: 0.5 } } } });
     fleet.fixture.join('a', 0, { gpus: gpusOf(cutGpu('a', 0, { profiles: ['3g.40gb', '3g.40gb'] })) });

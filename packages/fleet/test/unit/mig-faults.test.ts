@@ -130,6 +130,17 @@ describe('a GPU that is gone', () => {
   });
 });
 
+test('a GPU that is cut up is none to who asks for whole ones', async () => {
+  show(devices(({ id }) => id !== 'a-gpu-1'));
+  const whole = fixture.submit({ resources: { gpus: 1 } });
+  await fixture.settle();
+  const { waiting } = fixture.fleet.questions.why(whole, []);
+  expect(waiting?.obstacles.map(({ code }) => code)).toEqual(['gpu-count']);
+  expect(waiting?.message).toContain(
+    "no node has 1 × GPU; 1 of the fleet's GPUs is in MIG mode (--mig asks for instances).",
+  );
+});
+
 describe('an instance that is gone', () => {
   test('takes its work off, also where agent and gateway were away meanwhile; nobody misses it afterwards', async () => {
     await fixture.settle();

@@ -46,7 +46,7 @@ function* gpuHardware(node: SnapshotNode, shape: Shape): Generator<Obstacle> {
   if (hasGpus(node, shape, 'empty')) return;
   const { gpus: needs, migProfile } = shape;
   const suitable = ableGpus(node, shape, 'empty');
-  const ofKind = node.gpus.filter((gpu) => gpu.migProfile === migProfile).length;
+  const ofKind = node.gpus.filter((gpu) => gpu.migProfile === migProfile && !gpu.isCut).length;
   const repaired = { ...node, gpus: node.gpus.map(inOrder) };
   if (hasGpus(repaired, shape, 'empty'))
     yield { code: 'gpu-health', needs, has: Math.min(suitable, largestTogether(node, shape, 'empty')) };
