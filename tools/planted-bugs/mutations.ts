@@ -1,5 +1,6 @@
 import { CALENDAR_MUTATIONS } from './calendar-mutations.ts';
 import { CONTACT_MUTATIONS } from './contact-mutations.ts';
+import { MIG_MUTATIONS } from './mig-mutations.ts';
 import type { Mutation } from './mutation.ts';
 import { PART_MUTATIONS } from './part-mutations.ts';
 
@@ -188,7 +189,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'quarantined GPUs are given out',
     file: `${FLEET}/node/snapshot-node.ts`,
-    find: 'usable: !isOutOfUse(gpuConditions?.[gpu.id]) && !sliced',
+    find: 'usable: !isOutOfUse(conditionOf(node, gpu)) && !sliced',
     replace: 'usable: !sliced',
   },
   {
@@ -378,4 +379,5 @@ export const MUTATIONS: readonly Mutation[] = [
   ...PART_MUTATIONS,
   ...CONTACT_MUTATIONS,
   ...CALENDAR_MUTATIONS,
+  ...MIG_MUTATIONS,
 ];
