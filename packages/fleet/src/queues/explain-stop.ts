@@ -5,6 +5,7 @@ import { amountOf, type Amounts, type Dimension } from '../scheduler/queues/amou
 import { amountsAsked, classChoices } from '../scheduler/queues/asked-amounts.ts';
 import { GpuModels } from '../scheduler/queues/gpu-models.ts';
 import type { QueuedShape } from '../scheduler/queues/queue-plan-order.ts';
+import type { WaitingAmounts } from '../scheduler/queues/waiting-demand.ts';
 import { explainQueueStop, type QueueStop } from '../scheduler/queues/queue-usage.ts';
 import type { Shape } from '../scheduler/resources.ts';
 import { sliced, type Sliced } from '../scheduler/slices.ts';
@@ -36,8 +37,10 @@ export interface StopQuestion {
   readonly shape: Shape;
   /** As others than those for whom places are kept see them. */
   readonly nodes: readonly SnapshotNode[];
-  /** All that waits. */
+  /** What waits and may be served before it. */
   readonly waiting: readonly QueuedShape[];
+  /** Of all that waits. */
+  readonly demand: readonly WaitingAmounts[];
   readonly ahead: number;
 }
 
@@ -69,11 +72,10 @@ export function* explainStop(asked: StopQuestion): Sliced<WaitExplanation> {
 }
 
 function* isPlaced(question: Question, change: Partial<Imagined>): Sliced<boolean> {
-  const { moment, nodes, groups, waiting, workloadId } = question;
+  const { moment, nodes, groups, waiting, demand, workloadId } = question;
   const { regime } = moment.queues;
-  const imagined = change.nodes
-    ? { regime, waiting, ended: NOBODY, nodes, ...change }
-    : { regime, waiting, ended: NOBODY, nodes, groups, ...change };
+  const as = { regime, waiting, demand, ended: NOBODY, nodes };
+  const imagined = change.nodes ? { ...as, ...change } : { ...as, groups, ...change };
   const { placements } = yield* planImagined(moment, imagined, MAX_TRIED);
   return placements.some((placement) => placement.workloadId === workloadId);
 }

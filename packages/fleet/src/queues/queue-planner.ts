@@ -105,7 +105,7 @@ export class QueuePlanner {
       return planPlacements(groups, allOf(pending.turn(limit, nodeIds)), limit, packing, { topology, work });
     const situation = this.situation();
     this.#followModels(situation.models.key);
-    const order = new QueuePlanOrder(situation, pending.turn(limit, nodeIds), work);
+    const order = new QueuePlanOrder(situation, pending.turn(limit, nodeIds));
     for (const { queue, amounts } of this.#holds.uncounted()) order.charge(queue, amounts);
     return planByQueue({ groups, order, packing, topology, work }, limit);
   }
@@ -197,7 +197,7 @@ export class QueuePlanner {
   inOrder(limit: number, before?: string): readonly PendingShape[] {
     const { pending, queues } = this.#deps.core;
     if (queues.regime.isPlain) return pending.inOrder(limit, before);
-    const order = this.#order(pending.queued(limit));
+    const order = this.#order(pending.firstOfQueues(limit, before));
     const groups = new Map<string, { key: string; shape: Shape; workloadIds: string[] }>();
     for (let count = 0; count < limit; count += 1) {
       const turn = order.next();

@@ -6,7 +6,7 @@ import { planningByQueue } from '../scheduler/queues/plan-by-queue.ts';
 import { ListedShapes } from '../scheduler/queues/listed-shapes.ts';
 import { QueuePlanOrder, type QueuedShape } from '../scheduler/queues/queue-plan-order.ts';
 import { QueueUsage } from '../scheduler/queues/queue-usage.ts';
-import { demandOfShapes } from '../scheduler/queues/waiting-demand.ts';
+import { demandOfShapes, type WaitingAmounts } from '../scheduler/queues/waiting-demand.ts';
 import { sliced, type Sliced } from '../scheduler/slices.ts';
 import type { SnapshotNode } from '../scheduler/snapshot.ts';
 import type { FleetMoment } from '../workload/fleet-moment.ts';
@@ -20,6 +20,8 @@ export interface Imagined {
   /** The nodes by likeness, where that is known already. */
   readonly groups?: NodeGroups;
   readonly waiting: readonly QueuedShape[];
+  /** Of all that waits; absent = of those. */
+  readonly demand?: Iterable<WaitingAmounts>;
   /** Ids of workloads that hold nothing any more. */
   readonly ended: ReadonlySet<string>;
 }
@@ -40,7 +42,7 @@ export function* planImagined(moment: FleetMoment, imagined: Imagined, limit: nu
   const usage = yield* usageThen(moment, imagined);
   const { history, options } = moment.queues;
   const state = { regime, history, options, usage };
-  const situation = queueSituation(state, alikeIn(groups), demandOfShapes(waiting));
+  const situation = queueSituation(state, alikeIn(groups), imagined.demand ?? demandOfShapes(waiting));
   const order = new QueuePlanOrder(situation, new ListedShapes(waiting));
   yield groups.groups.length + waiting.length * LOOKS_PER_SHAPE;
   return yield* planningByQueue({ groups, order, packing: moment.packing, topology }, limit);

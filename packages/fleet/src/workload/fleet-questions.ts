@@ -210,7 +210,8 @@ export class FleetQuestions {
     return {
       ...{ moment, workloadId, stop: accounts.usage.asOfNow(group.stop), shape, nodes },
       queue: queues.regime.queueOf(spec),
-      waiting: pending.queued(MAX_AHEAD),
+      waiting: pending.firstOfQueues(MAX_AHEAD, workloadId),
+      demand: pending.demand.copy(),
       ahead: pending.aheadAtLimit(workloadId),
     };
   }

@@ -15,7 +15,7 @@ import { GroupCounts } from './group-counts.ts';
 import { ShapeIndex } from './shape-index.ts';
 import { RetryRound } from './retry-round.ts';
 import { idsBefore, WaitingGroup } from './waiting-group.ts';
-import { firstInOrder } from './waiting-order.ts';
+import { firstInOrder, firstOfQueues } from './waiting-order.ts';
 import { TakenLines, WaitingLines, type Glance } from './waiting-lines.ts';
 
 /** What tells whether to look closer. */
@@ -212,9 +212,13 @@ export class PendingQueue {
     return answer;
   }
 
-  /** All groups, with at most `limit` workloads of each. */
-  queued(limit = 0): readonly QueuedShape[] {
-    return Array.from(this.#groups.values(), (group) => group.queued(limit));
+  /**
+   * The first `limit` groups of each queue, with so many workloads of each at most; with `until` none that
+   * stand behind that workload in its queue.
+   */
+  firstOfQueues(limit: number, until?: string): readonly QueuedShape[] {
+    const last = until === undefined ? undefined : this.#groupOf.get(until);
+    return firstOfQueues(this.#groups.values(), limit, last);
   }
 
   /**

@@ -1,4 +1,4 @@
-import { compareTurns, FirstInTurn, type InLine, type Place } from './turn-line.ts';
+import { compareTurns, FIRST_TURN, FirstInTurn, type InLine, type Place } from './turn-line.ts';
 
 export interface RoundSizes {
   /** So many are looked at in one turn. */
@@ -8,9 +8,6 @@ export interface RoundSizes {
 }
 
 const SIZES: RoundSizes = { looked: 5000, chosen: 2000 };
-
-/** Before all that wait. */
-const START: InLine = { priority: Infinity, sinceMs: -Infinity, number: -Infinity };
 
 interface Search<Entry> {
   readonly entries: Iterator<Entry, void>;
@@ -26,7 +23,7 @@ export class RetryRound<Entry extends InLine> {
   /** There may be others behind them. */
   #isMore = false;
   /** Those up to it had their turn. */
-  #done = START;
+  #done = FIRST_TURN;
 
   constructor(sizes: RoundSizes = SIZES) {
     this.#sizes = sizes;
@@ -44,7 +41,7 @@ export class RetryRound<Entry extends InLine> {
 
   /** The next, `most` of them; none while they are looked for. @param all is asked for when that begins. */
   next(most: number, all: () => Iterable<Entry, void>): readonly Entry[] {
-    if (!this.isUnderWay) this.#done = START;
+    if (!this.isUnderWay) this.#done = FIRST_TURN;
     if (this.#chosen.length === 0 && !this.#choose(all)) return [];
     const next = this.#chosen.slice(0, most);
     this.#chosen = this.#chosen.slice(most);

@@ -69,6 +69,9 @@ export class TurnLine<Entry extends InLine> {
   }
 }
 
+/** Before all that wait. */
+export const FIRST_TURN: InLine = { priority: Infinity, sinceMs: -Infinity, number: -Infinity };
+
 /** The first so many by their turns of those that it is given, as they stood then, behind `after`. */
 export class FirstInTurn<Entry extends InLine> {
   readonly #count: number;
@@ -76,7 +79,7 @@ export class FirstInTurn<Entry extends InLine> {
   /** The last of them at hand. */
   readonly #first = new BinaryHeap<Place<Entry>>((one, other) => compareTurns(one, other) > 0);
 
-  constructor(count: number, after: InLine) {
+  constructor(count: number, after: InLine = FIRST_TURN) {
     this.#count = count;
     this.#after = after;
   }

@@ -89,6 +89,9 @@ export class QueueFleet {
 
   async close(): Promise<void> {
     await this.settle();
-    await this.fleet[Symbol.asyncDispose]();
+    // What it still writes takes time.
+    const closed = this.fleet[Symbol.asyncDispose]();
+    await this.settle();
+    await closed;
   }
 }

@@ -8,8 +8,11 @@ import type { Placement } from '../placement.ts';
 import type { Plan } from '../plan.ts';
 import type { FleetPacking } from '../score/fleet-packing.ts';
 import type { Sliced } from '../slices.ts';
-import type { WorkBudget } from '../work-budget.ts';
+import { WorkBudget } from '../work-budget.ts';
 import type { GroupStop, PlanTurn, QueuePlanOrder } from './queue-plan-order.ts';
+
+/** Of what is stopped one after the other. */
+const LOOKS_PER_PIECE = 200;
 
 export interface QueuePlanInput {
   readonly groups: NodeGroups;
@@ -34,7 +37,7 @@ export function planByQueue(input: QueuePlanInput, limit: number): QueuePlan {
   const { order, work } = input;
   const plan = new PlanSoFar(input);
   while (plan.placements.length < limit) {
-    const turn = work?.isSpent === true ? undefined : order.next();
+    const turn = work?.isSpent === true ? undefined : order.next(work);
     if (!turn) break;
     const looks = plan.place(turn);
     work?.spend(looks);
@@ -46,9 +49,11 @@ export function planByQueue(input: QueuePlanInput, limit: number): QueuePlan {
 export function* planningByQueue(input: Omit<QueuePlanInput, 'work'>, limit: number): Sliced<QueuePlan> {
   const plan = new PlanSoFar(input);
   while (plan.placements.length < limit) {
-    const turn = input.order.next();
-    if (!turn) break;
-    yield plan.place(turn);
+    const piece = new WorkBudget(LOOKS_PER_PIECE);
+    const turn = input.order.next(piece);
+    if (turn) yield plan.place(turn);
+    else if (piece.isSpent) yield LOOKS_PER_PIECE;
+    else break;
   }
   return plan.end();
 }

@@ -93,7 +93,6 @@ export class QueuePlanOrder {
   readonly #facts: QueueFacts;
   readonly #order: QueueOrder;
   readonly #source: WaitingSource;
-  readonly #work: WorkBudget | undefined;
   /** By queue. */
   readonly #lines = new Map<string, Line>();
   readonly #stops = new Map<string, GroupStop>();
@@ -102,12 +101,10 @@ export class QueuePlanOrder {
   readonly #charged: { readonly queue: string; readonly amounts: Amounts }[] = [];
   #current: { readonly line: Line; readonly stop: GroupStop | undefined } | undefined;
 
-  /** @param work what is stopped anew spends some of it, and nobody is next once it is spent. */
-  constructor(facts: QueueFacts, source: WaitingSource, work?: WorkBudget) {
+  constructor(facts: QueueFacts, source: WaitingSource) {
     this.#facts = facts;
     this.#order = new QueueOrder(facts);
     this.#source = source;
-    this.#work = work;
     for (const queue of source.queues()) this.#goOn(queue);
   }
 
@@ -116,13 +113,14 @@ export class QueuePlanOrder {
     return this.#stops;
   }
 
-  next(): PlanTurn | undefined {
-    for (let work = this.#order.next(); work; work = this.#order.next()) {
-      const line = present(this.#lines.get(work.queue), 'the head of a queue');
-      const turn = this.#turnOf(line);
+  /** @param work what is stopped anew spends some of it; nobody is next once it is spent. */
+  next(work?: WorkBudget): PlanTurn | undefined {
+    for (let head = this.#order.next(); head; head = this.#order.next()) {
+      const line = present(this.#lines.get(head.queue), 'the head of a queue');
+      const turn = this.#turnOf(line, work);
       if (turn) return turn;
-      this.#goOn(work.queue);
-      if (this.#work?.isSpent === true) return undefined;
+      this.#goOn(head.queue);
+      if (work?.isSpent === true) return undefined;
     }
     return undefined;
   }
@@ -203,7 +201,7 @@ export class QueuePlanOrder {
     });
 
   /** Undefined if no limit lets it start now. */
-  #turnOf(line: Line): PlanTurn | undefined {
+  #turnOf(line: Line, work: WorkBudget | undefined): PlanTurn | undefined {
     const { group, choices, index } = line;
     const stops = choices.map((choice) => this.#stopOf(group, choice));
     const allowed = choices.filter((_, at) => stops[at] === undefined);
@@ -214,7 +212,7 @@ export class QueuePlanOrder {
       const stopped = { stop: present(stop, 'a stop'), partly: false, all };
       this.#stops.set(group.key, stopped);
       // One that waits on where it did is met again in each plan, however often one ends before the others.
-      if (keyOfStop(stopped) !== group.stoppedAt) this.#work?.spend(LOOKS_PER_STOP);
+      if (keyOfStop(stopped) !== group.stoppedAt) work?.spend(LOOKS_PER_STOP);
       return undefined;
     }
     const shape = limitedTo(group.shape, allowed, choices);

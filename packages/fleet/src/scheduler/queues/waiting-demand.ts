@@ -44,6 +44,11 @@ export class WaitingDemand {
     return this.#sums.values();
   }
 
+  /** As it is now. */
+  copy(): readonly WaitingAmounts[] {
+    return Array.from(this.#sums.values(), (sum) => ({ ...sum }));
+  }
+
   /** Workloads that wait in a queue without children. */
   waitingIn(queue: string): number {
     return this.#sums.values().reduce((sum, one) => sum + (one.queue === queue ? one.count : 0), 0);
