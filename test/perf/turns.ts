@@ -6,6 +6,7 @@
 //   longestSliceMs.asked: somebody asks why a workload waits, or what if; the worst of `why` and `whatIf`
 //   longestSliceMs.why, .whyLimited: of those, the first two
 //   longestSliceMs.gangPreemption: others make room for a gang of members that take a node each
+//   longestSliceMs.survey: a monitor asks for figures of all nodes and GPUs
 //   longestSliceMs.idle: nothing happens
 // Each is the median of rounds with a new fleet; `worstMs` has the worst round.
 import type { Benchmark, Figures } from '../../tools/bench/benchmark.ts';
@@ -18,6 +19,7 @@ import {
   gangPreemption,
   idle,
   QUESTIONS,
+  survey,
 } from './support/turns/scenes.ts';
 
 const SMALL = { rounds: 1, freed: { nodes: 10, shapes: 500 }, looked: 50, nodes: 100, members: 4 };
@@ -42,6 +44,7 @@ export default (async ({ small, log, values: { scene, rounds } }) => {
     'look.guarantee': () => firstLook('guarantee', sizes.looked),
     ...Object.fromEntries(QUESTIONS.map((question) => [question, () => asked(question, sizes.nodes)])),
     gangPreemption: () => gangPreemption(sizes.nodes, sizes.members),
+    survey: () => survey(sizes.nodes),
     idle: () => idle(sizes.nodes),
   };
   const [medians, worst]: [Record<string, number>, Record<string, number>] = [{}, {}];
@@ -61,10 +64,12 @@ function figures(byScene: Readonly<Record<string, number>>): Figures {
     const all = Object.entries(byScene).flatMap(([name, ms]) => (name.startsWith(prefix) ? [ms] : []));
     return all.length > 0 ? Math.max(...all) : null;
   };
-  const { why = null, whyLimited = null, gangPreemption: gang = null, idle: calm = null } = byScene;
+  const { why = null, whyLimited = null, gangPreemption: gang = null } = byScene;
+  const { survey: scrape = null, idle: calm = null } = byScene;
   return {
     ...{ freedNodeManyShapes: worstOf('freedNode.'), firstLook: worstOf('look.') },
-    ...{ asked: worstOf('wh'), why, whyLimited, gangPreemption: gang, idle: calm },
+    ...{ asked: worstOf('wh'), why, whyLimited, gangPreemption: gang },
+    ...{ survey: scrape, idle: calm },
     scenes: { ...byScene },
   };
 }

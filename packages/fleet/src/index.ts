@@ -1,6 +1,7 @@
 export type { FleetListeners, FleetOptions, NodeOrder } from './fleet-core.ts';
 export { DEFAULT_FLEET_OPTIONS } from './fleet-core.ts';
 export { Fleet, type FleetDeps } from './fleet.ts';
+export type { FleetFigures } from './fleet-survey.ts';
 export { fleetSchema } from './migrations.ts';
 export type { JoinTokenRecord } from './node/join-tokens.ts';
 export type { GpuReading } from './node/gpu-health.ts';
@@ -22,6 +23,7 @@ export { nodesByRank, replaceMembers, type GangReplacement } from './scheduler/g
 export type { Placement } from './scheduler/placement.ts';
 export { planPlacements, type PendingShape, type Plan } from './scheduler/plan.ts';
 export { shapeKey, shapeOf, type Shape } from './scheduler/resources.ts';
+export { sliced, type Sliced } from './scheduler/slices.ts';
 export type { Snapshot, SnapshotGpu, SnapshotNode } from './scheduler/snapshot.ts';
 export { DomainCapacity, type ShapeCapacity } from './scheduler/topology/domain-capacity.ts';
 export type { MaskTable, MemberRequest, NvlinkRule } from './scheduler/topology/mask-table.ts';

@@ -150,11 +150,17 @@ function sumOfGpus(gpus: readonly SnapshotGpu[]): number {
 
 type GpuView = NodeView['gpus'][number];
 
-interface GpuFacts {
+type Device = NodeRecord['inventory']['gpus'][number];
+type GpusOfNode = Pick<NodeFacts, 'node' | 'live' | 'cleaning'>;
+
+interface GpuUse {
   readonly condition: GpuCondition | undefined;
   /** Who holds it or a part of it, the oldest first. */
   readonly attempts: readonly AttemptRecord[];
   readonly isCleaning: boolean;
+}
+
+interface GpuFacts extends GpuUse {
   readonly nameOf: NodeFacts['nameOf'];
 }
 
@@ -165,21 +171,44 @@ export function gpuViews({
   cleaning,
   nameOf,
 }: Pick<NodeFacts, 'node' | 'live' | 'cleaning' | 'nameOf'>): NodeView['gpus'] {
+  return gpusOf({ node, live, cleaning }, (gpu, use) => gpuView(gpu, { ...use, nameOf }));
+}
+
+/**
+ * What is in which state, in thousandths of GPUs: a MIG instance counts as the part of a GPU that it is, a
+ * GPU that MIG cuts up by its instances.
+ */
+export function gpuStates(
+  facts: GpusOfNode,
+): readonly { readonly state: GpuView['state']; readonly milli: number }[] {
+  const all = gpusOf(facts, (gpu, use) => ({ gpu, state: gpuState(use) }));
+  const cut = new Set(all.flatMap(({ gpu }) => gpu.parentId ?? []));
+  const counted = all.filter(({ gpu }) => gpu.migEnabled !== true && !cut.has(gpu.id));
+  return counted.map(({ gpu: { migProfile, model }, state }) => ({
+    state,
+    milli: migProfile === undefined ? WHOLE_GPU : migPart(migProfile, model),
+  }));
+}
+
+function gpusOf<Seen>({ node, live, cleaning }: GpusOfNode, see: (gpu: Device, use: GpuUse) => Seen): Seen[] {
   const holders = new Map<string, AttemptRecord[]>();
   for (const attempt of live)
-    for (const device of attempt.devices) holders.set(device, [...(holders.get(device) ?? []), attempt]);
+    for (const device of attempt.devices) {
+      const known = holders.get(device);
+      if (known) known.push(attempt);
+      else holders.set(device, [attempt]);
+    }
   const missing = Object.values(node.gpuConditions ?? {}).flatMap(({ device }) => device ?? []);
   return [...node.inventory.gpus, ...missing].map((gpu) =>
-    gpuView(gpu, {
+    see(gpu, {
       condition: conditionOf(node, gpu),
       attempts: holders.get(gpu.id) ?? [],
       isCleaning: cleaning.has(gpu.id),
-      nameOf,
     }),
   );
 }
 
-function gpuView(gpu: NodeRecord['inventory']['gpus'][number], facts: GpuFacts): GpuView {
+function gpuView(gpu: Device, facts: GpuFacts): GpuView {
   const { condition, attempts, nameOf } = facts;
   const [attempt] = attempts;
   const held = attempts.reduce((sum, { gpuMilli = WHOLE_GPU }) => sum + gpuMilli, 0);
@@ -206,7 +235,7 @@ function nameView(workloadName: string | undefined) {
   return workloadName === undefined ? {} : { workloadName };
 }
 
-function gpuState({ condition, attempts, isCleaning }: GpuFacts): GpuView['state'] {
+function gpuState({ condition, attempts, isCleaning }: GpuUse): GpuView['state'] {
   if (condition && condition.state !== 'released')
     return condition.state === 'missing' ? 'missing' : 'quarantined';
   if (attempts.length === 0) return isCleaning ? 'cleaning' : 'free';

@@ -98,9 +98,10 @@ function addApiRoutes(deps: HttpServerDeps, server: FastifyInstance): void {
     authenticate(deps, request, goneSignal(reply));
     return openApiDocument(VERSION);
   });
-  server.get('/metrics', (request, reply) => {
-    authenticate(deps, request, goneSignal(reply));
-    return reply.type('text/plain; version=0.0.4').send(metricsText(deps.gateway(), deps.settlement));
+  server.get('/metrics', async (request, reply) => {
+    const { signal } = authenticate(deps, request, goneSignal(reply));
+    const text = await metricsText(deps.gateway(), deps.settlement, { signal });
+    return reply.type('text/plain; version=0.0.4').send(text);
   });
 }
 

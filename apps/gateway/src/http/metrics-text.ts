@@ -1,4 +1,4 @@
-import type { NodeView } from '@clawbernetes/protocol';
+import { sliced, type FleetFigures, type Sliced } from '@clawbernetes/fleet';
 import type { Gateway } from '../gateway.ts';
 import type { SettlementFigures, SettlementSource } from '../settlement/settlement-keeper.ts';
 
@@ -7,48 +7,92 @@ interface Sample {
   readonly value: number;
 }
 
-/** The fleet in the Prometheus text format, version 0.0.4. */
+type Io = { readonly signal?: AbortSignal };
+type Metrics = Gateway['metrics'];
+
+/** Of a node whose readings are written, in looks: some µs for each GPU. */
+const LOOKS_OF_READINGS = 24;
+/** Written at once as bytes, which are not copied again for long; nodes. */
+const NODES_PER_CHUNK = 64;
+
+/**
+ * The fleet in the Prometheus text format, version 0.0.4, made in pieces. Counts are of one moment, readings
+ * of GPUs the newest of each node. @throws CodedError as `FleetSurvey`.
+ */
 export function metricsText(
   { fleet, metrics }: Gateway,
-  settlement?: Pick<SettlementSource, 'figures'>,
-): string {
-  const nodes = fleet.nodes().map((node) => fleet.nodeView(node));
-  const states = Map.groupBy(fleet.workloads('default'), (workload) => workload.state);
-  const gpus = nodes.flatMap((node) =>
-    (metrics.latest(node.id)?.gpus ?? []).map((gpu) => ({
-      labels: { node: node.name, gpu: gpu.deviceId },
-      gpu,
-    })),
-  );
-  return [
-    family(
-      'clawbernetes_nodes',
-      'Nodes by connectivity.',
-      countBy(nodes, (node) => ({ connectivity: node.connectivity })),
-    ),
+  settlement: Pick<SettlementSource, 'figures'> | undefined,
+  { signal }: Io = {},
+): Promise<Buffer> {
+  const ask = { namespace: 'default', ...(signal ? { signal } : {}) };
+  return fleet.questions.survey.ask((figures) => telling(figures, metrics, settlement), ask);
+}
+
+function* telling(
+  figures: FleetFigures,
+  metrics: Metrics,
+  settlement: Pick<SettlementSource, 'figures'> | undefined,
+): Sliced<Buffer> {
+  const gpus = Array.from(figures.gpuMilli, ([state, milli]) => [state, milli / 1000] as const);
+  const counts = [
+    family('clawbernetes_nodes', 'Nodes by connectivity.', byLabel('connectivity', figures.connectivity)),
     family(
       'clawbernetes_gpus',
       'GPUs by state. MIG instances count as the part of a GPU that they are.',
-      gpusByState(nodes),
+      byLabel('state', gpus),
     ),
     family(
       'clawbernetes_workloads',
       'Workloads by state.',
-      Array.from(states, ([state, all]) => ({ labels: { state }, value: all.length })),
+      byLabel('state', Object.entries(figures.workloads)),
     ),
-    family('clawbernetes_events', 'Sequence number of the newest event.', [{ value: fleet.eventSequence }]),
-    family(
-      'clawbernetes_gpu_utilization_percent',
-      'Utilisation of a GPU.',
-      gpus.flatMap(({ labels, gpu }) => reading(labels, gpu.utilizationPercent)),
-    ),
-    family(
-      'clawbernetes_gpu_memory_used_mib',
-      'Memory in use on a GPU.',
-      gpus.flatMap(({ labels, gpu }) => reading(labels, gpu.memoryUsedMib)),
-    ),
+    family('clawbernetes_events', 'Sequence number of the newest event.', [{ value: figures.eventSequence }]),
     ...(settlement ? ledgerFamilies(settlement.figures()) : []),
-  ].join('');
+  ];
+  const utilization = new Family('clawbernetes_gpu_utilization_percent', 'Utilisation of a GPU.');
+  const memory = new Family('clawbernetes_gpu_memory_used_mib', 'Memory in use on a GPU.');
+  yield* sliced(figures.nodes, LOOKS_OF_READINGS, ({ id, name }) => {
+    for (const { deviceId, utilizationPercent, memoryUsedMib } of metrics.latest(id)?.gpus ?? []) {
+      const labels = { node: name, gpu: deviceId };
+      utilization.add(...reading(labels, utilizationPercent));
+      memory.add(...reading(labels, memoryUsedMib));
+    }
+    utilization.nodeEnds();
+    memory.nodeEnds();
+  });
+  return Buffer.concat([Buffer.from(counts.join('')), ...utilization.bytes(), ...memory.bytes()]);
+}
+
+/** One whose samples are too many to be written at once. */
+class Family {
+  readonly #chunks: Buffer[] = [];
+  #text: string;
+  #nodes = 0;
+  readonly #name: string;
+
+  constructor(name: string, help: string) {
+    this.#name = name;
+    this.#text = heading(name, help);
+  }
+
+  add(...samples: readonly Sample[]): void {
+    for (const sample of samples) this.#text += line(this.#name, sample);
+  }
+
+  nodeEnds(): void {
+    this.#nodes += 1;
+    if (this.#nodes % NODES_PER_CHUNK === 0) this.#cut();
+  }
+
+  bytes(): readonly Buffer[] {
+    this.#cut();
+    return this.#chunks;
+  }
+
+  #cut(): void {
+    this.#chunks.push(Buffer.from(this.#text));
+    this.#text = '';
+  }
 }
 
 function ledgerFamilies(figures: SettlementFigures | undefined): readonly string[] {
@@ -66,39 +110,26 @@ function ledgerFamilies(figures: SettlementFigures | undefined): readonly string
   ];
 }
 
-/** A GPU that MIG cuts up counts by its instances. */
-function gpusByState(nodes: readonly NodeView[]): readonly Sample[] {
-  const milli = new Map<string, number>();
-  for (const { gpus } of nodes) {
-    const cut = new Set(gpus.flatMap(({ parentId }) => parentId ?? []));
-    for (const { id, migEnabled, migMilli = 1000, state } of gpus)
-      if (migEnabled !== true && !cut.has(id)) milli.set(state, (milli.get(state) ?? 0) + migMilli);
-  }
-  return Array.from(milli, ([state, sum]) => ({ labels: { state }, value: sum / 1000 }));
-}
-
 /** A device that does not tell has no sample, rather than one of zero. */
 function reading(labels: Sample['labels'], value: number | bigint | undefined): readonly Sample[] {
   return value === undefined || labels === undefined ? [] : [{ labels, value: Number(value) }];
 }
 
-function countBy<T>(
-  items: readonly T[],
-  labelsOf: (item: T) => Readonly<Record<string, string>>,
-): readonly Sample[] {
-  const groups = Map.groupBy(items, (item) => JSON.stringify(labelsOf(item)));
-  return Array.from(groups.values(), (group) => ({
-    labels: group[0] === undefined ? {} : labelsOf(group[0]),
-    value: group.length,
-  }));
+function byLabel(label: string, counts: Iterable<readonly [string, number]>): readonly Sample[] {
+  return Array.from(counts, ([state, value]) => ({ labels: { [label]: state }, value }));
 }
 
 function family(name: string, help: string, samples: readonly Sample[]): string {
-  const lines = samples.map(({ labels = {}, value }) => {
-    const pairs = Object.entries(labels).map(([label, text]) => `${label}="${escape(text)}"`);
-    return `${name}${pairs.length > 0 ? `{${pairs.join(',')}}` : ''} ${value}\n`;
-  });
-  return `# HELP ${name} ${help}\n# TYPE ${name} gauge\n${lines.join('')}`;
+  return heading(name, help) + samples.map((sample) => line(name, sample)).join('');
+}
+
+function heading(name: string, help: string): string {
+  return `# HELP ${name} ${help}\n# TYPE ${name} gauge\n`;
+}
+
+function line(name: string, { labels = {}, value }: Sample): string {
+  const pairs = Object.entries(labels).map(([label, text]) => `${label}="${escape(text)}"`);
+  return `${name}${pairs.length > 0 ? `{${pairs.join(',')}}` : ''} ${value}\n`;
 }
 
 function escape(text: string): string {

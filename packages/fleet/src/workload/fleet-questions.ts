@@ -29,6 +29,7 @@ import { describeCount } from '../scheduler/why/obstacle-words.ts';
 import { readRefusals } from '../scheduler/why/refusal-counts.ts';
 import { imagining, type FleetFacts } from '../scheduler/why/what-if.ts';
 import { describeOutcome, describeWhy } from './answer-words.ts';
+import { FleetSurvey } from '../fleet-survey.ts';
 import { FleetMoment } from './fleet-moment.ts';
 import { wantsItsPlaces } from './gang/own-places.ts';
 import { isEnded } from './lifecycle.ts';
@@ -71,6 +72,7 @@ export interface QuestionDeps {
  * about the moment at which it began, however many turns it takes.
  */
 export class FleetQuestions {
+  readonly survey: FleetSurvey;
   readonly #core: FleetCore;
   readonly #packing: FleetPacking;
   readonly #queues: QueuePlanner;
@@ -78,6 +80,7 @@ export class FleetQuestions {
 
   constructor({ core, packing, queues }: QuestionDeps) {
     const { clock, options } = core;
+    this.survey = new FleetSurvey(core);
     this.#core = core;
     this.#packing = packing;
     this.#queues = queues;
@@ -87,6 +90,7 @@ export class FleetQuestions {
   /** Those that are not answered by now never will be. */
   close(): void {
     this.#turns.close();
+    this.survey.close();
   }
 
   /** The answer of `explaining`, a piece in each turn. @throws CodedError `not-found`, `overloaded`. */

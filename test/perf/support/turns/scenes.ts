@@ -1,4 +1,4 @@
-import type { WorkloadRecord } from '@clawbernetes/fleet';
+import type { FleetFigures, Sliced, WorkloadRecord } from '@clawbernetes/fleet';
 import { workloadSpecSchema, type QueueSettings, type WorkloadSpecInput } from '@clawbernetes/protocol';
 import { GPUS_OF_BENCH_NODE } from '../bench-node.ts';
 import { TurnFleet } from './turn-fleet.ts';
@@ -161,6 +161,24 @@ function whatIf({ fleet }: TurnFleet): Promise<unknown> {
   return fleet.questions.whatIfInTurns({
     ...{ namespace: 'default', spec, count: 4, drained: first ? [first] : [], ended: running.slice(-2) },
   });
+}
+
+/** A monitor asks for figures of all nodes and GPUs, as it does for `GET /metrics`. */
+export async function survey(nodes: number): Promise<number> {
+  await using bench = await TurnFleet.open(nodes);
+  await bench.submitAll(nodes * GPUS_OF_BENCH_NODE, () => gpus(1));
+  let counted = 0;
+  const ask = async (): Promise<void> => {
+    counted = await bench.fleet.questions.survey.ask(countGpus, { namespace: 'default' });
+  };
+  const longestMs = await bench.longestSliceMs(() => void ask());
+  if (counted !== nodes * GPUS_OF_BENCH_NODE) throw new Error(`${counted} GPUs were counted`);
+  return longestMs;
+}
+
+function* countGpus({ gpuMilli }: FleetFigures): Sliced<number> {
+  yield 0;
+  return gpuMilli.values().reduce((sum, milli) => sum + milli, 0) / 1000;
 }
 
 /** Nothing happens: what the fleet does twice a second. */
