@@ -4,6 +4,7 @@ import { errorCode } from '@clawbernetes/kernel';
 import { expect, test } from 'vitest';
 import type { Fleet, FleetFigures, Sliced } from '../../src/index.ts';
 import { FleetFixture } from './fleet-fixture.ts';
+import { cutGpu, gpusOf } from './mig-gpus.ts';
 
 const NODES = 200;
 const GPUS = 4;
@@ -75,6 +76,22 @@ test('it is what the views say at the moment of asking, though much changes befo
   expect(figured(await told)).toEqual(before);
   expect(counted(fleet)).not.toEqual(before);
   expect(figured(await settled(fixture, fleet.questions.survey.ask(asTheyAre, ASK)))).toEqual(counted(fleet));
+});
+
+test('a GPU that MIG cuts up counts by its instances, and these as the parts that they are', async () => {
+  const fixture = await FleetFixture.open();
+  const [cut, whole] = [
+    cutGpu('a', 0, { profiles: ['3g.40gb', '1g.10gb'] }),
+    cutGpu('a', 1, { profiles: [] }),
+  ];
+  fixture.join('a', 0, { gpus: gpusOf(cut, whole) });
+  await fixture.settle();
+  const { fleet } = fixture;
+  const [view] = fleet.nodes().map((node) => fleet.nodeView(node));
+  const parts = view?.gpus.flatMap(({ migMilli }) => migMilli ?? []) ?? [];
+  expect(parts).toHaveLength(2);
+  const { gpuMilli } = await settled(fixture, fleet.questions.survey.ask(asTheyAre, ASK));
+  expect([...gpuMilli]).toEqual([['free', 1000 + parts.reduce((sum, milli) => sum + milli, 0)]]);
 });
 
 test('who does not wait any more, or whose fleet is closed, gets no figures', async () => {
