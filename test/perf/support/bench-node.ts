@@ -1,4 +1,4 @@
-// Nodes of benchmarks that have no agents: records of machines with eight GPUs.
+// Nodes of benchmarks without agents behind sockets: records of machines with eight GPUs.
 import type { Fleet } from '@clawbernetes/fleet';
 import type { NodeInventory } from '@clawbernetes/protocol';
 

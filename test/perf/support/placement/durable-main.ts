@@ -1,10 +1,12 @@
-// The process that is killed: a fleet on SQLite that places work as fast as it can and says, after each
-// batch, how many placements are durable and when. Options as JSON in the first argument.
+// The process that is killed: a fleet on SQLite whose nodes all have a simulated agent. It places work as
+// fast as it can and says, after each batch, how many placements agents were told of, which they are once
+// these are durable, and when. Options as JSON in the first argument.
 import { Fleet, fleetSchema } from '@clawbernetes/fleet';
 import { silentLogger, systemClock, systemRandom } from '@clawbernetes/kernel';
 import { workloadSpecSchema } from '@clawbernetes/protocol';
 import { openSqliteStore } from '@clawbernetes/storage';
 import { GPUS_OF_BENCH_NODE, joinBenchNode } from '../bench-node.ts';
+import { SimulatedAgents } from './simulated-agents.ts';
 
 export interface DurableOptions {
   readonly path: string;
@@ -21,8 +23,8 @@ const { path, nodes, waiting } = JSON.parse(process.argv[2] ?? '{}') as DurableO
 const base = { clock: systemClock, random: systemRandom, logger: silentLogger };
 const store = await openSqliteStore(base, { path, schema: fleetSchema });
 let submitted = 0;
-let durable = 0;
-const listeners = { order: () => void (durable += 1), ended: () => undefined, removed: () => undefined };
+const agents = new SimulatedAgents();
+const listeners = { order: agents.take, ended: () => undefined, removed: () => undefined };
 const fleet = await Fleet.open(
   { ...base, store, listeners },
   { maxUnstoredRows: 100_000, maxQueued: 2 * MAX_OUTSTANDING + waiting },
@@ -30,10 +32,13 @@ const fleet = await Fleet.open(
 
 const ids: string[] = [];
 for (let index = 0; index < nodes; index += 1) {
-  ids.push(joinBenchNode(fleet, index, { zone: `z${index % 4}` }, { hasShown: waiting === 0 }));
+  const id = joinBenchNode(fleet, index, { zone: `z${index % 4}` }, { hasShown: waiting === 0 });
+  agents.connect(id);
+  ids.push(id);
   if (index % 500 === 499) await fleet.durable();
 }
 await fleet.durable();
+agents.beat(fleet);
 
 const amount = { gpus: 1, cpuMilli: 500, memoryMib: 1024 };
 const SPECS = [
@@ -58,8 +63,8 @@ if (waiting > 0) for (const id of ids) fleet.registry.listed(id, { reconciled: t
 const enough = waiting > 0 ? waiting : nodes * GPUS_OF_BENCH_NODE;
 for (let said = 0; said < enough;) {
   if (waiting === 0)
-    for (let index = 0; index < BURST && submitted - durable < MAX_OUTSTANDING; index += 1) submit();
-  if (durable > said) process.stdout.write(`${durable} ${performance.now()}\n`);
-  said = durable;
+    for (let index = 0; index < BURST && submitted - agents.started < MAX_OUTSTANDING; index += 1) submit();
+  if (agents.started > said) process.stdout.write(`${agents.started} ${performance.now()}\n`);
+  said = agents.started;
   await new Promise((resolve) => setImmediate(resolve));
 }
