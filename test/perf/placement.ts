@@ -2,9 +2,9 @@
 // work that comes and goes; durable placements per second (attempt, its workload's new state, event with the
 // decision's trace; every commit synced) of a process that is killed with -9 in the midst of it and
 // recounted, of work that waits for nodes and, with its submission, of work that arrives; gangs of 512
-// members of 8 GPUs in one rack of a fragmented fleet. Durable placements are told to simulated agents, one for
-// each node, in the fleet's own process: they send heartbeats and take orders, but run and report nothing.
-// `launch` has agents behind sockets that do.
+// members of 8 GPUs in one rack of a fragmented fleet. Durable placements are told to simulated agents, one
+// for each node, in the fleet's own process: they send heartbeats and take orders, but run and report
+// nothing. `launch` has agents behind sockets that do.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
