@@ -99,6 +99,8 @@ export class Simulation {
         },
         onSpokeAfterClose: (name) =>
           this.violate(`the gateway answers ${name} over a connection it has closed`),
+        onUnanswered: (name) =>
+          this.violate(`${name} waited in vain for answers over a connection on which all arrives`),
       },
       { minDelayMs: 0.1, maxDelayMs: 20 },
     );

@@ -15,6 +15,7 @@ class VirtualEnd implements FrameChannel {
   readonly backlogBytes = 0;
   arrivedMs: number | undefined;
   frameListener: (frame: Uint8Array) => void = () => undefined;
+  waitingListener: (frame: Uint8Array) => void = () => undefined;
   closeListener: (code: number, reason: string) => void = () => undefined;
   readonly #link: VirtualLink;
   /** By whom it belongs to. */
@@ -32,11 +33,16 @@ class VirtualEnd implements FrameChannel {
 
   close(code: number, reason: string): void {
     this.#isClosed = true;
+    this.#link.closing(this, reason);
     this.#link.end(code, reason);
   }
 
   onFrame(listener: (frame: Uint8Array) => void): void {
     this.frameListener = listener;
+  }
+
+  onWaiting(listener: (frame: Uint8Array) => void): void {
+    this.waitingListener = listener;
   }
 
   inTurn(action: () => void): void {
@@ -47,6 +53,10 @@ class VirtualEnd implements FrameChannel {
     this.closeListener = listener;
   }
 }
+
+/** Why an agent gives up a connection; what was wrong with it so long before may be the cause, ms. */
+const UNANSWERED = 'the gateway stopped answering heartbeats';
+const TROUBLE_MS = 60_000;
 
 /** Of a lossy link: how many frames do not arrive, and how many arrive twice. */
 const LOST = 0.1;
@@ -61,6 +71,8 @@ export class VirtualLink {
   /** When the newest frame to each end arrives. */
   readonly #arrivals = new Map<VirtualEnd, number>();
   #lagMs = 0;
+  /** When something was wrong with it last; Infinity as long as something is that loses frames. */
+  #troubledMs = -Infinity;
   #lossy = false;
   #registered = false;
   #disorderMs = 0;
@@ -109,6 +121,12 @@ export class VirtualLink {
     if (end === this.gatewayEnd) this.#network.onSpokeAfterClose(this.name);
   }
 
+  /** Whoever says that nobody answers must not have been heard. */
+  closing(end: VirtualEnd, reason: string): void {
+    const isLeft = end === this.nodeEnd && this.isSession && reason === UNANSWERED;
+    if (isLeft && this.#network.nowMs - this.#troubledMs > TROUBLE_MS) this.#network.onUnanswered(this.name);
+  }
+
   /** Both ends learn of it after what is under way to them has arrived. */
   end(code: number, reason: string): void {
     if (this.#closed) return;
@@ -134,28 +152,33 @@ export class VirtualLink {
 
   /** Half-open: nothing arrives any more, at both ends or at one, and nobody is told. */
   blackhole(at: 'both' | 'node' | 'gateway' = 'both'): void {
+    this.#troubledMs = Infinity;
     if (at !== 'gateway') this.#deaf.add(this.nodeEnd);
     if (at !== 'node') this.#deaf.add(this.gatewayEnd);
   }
 
   /** Frames overtake each other by up to so much; yet the protocol promises to bear it. 0 = in order, ms. */
   disorder(ms: number): void {
+    this.#troubledMs = this.#network.nowMs;
     this.#disorderMs = ms;
   }
 
   /** Frames to the gateway take this much longer, and with them the news of the end of the link. */
   lag(ms: number): void {
+    this.#troubledMs = this.#network.nowMs;
     this.#lagMs = ms;
   }
 
   /** Frames get lost or arrive twice, as on no real connection; yet the protocol promises to bear it. */
   lose(lossy: boolean): void {
+    this.#troubledMs = lossy ? Infinity : this.#network.nowMs;
     this.#lossy = lossy;
   }
 
   /** A process died: the other end learns of it, the dead one does not. */
   die(dead: VirtualEnd): void {
     dead.frameListener = () => undefined;
+    dead.waitingListener = () => undefined;
     dead.closeListener = () => undefined;
     this.end(1006, 'the peer died');
   }
@@ -164,7 +187,12 @@ export class VirtualLink {
     if (this.#cut || this.#deaf.has(to)) return;
     this.#network.observe(from === this.nodeEnd ? this.name : 'gateway', to.remote, frame);
     to.arrivedMs = this.#network.nowMs;
-    this.inTurn(to, () => to.frameListener(frame));
+    let isHandled = false;
+    this.inTurn(to, () => {
+      isHandled = true;
+      to.frameListener(frame);
+    });
+    if (!isHandled) to.waitingListener(frame);
   }
 
   /** In order: never before what was sent earlier. */
@@ -187,6 +215,8 @@ export class VirtualNetwork {
   readonly onRegistered: (name: string) => void;
   /** The gateway says something over a connection of this node that it has closed. */
   readonly onSpokeAfterClose: (name: string) => void;
+  /** A node of this name gave up a connection over which all arrives. */
+  readonly onUnanswered: (name: string) => void;
   /** Nodes that reach nobody: neither over an old connection nor by a new one. */
   readonly #severed = new Set<string>();
   /** Frames between nodes and the gateway take so much longer, ms. */
@@ -205,6 +235,7 @@ export class VirtualNetwork {
       readonly observe: FrameObserver;
       readonly onRegistered: (name: string) => void;
       readonly onSpokeAfterClose: (name: string) => void;
+      readonly onUnanswered: (name: string) => void;
     },
     options: NetworkOptions,
   ) {
@@ -213,6 +244,7 @@ export class VirtualNetwork {
     this.observe = deps.observe;
     this.onRegistered = deps.onRegistered;
     this.onSpokeAfterClose = deps.onSpokeAfterClose;
+    this.onUnanswered = deps.onUnanswered;
     this.#options = options;
   }
 

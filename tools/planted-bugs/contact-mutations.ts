@@ -19,6 +19,12 @@ export const CONTACT_MUTATIONS: readonly Mutation[] = [
     test: 'packages/fleet/test/unit/silence.test.ts',
   },
   {
+    name: 'heartbeats are answered in their turn alone',
+    file: `${GATEWAY}/sessions/node-connection.ts`,
+    find: 'channel.onWaiting?.((frame) => this.#onWaiting(frame));',
+    replace: '',
+  },
+  {
     name: 'a node that is not read counts as silent',
     file: `${GATEWAY}/http/web-socket-channel.ts`,
     find: 'this.#socket.isPaused ? this.#deps.clock.monotonicMs() : this.#arrivedMs',

@@ -15,6 +15,8 @@ export interface FrameChannel {
   send(frame: Uint8Array): void;
   close(code: number, reason: string): void;
   onFrame(listener: (frame: Uint8Array) => void): void;
+  /** Told of a frame that has come and has to wait for its turn; absent where none does. */
+  onWaiting?(listener: (frame: Uint8Array) => void): void;
   /** Does something once what has arrived by now is handled; absent where that is handled as it comes. */
   inTurn?(action: () => void): void;
   /** Called once, however the connection ended. */

@@ -1,5 +1,6 @@
 import { CodedError } from '@clawbernetes/kernel';
 import { create, fromBinary, toBinary, type MessageInitShape } from '@bufbuild/protobuf';
+import { BinaryReader } from '@bufbuild/protobuf/wire';
 import {
   GatewayFrameSchema,
   NodeFrameSchema,
@@ -14,6 +15,9 @@ import { encodeAcknowledgement, encodeStart } from './frequent-frames.ts';
  */
 export const PROTOCOL_VERSIONS = { min: 1, max: 2 } as const;
 export const DEFAULT_MAX_FRAME_BYTES = 1_048_576;
+
+const ID_FIELD = NodeFrameSchema.field.id.number;
+const HEARTBEAT_FIELD = NodeFrameSchema.field.heartbeat.number;
 
 export type NodeBody = NodeFrame['body'];
 export type GatewayBody = GatewayFrame['body'];
@@ -54,6 +58,18 @@ function encodeAny(id: number, body: MessageInitShape<typeof GatewayFrameSchema>
 /** @throws CodedError `bad-frame` for bytes that are not a frame. */
 export function decodeNodeFrame(bytes: Uint8Array): NodeFrame {
   return decode(() => fromBinary(NodeFrameSchema, bytes));
+}
+
+/** The id of a heartbeat of a node, told by its first bytes alone; undefined for whatever else comes. */
+export function heartbeatId(bytes: Uint8Array): bigint | undefined {
+  try {
+    const reader = new BinaryReader(bytes);
+    if (reader.tag()[0] !== ID_FIELD) return undefined;
+    const id = BigInt(reader.uint64());
+    return reader.tag()[0] === HEARTBEAT_FIELD ? id : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** @throws CodedError `bad-frame` for bytes that are not a frame. */

@@ -35,6 +35,7 @@ export {
   decodeNodeFrame,
   encodeGatewayFrame,
   encodeNodeFrame,
+  heartbeatId,
   PROTOCOL_VERSIONS,
   type GatewayBody,
   type NodeBody,

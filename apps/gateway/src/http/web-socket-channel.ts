@@ -23,6 +23,7 @@ export class WebSocketChannel implements FrameChannel {
   readonly #socket: WebSocket;
   readonly #writer: FrameWriter;
   #onFrame: (frame: Uint8Array) => void = () => undefined;
+  #onWaiting: (frame: Uint8Array) => void = () => undefined;
   #waiting = 0;
   #arrivedMs: number | undefined;
 
@@ -62,6 +63,10 @@ export class WebSocketChannel implements FrameChannel {
     this.#onFrame = listener;
   }
 
+  onWaiting(listener: (frame: Uint8Array) => void): void {
+    this.#onWaiting = listener;
+  }
+
   inTurn(action: () => void): void {
     this.#deps.line.do(action);
   }
@@ -75,11 +80,14 @@ export class WebSocketChannel implements FrameChannel {
   #take(frame: Uint8Array): void {
     this.#waiting += 1;
     this.#arrivedMs = this.#deps.clock.monotonicMs();
+    let isHandled = false;
     this.#deps.line.do(() => {
+      isHandled = true;
       this.#onFrame(frame);
       this.#waiting -= 1;
       if (this.#socket.isPaused && this.#waiting === 0) this.#resume();
     });
+    if (!isHandled) this.#onWaiting(frame);
     if (this.#waiting >= MAX_WAITING && !this.#socket.isPaused) this.#socket.pause();
   }
 

@@ -1,6 +1,6 @@
 import { errorCode, errorMessage, type Clock, type Logger, type Timer } from '@clawbernetes/kernel';
 import type { Fleet, NodeRecord } from '@clawbernetes/fleet';
-import { decodeNodeFrame, type FrameChannel, type NodeBody } from '@clawbernetes/protocol';
+import { decodeNodeFrame, heartbeatId, type FrameChannel, type NodeBody } from '@clawbernetes/protocol';
 import type { GatewayOptions } from '../gateway-options.ts';
 import { HandshakeRefusal } from './handshake-refusal.ts';
 import { configBytes, type NodeHandshake } from './node-handshake.ts';
@@ -48,6 +48,7 @@ export class NodeConnection {
     this.#sender = new FrameSender(channel, options.maxBacklogBytes);
     this.#deadline = deps.clock.after(options.handshakeMs, () => this.#atDeadline());
     channel.onFrame((frame) => this.#onFrame(frame));
+    channel.onWaiting?.((frame) => this.#onWaiting(frame));
     channel.onClose(() => this.#onClose());
     this.#sender.send({ case: 'challenge', value: handshake.challenge() });
   }
@@ -81,6 +82,15 @@ export class NodeConnection {
     };
     if (this.#channel.inTurn) this.#channel.inTurn(end);
     else end();
+  }
+
+  /**
+   * However far this gateway is behind, a node is not left without an answer until its lease ends: it would
+   * come back over a new connection, and make more work of that.
+   */
+  #onWaiting(bytes: Uint8Array): void {
+    const id = this.#closing || !this.#session ? undefined : heartbeatId(bytes);
+    if (id !== undefined) this.#session?.grantLease(id);
   }
 
   #onFrame(bytes: Uint8Array): void {

@@ -68,6 +68,8 @@ export class NodeSession {
   /** The newest frame handled, and the newest of those that said what hardware there is. */
   #newestFrameId = 0n;
   #inventoryFrameId = 0n;
+  /** The newest heartbeat that was answered, which may not have had its turn. */
+  #answeredId = 0n;
 
   constructor(
     deps: NodeSessionDeps,
@@ -121,6 +123,14 @@ export class NodeSession {
     this.askForAttempts();
   }
 
+  /** Answers a heartbeat that has come, which is contact as soon as the node may count on it. */
+  grantLease(heartbeatId: bigint): void {
+    if (heartbeatId <= this.#answeredId) return;
+    this.#answeredId = heartbeatId;
+    this.#deps.fleet.registry.heard(this.nodeId);
+    this.send({ case: 'leaseGrant', value: { leaseMs: this.#leaseMs, heartbeatId } });
+  }
+
   askForAttempts(): void {
     this.send({ case: 'desiredState', value: { attemptsDigest: this.#digest(), listAttempts: true } });
   }
@@ -165,10 +175,9 @@ export class NodeSession {
 
   #heartbeat(heartbeat: Frame<'heartbeat'>, frameId: bigint, isNewest: boolean): void {
     const { registry } = this.#deps.fleet;
-    registry.heard(this.nodeId);
+    this.grantLease(frameId);
     this.#deps.metrics.put(this.nodeId, heartbeat);
     this.#deps.fleet.gpuHealth.readings(this.nodeId, heartbeat.gpus);
-    this.send({ case: 'leaseGrant', value: { leaseMs: this.#leaseMs, heartbeatId: frameId } });
     if (!isNewest) return;
     if (!this.#digest().equals(heartbeat.attemptsDigest)) return this.askForAttempts();
     registry.listed(this.nodeId, { reconciled: true });

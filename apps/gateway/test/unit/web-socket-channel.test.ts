@@ -95,6 +95,22 @@ test('what has arrived is contact from then on, before its turn and after', asyn
   expect(channel.arrivedMs).toBe(cameMs);
 });
 
+test('of what has to wait for its turn the receiver is told at once, of other frames it is not', async () => {
+  const clock = new WorkingClock();
+  const line = new PacedLine(clock, SLICE_MS);
+  const { channel, sender } = await connect(clock, line);
+  const seen: string[] = [];
+  channel.onWaiting((frame) => seen.push(`waits ${frame.length}`));
+  channel.onFrame((frame) => seen.push(`handled ${frame.length}`));
+  sender.send(Buffer.alloc(1));
+  while (seen.length === 0) await turns(1);
+  line.do(() => (clock.workedMs += SLICE_MS));
+  sender.send(Buffer.alloc(2));
+  while (seen.length === 1) await turns(1);
+  clock.fireNext();
+  expect(seen).toEqual(['handled 1', 'waits 2', 'handled 2']);
+});
+
 test('as long as we do not read a node it is not silent, and from then on only if nothing comes', async () => {
   const clock = new WorkingClock();
   const line = new PacedLine(clock, SLICE_MS);

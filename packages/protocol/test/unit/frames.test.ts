@@ -11,6 +11,7 @@ import {
   encodeGatewayFrame,
   encodeNodeFrame,
   END_REASONS,
+  heartbeatId,
   fromWireStatus,
   NODE_ATTEMPT_STATES,
   toWireStatus,
@@ -177,6 +178,28 @@ describe('frames', () => {
           expect([undefined, 'bad-frame']).toContain(codeOf(() => decode(bytes)));
       }),
       { numRuns: 1000 },
+    );
+  });
+
+  test('a heartbeat is told by its beginning, and nothing else is one', () => {
+    const others: readonly Parameters<typeof encodeNodeFrame>[1][] = [
+      { case: 'statusReport', value: {} },
+      { case: 'logChunk', value: { attemptId: 'a', records: Buffer.from('x') } },
+      { case: undefined },
+    ];
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }), fc.uint8Array(), (id, digest) => {
+        const heartbeat = { case: 'heartbeat' as const, value: { timestampMs: 9n, attemptsDigest: digest } };
+        expect(heartbeatId(encodeNodeFrame(id, heartbeat))).toBe(BigInt(id));
+        for (const body of others) expect(heartbeatId(encodeNodeFrame(id, body))).toBeUndefined();
+      }),
+    );
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 30 }), (bytes) => {
+        const id = heartbeatId(bytes);
+        if (codeOf(() => decodeNodeFrame(bytes)) === undefined && id !== undefined)
+          expect(decodeNodeFrame(bytes)).toMatchObject({ id });
+      }),
     );
   });
 
