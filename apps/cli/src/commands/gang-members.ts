@@ -8,11 +8,18 @@ import { renderTable } from '../output/table.ts';
 type Inspected = CommandOutput<'workload.inspect'>;
 type Attempt = Inspected['attempts'][number];
 
+/** Levels that are not called as they are written. */
+const LEVELS: Readonly<Partial<Record<string, string>>> = {
+  'nvlink-domain': 'NVLink domain',
+  'nvlink-island': 'NVLink island',
+  numa: 'NUMA node',
+};
+
 /** `3 of 4 members run, within one rack (reservation 2)`. */
 export function gangFact({ gang, state }: WorkloadView): string | undefined {
   if (!gang) return undefined;
   const { members, running, ready, succeeded, level, generation, phase } = gang;
-  const place = level === 'fleet' ? '' : `, within one ${level}`;
+  const place = level === 'fleet' ? '' : `, within one ${LEVELS[level] ?? level}`;
   const again = generation > 1 ? ` (reservation ${generation})` : '';
   if (hasEnded(state)) return `${succeeded} of ${members} members succeeded${place}${again}`;
   if (phase === 'gathering') return `${ready} of ${members} members are ready${place}${again}`;

@@ -156,6 +156,7 @@ export class PendingQueue {
       // Others that are retried go before it, and are not in the line yet.
       return this.#round.isLater(group) ? 'last' : 'told';
     };
+    this.#lines.prune();
     this.#turn = new TakenLines({ lines: this.#lines, shape, glance });
     return this.#turn;
   }

@@ -80,17 +80,22 @@ export class WaitingLines {
     return this.#queues.keys();
   }
 
+  /** Forgets queues and limits that nobody waits for. To be called while nothing is taken out. */
+  prune(): void {
+    for (const [queue, { tried, stopped }] of this.#queues) {
+      for (const [key, { line }] of stopped) if (!line.first) stopped.delete(key);
+      if (!tried.first && stopped.size === 0) this.#queues.delete(queue);
+    }
+  }
+
   /** What may be tried of a queue. */
   tried(queue: string): TurnLine<WaitingGroup> {
     return this.#of(queue).tried;
   }
 
-  /** Those that wait for limits of a queue; empty ones are forgotten. */
-  *stopped(queue: string): Generator<Bucket, void, undefined> {
-    const { stopped } = this.#of(queue);
-    for (const [key, bucket] of stopped)
-      if (bucket.line.first) yield bucket;
-      else stopped.delete(key);
+  /** Those that wait for limits of a queue. */
+  stopped(queue: string): Iterable<Bucket> {
+    return this.#of(queue).stopped.values();
   }
 
   /** Whether all of it is stopped again, for what is known in a plan. */

@@ -69,6 +69,16 @@ test('of two that come back the later one does not end up behind all that came a
   expect(first?.workloadIds).toEqual([4, 8, 20, 21, 22].map((n) => workload(n).id));
 });
 
+test('a queue in which nobody waits any more is forgotten', () => {
+  const queue = new PendingQueue((spec) => spec.queue ?? 'default');
+  for (const number of [1, 2, 3]) {
+    const { spec, ...rest } = workload(number);
+    queue.add({ ...rest, spec: { ...spec, queue: `q${number}` } });
+  }
+  queue.remove(workload(2).id);
+  expect([...queue.turn(10, new Set()).queues()]).toEqual(['q1', 'q3']);
+});
+
 test('the first that are blocked are those that would be first of all in order', () => {
   const numbers = fc.uniqueArray(fc.nat(40), { maxLength: 20 });
   fc.assert(

@@ -132,7 +132,8 @@ export function explainQueueStop({ queue, rule, dimension, allowed, used, asked,
       ? `queue ${queue} may use ${most}`
       : `queue ${queue} is guaranteed ${most} for such work`;
   if (never) return `${wants}, but ${room}. ${rule === 'limit' ? ASK_LESS : ASK_PREEMPTIBLE}`;
-  const rest = `${room}, of which ${describeAmount(dimension, used)} are in use`;
+  const inUse = describeAmount(dimension, used);
+  const rest = `${room}, of which ${inUse} ${inUse === '1 GPU' ? 'is' : 'are'} in use`;
   if (used + asked <= allowed)
     return `${wants}, but ${rest}. What came before it is owed the rest and goes first.`;
   const help = rule === 'limit' ? '.' : '; work that may be preempted could borrow.';
