@@ -70,11 +70,8 @@ test('of two that come back the later one does not end up behind all that came a
 });
 
 test('a queue in which nobody waits any more is forgotten', () => {
-  const queue = new PendingQueue((spec) => spec.queue ?? 'default');
-  for (const number of [1, 2, 3]) {
-    const { spec, ...rest } = workload(number);
-    queue.add({ ...rest, spec: { ...spec, queue: `q${number}` } });
-  }
+  const queue = new PendingQueue((asked) => asked.queue ?? 'default');
+  for (const number of [1, 2, 3]) queue.add({ ...workload(number), spec: { ...spec, queue: `q${number}` } });
   queue.remove(workload(2).id);
   expect([...queue.turn(10, new Set()).queues()]).toEqual(['q1', 'q3']);
 });
