@@ -4,8 +4,11 @@ import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
 import { FrameWriter } from './frame-writer.ts';
 
-/** Frames of one connection that may wait for their turn before no more are read from it. */
-const MAX_WAITING = 16;
+/**
+ * Of one connection, what may wait for its turn before no more is read from it. An agent has fewer and less
+ * on the way, so that its heartbeats are always seen.
+ */
+const MAX_WAITING = { frames: 256, bytes: 5 * 1024 * 1024 };
 
 export interface WebSocketChannelDeps {
   readonly clock: Pick<Clock, 'monotonicMs'>;
@@ -25,6 +28,7 @@ export class WebSocketChannel implements FrameChannel {
   #onFrame: (frame: Uint8Array) => void = () => undefined;
   #onWaiting: (frame: Uint8Array) => void = () => undefined;
   #waiting = 0;
+  #waitingBytes = 0;
   #arrivedMs: number | undefined;
 
   /** @param stream over which the socket speaks. */
@@ -79,16 +83,19 @@ export class WebSocketChannel implements FrameChannel {
 
   #take(frame: Uint8Array): void {
     this.#waiting += 1;
+    this.#waitingBytes += frame.length;
     this.#arrivedMs = this.#deps.clock.monotonicMs();
     let isHandled = false;
     this.#deps.line.do(() => {
       isHandled = true;
       this.#onFrame(frame);
       this.#waiting -= 1;
+      this.#waitingBytes -= frame.length;
       if (this.#socket.isPaused && this.#waiting === 0) this.#resume();
     });
     if (!isHandled) this.#onWaiting(frame);
-    if (this.#waiting >= MAX_WAITING && !this.#socket.isPaused) this.#socket.pause();
+    const isMuch = this.#waiting >= MAX_WAITING.frames || this.#waitingBytes >= MAX_WAITING.bytes;
+    if (isMuch && !this.#socket.isPaused) this.#socket.pause();
   }
 
   /** It can be heard again from now on. */

@@ -45,7 +45,7 @@ export class NodeConnection {
     this.#channel = channel;
     this.#handshake = handshake;
     this.#options = options;
-    this.#sender = new FrameSender(channel, options.maxBacklogBytes);
+    this.#sender = new FrameSender(channel, options.maxBacklogBytes, () => this.close(1013, 'too slow'));
     this.#deadline = deps.clock.after(options.handshakeMs, () => this.#atDeadline());
     channel.onFrame((frame) => this.#onFrame(frame));
     channel.onWaiting?.((frame) => this.#onWaiting(frame));
@@ -90,7 +90,12 @@ export class NodeConnection {
    */
   #onWaiting(bytes: Uint8Array): void {
     const id = this.#closing || !this.#session ? undefined : heartbeatId(bytes);
-    if (id !== undefined) this.#session?.grantLease(id);
+    if (id === undefined) return;
+    try {
+      this.#session?.grantLease(id);
+    } catch (error) {
+      this.#refuse(error);
+    }
   }
 
   #onFrame(bytes: Uint8Array): void {

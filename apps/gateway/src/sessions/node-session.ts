@@ -40,18 +40,21 @@ const MAX_POSITION = 2n ** 52n;
 export class FrameSender {
   readonly #channel: FrameChannel;
   readonly #maxBacklogBytes: number;
+  readonly #onTooSlow: () => void;
   #nextId = 1;
 
-  constructor(channel: FrameChannel, maxBacklogBytes: number) {
+  /** @param onTooSlow more waits for the peer than may: the channel is to be closed. */
+  constructor(channel: FrameChannel, maxBacklogBytes: number, onTooSlow: () => void) {
     this.#channel = channel;
     this.#maxBacklogBytes = maxBacklogBytes;
+    this.#onTooSlow = onTooSlow;
   }
 
-  /** Sends, or closes the channel of a peer that does not read: desired state repairs what it missed. */
+  /** Sends, or gives up a peer that does not read: desired state repairs what it missed. */
   send(body: Body): void {
     this.#channel.send(encodeGatewayFrame(this.#nextId, body));
     this.#nextId += 1;
-    if (this.#channel.backlogBytes > this.#maxBacklogBytes) this.#channel.close(1013, 'too slow');
+    if (this.#channel.backlogBytes > this.#maxBacklogBytes) this.#onTooSlow();
   }
 }
 

@@ -13,9 +13,9 @@ const SLICE_MS = 5;
 const FRAMES = 5000;
 /** One read of a socket brings so many frames of this size at most. */
 const FRAME_BYTES = 4096;
-const MOST_WAITING = 100;
+const MOST_WAITING = 300;
 /** With so many that wait no more are read. */
-const MAX_UNREAD = 16;
+const MAX_UNREAD = 256;
 
 /** On which each frame takes a whole slice. */
 class WorkingClock extends VirtualClock {
@@ -109,6 +109,25 @@ test('of what has to wait for its turn the receiver is told at once, of other fr
   while (seen.length === 1) await turns(1);
   clock.fireNext();
   expect(seen).toEqual(['handled 1', 'waits 2', 'handled 2']);
+});
+
+// As much as `LOG_SHIPPING` of the agent lets it have on the way, in few chunks or in many.
+test.each([
+  [16, 256 * 1024],
+  [192, 1024],
+])('what comes behind %i log chunks of %i bytes that wait is seen while they do', async (count, bytes) => {
+  const clock = new WorkingClock();
+  const line = new PacedLine(clock, SLICE_MS);
+  const { channel, sender } = await connect(clock, line);
+  const seen: number[] = [];
+  channel.onWaiting(({ length }) => seen.push(length));
+  line.do(() => (clock.workedMs += SLICE_MS));
+  for (let chunk = 0; chunk < count; chunk += 1) sender.send(Buffer.alloc(bytes + 64));
+  while (line.size < count) await turns(1);
+  await turns(20);
+  sender.send(Buffer.alloc(9));
+  while (line.size === count) await turns(1);
+  expect(seen.at(-1)).toBe(9);
 });
 
 test('as long as we do not read a node it is not silent, and from then on only if nothing comes', async () => {

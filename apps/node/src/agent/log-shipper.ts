@@ -4,8 +4,14 @@ import type { LogSlice, Supervisor } from '../supervisor/supervisor.ts';
 export interface LogShipperOptions {
   /** Most bytes on the way per connection: sent and not yet confirmed. */
   readonly windowBytes: number;
+  /**
+   * Most chunks on the way, however small: a gateway that is behind stops reading where too many frames wait,
+   * and heartbeats with them.
+   */
+  readonly windowChunks: number;
   /** Of one attempt, so that a log that the gateway does not confirm leaves room for the others. */
   readonly attemptWindowBytes: number;
+  readonly attemptWindowChunks: number;
   readonly chunkBytes: number;
   /** Reads from the supervisor at a time. */
   readonly concurrentReads: number;
@@ -15,7 +21,9 @@ export interface LogShipperOptions {
 
 export const LOG_SHIPPING: LogShipperOptions = {
   windowBytes: 4 * 1024 * 1024,
+  windowChunks: 192,
   attemptWindowBytes: 1024 * 1024,
+  attemptWindowChunks: 48,
   chunkBytes: 256 * 1024,
   concurrentReads: 4,
   backlogBytes: 512 * 1024,
@@ -48,6 +56,8 @@ interface Stream {
   started: boolean;
   position: number;
   acked: number;
+  /** Where chunks end that are on the way, in order. */
+  sent: number[];
   /** Known end of the log; final once `ended`. */
   end: number;
   ended: boolean;
@@ -72,6 +82,7 @@ export class LogShipper implements Disposable {
   /** Whose turn it is, first come first served: sets keep the order of insertion. */
   readonly #ready = new Set<string>();
   #inFlight = 0;
+  #chunks = 0;
   #reads = 0;
   #closed = false;
 
@@ -88,7 +99,7 @@ export class LogShipper implements Disposable {
   /** Ships from `position` on; what was sent before is taken back. */
   start(attemptId: string, position: number): void {
     const stream = this.#stream(attemptId);
-    this.#inFlight -= stream.position - stream.acked;
+    this.#takeBack(stream);
     Object.assign(stream, {
       started: true,
       position,
@@ -127,6 +138,9 @@ export class LogShipper implements Disposable {
     if (acked <= stream.acked) return;
     this.#inFlight -= acked - stream.acked;
     stream.acked = acked;
+    const left = stream.sent.filter((end) => end > acked);
+    this.#chunks -= stream.sent.length - left.length;
+    stream.sent = left;
     stream.progressAtMs = this.#deps.clock.monotonicMs();
     this.#enqueue(attemptId, stream, { fill: false });
     this.fill();
@@ -135,7 +149,7 @@ export class LogShipper implements Disposable {
   drop(attemptId: string): void {
     const stream = this.#streams.get(attemptId);
     if (!stream) return;
-    this.#inFlight -= stream.position - stream.acked;
+    this.#takeBack(stream);
     stream.generation += 1;
     this.#streams.delete(attemptId);
     this.#ready.delete(attemptId);
@@ -173,6 +187,7 @@ export class LogShipper implements Disposable {
       !this.#closed &&
       this.#reads < this.#options.concurrentReads &&
       reserved <= this.#options.windowBytes &&
+      this.#chunks + this.#reads < this.#options.windowChunks &&
       this.#deps.backlogBytes() < this.#options.backlogBytes
     );
   }
@@ -213,9 +228,19 @@ export class LogShipper implements Disposable {
     const next = position + records.length;
     if (stream.position === stream.acked) stream.progressAtMs = this.#deps.clock.monotonicMs();
     this.#inFlight += next - stream.position;
+    if (next > stream.position) {
+      stream.sent.push(next);
+      this.#chunks += 1;
+    }
     stream.position = next;
     stream.finalSent = stream.ended && next >= stream.end;
     this.#deps.send({ attemptId, position, records, final: stream.finalSent });
+  }
+
+  #takeBack(stream: Stream): void {
+    this.#inFlight -= stream.position - stream.acked;
+    this.#chunks -= stream.sent.length;
+    stream.sent = [];
   }
 
   #failed(attemptId: string, stream: Stream, error: unknown): void {
@@ -245,9 +270,10 @@ export class LogShipper implements Disposable {
   }
 
   /** An ended log without a byte needs no word: its terminal status says that it is empty. */
-  #wants({ started, reading, position, acked, end, ended, finalSent }: Stream): boolean {
-    const { chunkBytes, attemptWindowBytes } = this.#options;
-    if (!started || reading || position - acked + chunkBytes > attemptWindowBytes) return false;
+  #wants({ started, reading, position, acked, sent, end, ended, finalSent }: Stream): boolean {
+    const { chunkBytes, attemptWindowBytes, attemptWindowChunks } = this.#options;
+    const isFull = position - acked + chunkBytes > attemptWindowBytes || sent.length >= attemptWindowChunks;
+    if (!started || reading || isFull) return false;
     return position < end || (ended && !finalSent && end > 0);
   }
 
@@ -258,6 +284,7 @@ export class LogShipper implements Disposable {
       started: false,
       position: 0,
       acked: 0,
+      sent: [],
       end: 0,
       ended: false,
       finalSent: false,
