@@ -171,10 +171,10 @@ export class QueuePlanner {
       const blocked = pending.blocked(workloadId);
       return blocked && this.#heldReasons.of(workloadId, blocked);
     }
-    return {
-      reason: group.stop.never ? 'over-limit' : 'waiting-for-quota',
-      message: explainQueueStop(this.#deps.core.accounts.usage.asOfNow(group.stop)),
-    };
+    const stop = this.#deps.core.accounts.usage.asOfNow(group.stop);
+    return (
+      stop && { reason: stop.never ? 'over-limit' : 'waiting-for-quota', message: explainQueueStop(stop) }
+    );
   }
 
   /** When a gang that waits can start at the latest, by time limits. */
@@ -221,7 +221,10 @@ export class QueuePlanner {
     const { core } = this.#deps;
     if (core.queues.regime.isPlain)
       return planInDraft(this.#deps, draft, new ListedOrder(waiting.toSorted(compareInQueue)), limit);
-    return core.pending.atLimit(nowhere, (stopped) => {
+    const asked = new Set(waiting.map(({ key }) => key));
+    const others = (group: QueuedShape): QueuedShape =>
+      asked.has(group.key) ? { ...group, workloadIds: [] } : nowhere(group);
+    return core.pending.atLimit(others, (stopped) => {
       const order = new QueuePlanOrder(
         this.situation(),
         new MergedSources(new ListedShapes(waiting), stopped),
@@ -324,5 +327,5 @@ function isFit({ schedulable, gpus }: SnapshotNode, devices: readonly string[]):
 
 /** It has its turn, so that nobody overtakes it at its limit, but no place. */
 function nowhere(group: QueuedShape): QueuedShape {
-  return { ...group, shape: { ...group.shape, nodeId: '' } };
+  return { ...group, key: `${group.key} nowhere`, shape: { ...group.shape, nodeId: '' } };
 }

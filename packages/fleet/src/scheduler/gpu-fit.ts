@@ -24,13 +24,18 @@ export function withFree(gpu: SnapshotGpu, freeMilli: number): SnapshotGpu {
   return { ...gpu, freeMilli };
 }
 
+/** Before a model that is asked for by its whole name: that may be a part of the name of another. */
+export const WHOLE_NAME = '=';
+
 /** Whether the GPU could be given to the shape if nobody held it. */
 export function suits(gpu: SnapshotGpu, shape: Shape): boolean {
   if (!gpu.usable || gpu.migProfile !== shape.migProfile) return false;
   if (memoryOf(gpu, shape) < shape.minGpuMemoryMib) return false;
   if (shape.gpuModels.length === 0) return true;
   const model = gpu.model.toLowerCase();
-  return shape.gpuModels.some((wanted) => model.includes(wanted));
+  return shape.gpuModels.some((wanted) =>
+    wanted.startsWith(WHOLE_NAME) ? model === wanted.slice(WHOLE_NAME.length) : model.includes(wanted),
+  );
 }
 
 /** GPUs as they are now, as if nobody held any, or those now that nobody holds a part of. */

@@ -210,9 +210,10 @@ export class FleetQuestions {
     const { id: workloadId, spec } = workload;
     const { accounts, pending, queues } = this.#core;
     const group = pending.stopOf(workloadId);
-    if (!group || group.partly) return undefined;
+    const stop = group && !group.partly ? accounts.usage.asOfNow(group.stop) : undefined;
+    if (!stop) return undefined;
     return {
-      ...{ moment, workloadId, stop: accounts.usage.asOfNow(group.stop), shape, nodes },
+      ...{ moment, workloadId, stop, shape, nodes },
       queue: queues.regime.queueOf(spec),
       waiting: pending.firstOfQueues(MAX_AHEAD, workloadId),
       demand: pending.demand.copy(),

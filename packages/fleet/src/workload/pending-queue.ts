@@ -185,7 +185,8 @@ export class PendingQueue {
   /** Keys of groups of which it is not known that they fit nowhere. */
   untried(): ReadonlySet<string> {
     const groups = [...this.#open, ...this.#retried, ...this.#stopped];
-    return new Set(groups.filter(({ stop }) => stop?.stop.never !== true).map(({ key }) => key));
+    const isTried = ({ stop }: WaitingGroup): boolean => stop?.stop.never !== true || stop.partly;
+    return new Set(groups.filter(isTried).map(({ key }) => key));
   }
 
   /** All groups that no limit keeps waiting, for whoever looks for some of them. */
@@ -265,7 +266,7 @@ export class PendingQueue {
   ): readonly QueuedShape[] {
     let first: { readonly turn: number; readonly group: WaitingGroup }[] = [];
     for (const group of this.#groups.values()) {
-      if (this.#open.has(group) || group.stop?.stop.never === true) continue;
+      if (this.#open.has(group) || (group.stop?.stop.never === true && !group.stop.partly)) continue;
       const turn = turnOf(group);
       const last = first[count - 1];
       if (turn === undefined || (last && last.turn < turn)) continue;

@@ -15,6 +15,9 @@ export interface Place<Entry> extends InLine {
   readonly entry: Entry;
 }
 
+/** Places that are left over before they are looked for, besides as many as there are entries. */
+const MAX_LEFT_OVER = 32;
+
 /** Of higher priority first, then who has waited longer. */
 export function compareTurns(one: InLine, other: InLine): number {
   return compareInQueue(one, other) || one.number - other.number;
@@ -42,7 +45,8 @@ export class TurnLine<Entry extends InLine> {
   delete(entry: Entry): void {
     this.#placeOf.delete(entry);
     // Without this what is left over would stay until its turn.
-    if (this.#placeOf.size === 0) this.#places.keep(() => false);
+    if (this.#places.size > 2 * this.#placeOf.size + MAX_LEFT_OVER)
+      this.#places.keep((place) => this.#placeOf.get(place.entry) === place);
   }
 
   get first(): Entry | undefined {

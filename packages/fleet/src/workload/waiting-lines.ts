@@ -76,8 +76,10 @@ export class WaitingLines {
     this.#edition += 1;
   }
 
-  queues(): Iterable<string> {
-    return this.#queues.keys();
+  /** Those in which somebody stands in a line. */
+  *queues(): Generator<string, void, undefined> {
+    for (const [queue, { tried, stopped }] of this.#queues)
+      if (tried.first || stopped.values().some(({ line }) => line.first)) yield queue;
   }
 
   /** Forgets queues and limits that nobody waits for. To be called while nothing is taken out. */

@@ -1,5 +1,6 @@
 import { WHOLE_GPU } from '../cluster/demand.ts';
 import { migPart } from '../cluster/mig-part.ts';
+import { WHOLE_NAME } from '../gpu-fit.ts';
 import { addTo, type Amounts, type Dimension } from './amounts.ts';
 import type { Placement } from '../placement.ts';
 import type { Shape } from '../resources.ts';
@@ -108,11 +109,8 @@ function suitsModel({ gpuModels }: Pick<Shape, 'gpuModels'>, model: string): boo
 /** The shape, if it may only get GPUs of some of its choices. */
 export function limitedTo(shape: Shape, allowed: readonly ClassChoice[], all: readonly ClassChoice[]): Shape {
   if (allowed.length === all.length) return shape;
-  const refused = all.filter((choice) => !allowed.includes(choice)).flatMap(({ models }) => models);
-  // A model is asked for by a part of its name, which must not be a part of one that is refused.
   const gpuModels = allowed
-    .flatMap(({ models }) => models)
-    .filter((model) => !refused.some((other) => other.includes(model)))
+    .flatMap(({ models }) => models.map((model) => `${WHOLE_NAME}${model}`))
     .toSorted();
   return { ...shape, gpuModels };
 }

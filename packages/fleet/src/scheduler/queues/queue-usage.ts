@@ -71,18 +71,18 @@ export class QueueUsage {
 
   /** Whether it still asks for more than there is, by numbers alone. */
   isOver(stop: QueueStop): boolean {
-    const { used, asked, allowed } = this.asOfNow(stop);
-    return used + asked > allowed;
+    const now = this.asOfNow(stop);
+    return now !== undefined && now.used + now.asked > now.allowed;
   }
 
-  /** The same stop with what is used now. */
-  asOfNow(stop: QueueStop): QueueStop {
+  /** The same stop with what is used now; undefined if there is no such limit any more. */
+  asOfNow(stop: QueueStop): QueueStop | undefined {
     const { queue, rule, dimension, asked } = stop;
     const { limit, guaranteed } = this.#tree.get(queue);
     const isLimit = rule === 'limit';
     const used = amountOf(isLimit ? this.used(queue) : this.firm(queue), dimension);
-    const allowed = isLimit ? (limit.get(dimension) ?? Infinity) : amountOf(guaranteed, dimension);
-    return { ...stop, used, allowed, never: asked > allowed };
+    const allowed = isLimit ? limit.get(dimension) : amountOf(guaranteed, dimension);
+    return allowed === undefined ? undefined : { ...stop, used, allowed, never: asked > allowed };
   }
 
   #stops({ name, limit, guaranteed }: Queue, asked: Amounts, preemptible: boolean): readonly QueueStop[] {
