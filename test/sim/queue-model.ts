@@ -8,6 +8,8 @@ const QUEUES = ['sim-a', 'sim-b', 'sim-b/x', 'sim-b/y'] as const;
 const LEAVES = ['sim-a', 'sim-b/x', 'sim-b/y'] as const;
 const MAX_LIVE = 30;
 const MAX_LIMIT = 8;
+/** So many edits ask for a queue to be deleted; what has work or queues below it is refused. */
+const DELETED = 0.3;
 /** A place is kept so long at most after its last victim was told to go, ms. */
 const KEPT_MS = 75_000;
 
@@ -61,11 +63,12 @@ export class QueueModel {
     );
   }
 
-  /** Makes one that is missing, or gives one another limit. */
+  /** Makes one that is missing, deletes one if nothing keeps it, or gives one another limit. */
   async edit(): Promise<void> {
     const missing = QUEUES.find((queue) => !this.#ready.has(queue));
     if (missing !== undefined) return this.#create(missing);
     const queue = QUEUES[Math.floor(this.#random.fraction() * QUEUES.length)] ?? 'sim-a';
+    if (this.#random.fraction() < DELETED) return this.#delete(queue);
     const gpus = Math.floor(this.#random.fraction() * (MAX_LIMIT + 1));
     await this.#change(queue, this.#random.fraction() < 0.2 ? undefined : gpus);
   }
@@ -168,6 +171,23 @@ export class QueueModel {
           () => undefined,
         ),
     );
+  }
+
+  async #delete(queue: string): Promise<void> {
+    const limit = this.#limits.get(queue);
+    this.#limits.delete(queue);
+    this.#ready.delete(queue);
+    await this.#simulation.execute('queue.delete', { queue }).catch(async () => {
+      // It was refused, or the answer was lost.
+      await this.#simulation.execute('queue.show', { queue }).then(
+        () => {
+          this.#ready.add(queue);
+          if (limit !== undefined) this.#limits.set(queue, limit);
+        },
+        () => undefined,
+      );
+    });
+    this.#used.clear();
   }
 
   /** Until it is answered nobody knows which limit holds. */

@@ -1,5 +1,6 @@
 import { CALENDAR_MUTATIONS } from './calendar-mutations.ts';
 import { CONTACT_MUTATIONS } from './contact-mutations.ts';
+import { LIMIT_MUTATIONS } from './limit-mutations.ts';
 import { MIG_MUTATIONS } from './mig-mutations.ts';
 import type { Mutation } from './mutation.ts';
 import { PART_MUTATIONS } from './part-mutations.ts';
@@ -380,4 +381,5 @@ export const MUTATIONS: readonly Mutation[] = [
   ...CONTACT_MUTATIONS,
   ...CALENDAR_MUTATIONS,
   ...MIG_MUTATIONS,
+  ...LIMIT_MUTATIONS,
 ];

@@ -206,6 +206,6 @@ test('what waits for limits is started as they allow, in turn, also where turns 
         await fleet.close();
       },
     ),
-    { numRuns: 150 },
+    { numRuns: 150, endOnFailure: true },
   );
 });
